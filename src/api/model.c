@@ -1,0 +1,369 @@
+/*
+ * model.c
+ *	  pgtorch_create_model and the other functions that make, change and describe models.
+ *
+ * A model is a module (text of src/engine's module.h) and versions of its weights (src/catalog).  None of these functions
+ * is STRICT: a NULL argument is an error, because silently doing nothing would be worse.
+ */
+#include "postgres.h"
+
+#include "api/state.h"
+
+#include "bridge/bridge.h"
+#include "catalog/checkpoint.h"
+#include "catalog/model.h"
+#include "catalog/tables.h"
+#include "commands/extension.h"
+#include "engine/module.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+
+#include "compat.h"
+
+static void
+require_arg(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be NULL", name)));
+}
+
+char *
+pgt_text_arg(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	require_arg(fcinfo, i, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
+
+void
+pgt_module_open(PgtModule *m, const char *text)
+{
+	PtError err;
+	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
+
+	m->arena = arena;
+	m->root = pt_module_parse(arena, text, &err);
+	pgt_check(m->root != NULL, &err);
+	pgt_check(pt_module_state(arena, m->root, &m->state, &err), &err);
+}
+
+/* The checkpoint's manifest, and memory for its values. */
+void
+pgt_module_manifest(const PgtModule *m, PgtCheckpoint *checkpoint)
+{
+	int n = m->state.count;
+
+	checkpoint->nparams = n;
+	checkpoint->names = palloc0(n * sizeof(char *) + 1);
+	checkpoint->params = palloc0(n * sizeof(PtTensor) + 1);
+	for (int i = 0; i < n; i++)
+	{
+		const PtState *entry = &m->state.entries[i];
+		PtTensor *t = &checkpoint->params[i];
+
+		checkpoint->names[i] = unconstify(char *, entry->name);
+		t->dtype = entry->dtype;
+		t->shape = entry->shape;
+		t->data = MemoryContextAllocHuge(CurrentMemoryContext, pt_tensor_bytes(t) + 1);
+	}
+}
+
+/*
+ * pgtorch_create_model(name text, module nn.module, seed bigint, or_replace boolean) returns void
+ *
+ * Version 1 has the weights that PyTorch's constructors draw after torch.manual_seed(seed).
+ */
+PG_FUNCTION_INFO_V1(pgtorch_create_model);
+Datum
+pgtorch_create_model(PG_FUNCTION_ARGS)
+{
+	char *name = pgt_text_arg(fcinfo, 0, "name");
+	char *text = pgt_text_arg(fcinfo, 1, "module");
+	bool or_replace;
+	PgtModule module;
+	PgtModel model;
+	PgtCheckpoint checkpoint = {0};
+	PtRng rng;
+	void **data;
+	char *canonical;
+	PtError err;
+
+	require_arg(fcinfo, 2, "seed");
+	require_arg(fcinfo, 3, "or_replace");
+	or_replace = PG_GETARG_BOOL(3);
+	pgt_catalog_check_writable("pgtorch_create_model()");
+
+	pgt_module_open(&module, text);
+	if (module.root->type->kind != PT_MODULE_LAYER)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("%s is a loss, a model needs a module that computes an output", module.root->type->name)));
+	canonical = pt_module_print(module.arena, module.root, &err);
+	pgt_check(canonical != NULL, &err);
+
+	pgt_model_create(&model, name, canonical, or_replace);
+	pgt_module_manifest(&module, &checkpoint);
+	data = palloc(checkpoint.nparams * sizeof(void *) + 1);
+	for (int i = 0; i < checkpoint.nparams; i++)
+		data[i] = checkpoint.params[i].data;
+	pt_rng_seed(&rng, (uint64_t) PG_GETARG_INT64(2));
+	pgt_check(pt_module_init(module.root, &module.state, &rng, data, &err), &err);
+	(void) pgt_checkpoint_write(&model, &checkpoint, true);
+	PG_RETURN_VOID();
+}
+
+/*
+ * pgtorch_drop_model(name text, if_exists boolean) returns void
+ */
+PG_FUNCTION_INFO_V1(pgtorch_drop_model);
+Datum
+pgtorch_drop_model(PG_FUNCTION_ARGS)
+{
+	char *name = pgt_text_arg(fcinfo, 0, "name");
+	PgtModel model;
+
+	require_arg(fcinfo, 1, "if_exists");
+	pgt_catalog_check_writable("pgtorch_drop_model()");
+	if (pgt_model_open_to_change(&model, name, ACL_NO_RIGHTS, AccessExclusiveLock, PG_GETARG_BOOL(1)))
+		pgt_model_drop(&model);
+	else
+		ereport(NOTICE, (errmsg("model \"%s\" does not exist, skipping", name)));
+	PG_RETURN_VOID();
+}
+
+/*
+ * pgtorch_rename_model(name text, new_name text) returns void
+ */
+PG_FUNCTION_INFO_V1(pgtorch_rename_model);
+Datum
+pgtorch_rename_model(PG_FUNCTION_ARGS)
+{
+	char *name = pgt_text_arg(fcinfo, 0, "name");
+	char *new_name = pgt_text_arg(fcinfo, 1, "new_name");
+	PgtModel model;
+
+	pgt_catalog_check_writable("pgtorch_rename_model()");
+	pgt_model_open_to_change(&model, name, ACL_NO_RIGHTS, RowExclusiveLock, false);
+	pgt_model_rename(&model, new_name);
+	PG_RETURN_VOID();
+}
+
+/*
+ * pgtorch_deploy(model text, version integer) returns void
+ */
+PG_FUNCTION_INFO_V1(pgtorch_deploy);
+Datum
+pgtorch_deploy(PG_FUNCTION_ARGS)
+{
+	char *name = pgt_text_arg(fcinfo, 0, "model");
+	PgtModel model;
+	int32 version;
+
+	require_arg(fcinfo, 1, "version");
+	version = PG_GETARG_INT32(1);
+	pgt_catalog_check_writable("pgtorch_deploy()");
+	pgt_model_open_to_change(&model, name, ACL_UPDATE, RowExclusiveLock, false);
+	if (!pgt_model_find_version(&model, version))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of model \"%s\" does not exist", version, name),
+				 errdetail("The newest version is %d.", pgt_model_newest_version(&model))));
+	pgt_model_deploy(&model, version);
+	PG_RETURN_VOID();
+}
+
+/* ---------------------------------------------------------------------------
+ * Privileges
+ * --------------------------------------------------------------------------- */
+
+/* GRANT or REVOKE on the storage table, as the current user would say it in SQL. */
+static void
+change_privilege(FunctionCallInfo fcinfo, bool is_grant)
+{
+	char *name = pgt_text_arg(fcinfo, 0, "model");
+	char *role = pgt_text_arg(fcinfo, 1, "role");
+	char *privilege = pgt_text_arg(fcinfo, 2, "privilege");
+	const char *sql_name;
+	AclMode mode;
+	PgtModel model;
+	AccessPriv *access = makeNode(AccessPriv);
+	RoleSpec *grantee = makeNode(RoleSpec);
+	GrantStmt *stmt = makeNode(GrantStmt);
+
+	if (strcmp(privilege, "predict") == 0)
+	{
+		mode = ACL_SELECT;
+		sql_name = "select";
+	}
+	else if (strcmp(privilege, "train") == 0)
+	{
+		mode = ACL_UPDATE;
+		sql_name = "update";
+	}
+	else
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("unrecognized privilege \"%s\"", privilege),
+				 errhint("The privileges are \"predict\" and \"train\".")));
+
+	pgt_catalog_check_writable(is_grant ? "pgtorch_grant()" : "pgtorch_revoke()");
+	pgt_model_open_to_change(&model, name, ACL_GRANT_OPTION_FOR(mode), RowExclusiveLock, false);
+
+	access->priv_name = pstrdup(sql_name);
+	if (strcmp(role, "public") == 0)
+		grantee->roletype = ROLESPEC_PUBLIC;
+	else
+	{
+		grantee->roletype = ROLESPEC_CSTRING;
+		grantee->rolename = role;
+	}
+	grantee->location = -1;
+
+	stmt->is_grant = is_grant;
+	stmt->targtype = ACL_TARGET_OBJECT;
+	stmt->objtype = OBJECT_TABLE;
+	stmt->objects = list_make1(makeRangeVar("pgtorch_store", get_rel_name(model.storage), -1));
+	stmt->privileges = list_make1(access);
+	stmt->grantees = list_make1(grantee);
+	stmt->behavior = DROP_RESTRICT;
+	ExecuteGrantStmt(stmt);
+}
+
+/*
+ * pgtorch_grant(model text, role text, privilege text) returns void
+ */
+PG_FUNCTION_INFO_V1(pgtorch_grant);
+Datum
+pgtorch_grant(PG_FUNCTION_ARGS)
+{
+	change_privilege(fcinfo, true);
+	PG_RETURN_VOID();
+}
+
+/*
+ * pgtorch_revoke(model text, role text, privilege text) returns void
+ */
+PG_FUNCTION_INFO_V1(pgtorch_revoke);
+Datum
+pgtorch_revoke(PG_FUNCTION_ARGS)
+{
+	change_privilege(fcinfo, false);
+	PG_RETURN_VOID();
+}
+
+/* ---------------------------------------------------------------------------
+ * Summary
+ * --------------------------------------------------------------------------- */
+
+/* Elements of the module's own parameters (without buffers, and without its children's); own: whether it has any state. */
+static int64
+own_parameters(const PgtModule *module, const PtModule *m, bool *own)
+{
+	int64 n = 0;
+
+	*own = false;
+	for (int i = 0; i < module->state.count; i++)
+	{
+		const PtState *entry = &module->state.entries[i];
+
+		if (entry->owner != m)
+			continue;
+		*own = true;
+		if (entry->trainable)
+			n += pt_shape_numel(&entry->shape);
+	}
+	return n;
+}
+
+/* "[N, 10]", N being the batch */
+static char *
+print_output(const PtShape *shape)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "[N");
+	for (int i = 0; i < shape->ndim; i++)
+		appendStringInfo(&s, ", " INT64_FORMAT, shape->dim[i]);
+	appendStringInfoChar(&s, ']');
+	return s.data;
+}
+
+/*
+ * One row for each module that has no children or state of its own.  in: its input shapes, or nin 0 if they are
+ * not known.  Returns whether the output shape is known.
+ */
+static bool
+summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, const PtShape *in, int nin, PtShape *out)
+{
+	PtError err;
+	bool known = nin > 0 && pt_module_output_shape(m, in, nin, out, &err);
+	bool chain = strcmp(m->type->name, "Sequential") == 0;
+	PtShape through;
+	bool known_through = chain && nin == 1;
+	bool own;
+	int64 parameters = own_parameters(module, m, &own);
+
+	check_stack_depth();
+	for (int i = 0; known && i < out->ndim; i++)
+		known = out->dim[i] >= 0;
+	if (m->nchildren == 0 || own)
+	{
+		Datum values[4];
+		bool nulls[4] = {false};
+		char *text = m->nchildren > 0 ? pstrdup(m->type->name) : pt_module_print(module->arena, m, &err);
+
+		pgt_check(text != NULL, &err);
+		values[0] = CStringGetTextDatum(m->path);
+		values[1] = CStringGetTextDatum(text);
+		values[2] = known ? CStringGetTextDatum(print_output(out)) : (Datum) 0;
+		nulls[2] = !known;
+		values[3] = Int64GetDatum(parameters);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+
+	/* inside a Sequential, each child reads what the one before gave; elsewhere only a graph could tell */
+	if (known_through)
+		through = in[0];
+	for (int i = 0; i < m->nchildren; i++)
+	{
+		PtShape next;
+
+		known_through = summarize(result, module, m->children[i], &through, known_through ? 1 : 0, &next) &&
+			known_through;
+		through = next;
+	}
+	return known;
+}
+
+/*
+ * pgtorch_summary(model text) returns table(layer text, module text, output_shape text, parameters bigint)
+ */
+PG_FUNCTION_INFO_V1(pgtorch_summary);
+Datum
+pgtorch_summary(PG_FUNCTION_ARGS)
+{
+	char *reference = pgt_text_arg(fcinfo, 0, "model");
+	PgtModel model;
+	PgtCheckpoint *checkpoint;
+	PgtModule module;
+	PtShape *in;
+	PtShape out;
+
+	pgt_model_open(&model, reference);
+	checkpoint = pgt_checkpoint_get(&model);
+	pgt_module_open(&module, pgt_model_module(&model));
+
+	in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
+	for (int i = 0; i < checkpoint->ninputs; i++)
+		in[i] = checkpoint->inputs[i].shape;
+	InitMaterializedSRF(fcinfo, 0);
+	(void) summarize((ReturnSetInfo *) fcinfo->resultinfo, &module, module.root, in, checkpoint->ninputs, &out);
+	return (Datum) 0;
+}

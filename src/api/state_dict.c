@@ -1,0 +1,281 @@
+/*
+ * state_dict.c
+ *	  pgtorch_state_dict and pgtorch_load_state_dict: weights as rows of (name, value), out and in.
+ *
+ * Loading makes a new version that keeps what the version it starts from knows of its data (loss, inputs, labels): a
+ * state_dict replaces weights and nothing else.
+ */
+#include "postgres.h"
+
+#include "api/state.h"
+
+#include "bridge/bridge.h"
+#include "catalog/pg_type.h"
+#include "catalog/tables.h"
+#include "executor/spi.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "nodes/parsenodes.h"
+#include "tensor/datum.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/plancache.h"
+#include "utils/portal.h"
+
+#include "compat.h"
+
+/*
+ * pgtorch_state_dict(model text) returns table(name text, value tensor)
+ *
+ * Parameters and buffers in PyTorch's order; model may be 'm@3'.
+ */
+PG_FUNCTION_INFO_V1(pgtorch_state_dict);
+Datum
+pgtorch_state_dict(PG_FUNCTION_ARGS)
+{
+	char *reference = pgt_text_arg(fcinfo, 0, "model");
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	PgtModel model;
+	PgtCheckpoint *checkpoint;
+	PgtWeights *weights;
+
+	pgt_model_open(&model, reference);
+	checkpoint = pgt_checkpoint_get(&model);
+	InitMaterializedSRF(fcinfo, 0);
+
+	/* one at a time: the tuplestore spills to disk, and nothing of it is seen if the hash turns out wrong */
+	weights = pgt_weights_open(&model, checkpoint);
+	for (int i = 0; i < checkpoint->nparams; i++)
+	{
+		const PtTensor *t = &checkpoint->params[i];
+		PtTensor into;
+		PgtTensor *value = pgt_tensor_make(t->dtype, &t->shape, &into);
+		Datum values[2];
+		bool nulls[2] = {false, false};
+
+		pgt_weights_next(weights, into.data);
+		values[0] = CStringGetTextDatum(checkpoint->names[i]);
+		values[1] = PointerGetDatum(value);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		pfree(value);
+	}
+	pgt_weights_close(weights);
+	return (Datum) 0;
+}
+
+/* ---------------------------------------------------------------------------
+ * Loading
+ * --------------------------------------------------------------------------- */
+
+/* A query that only reads, and gives (name, value). */
+static SPIPlanPtr
+prepare_source(const char *source)
+{
+	SPIPlanPtr plan = SPI_prepare(source, 0, NULL);
+	List *sources;
+	List *queries;
+	Query *query;
+
+	if (plan == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source must be one query: %s", SPI_result_code_string(SPI_result))));
+	sources = SPI_plan_get_plan_sources(plan);
+	queries = list_length(sources) == 1 ? ((CachedPlanSource *) linitial(sources))->query_list : NIL;
+	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
+	if (query == NULL || query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("source must be one SELECT, VALUES, TABLE or WITH query that changes and locks no rows")));
+	return plan;
+}
+
+static void
+check_columns(TupleDesc desc)
+{
+	Oid name_type;
+	Oid value_type;
+
+	if (desc->natts != 2)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("source must give two columns, name and value, not %d", desc->natts)));
+	name_type = getBaseType(TupleDescAttr(desc, 0)->atttypid);
+	value_type = getBaseType(TupleDescAttr(desc, 1)->atttypid);
+	if (name_type != TEXTOID && name_type != VARCHAROID)
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the first column of source must be of type text, not %s", format_type_be(name_type))));
+	if (!pgt_tensor_is_type(value_type))
+		ereport(ERROR,
+				(errcode(ERRCODE_DATATYPE_MISMATCH),
+				 errmsg("the second column of source must be of type tensor, not %s", format_type_be(value_type)),
+				 errhint("Cast it, as in value::tensor.")));
+}
+
+/* "a", "b" */
+static void
+append_key(StringInfo list, const char *key)
+{
+	appendStringInfo(list, list->len > 0 ? ", \"%s\"" : "\"%s\"", key);
+}
+
+/* Converts one row's value into its parameter; unexpected names are collected. */
+static void
+take_row(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value, StringInfo unexpected)
+{
+	char shape[PT_SHAPE_TEXT];
+	char want[PT_SHAPE_TEXT];
+	PtTensor *t;
+	int i;
+
+	for (i = 0; i < to->nparams; i++)
+	{
+		if (strcmp(to->names[i], name) == 0)
+			break;
+	}
+	if (i == to->nparams)
+	{
+		append_key(unexpected, name);
+		return;
+	}
+	if (seen[i])
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("source gives \"%s\" more than once", name)));
+	t = &to->params[i];
+	if (!pt_shape_equal(&t->shape, &value->shape))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("size mismatch for \"%s\": the value has shape %s, the model wants %s", name,
+						pt_shape_print(&value->shape, shape), pt_shape_print(&t->shape, want))));
+	pt_convert(t->dtype, t->data, value->dtype, value->data, pt_shape_numel(&t->shape));
+	seen[i] = true;
+}
+
+/* Runs the query with the caller's rights, row by row. */
+static void
+read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpected)
+{
+	SPIPlanPtr plan;
+	Portal portal;
+	MemoryContext row_context;
+
+	if (SPI_connect() != SPI_OK_CONNECT)
+		elog(ERROR, "SPI_connect failed");
+	plan = prepare_source(source);
+	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
+	check_columns(portal->tupDesc);
+	row_context = AllocSetContextCreate(CurrentMemoryContext, "pgtorch state_dict row", ALLOCSET_SMALL_SIZES);
+	for (;;)
+	{
+		MemoryContext old;
+		Datum name;
+		Datum value;
+		bool name_null;
+		bool value_null;
+		PtTensor tensor;
+
+		SPI_cursor_fetch(portal, true, 1);
+		if (SPI_processed == 0)
+			break;
+		old = MemoryContextSwitchTo(row_context);
+		name = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &name_null);
+		value = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &value_null);
+		if (name_null || value_null)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("source gives NULL as a %s", name_null ? "name" : "value"),
+					 name_null ? 0 : errdetail("The name is \"%s\".", TextDatumGetCString(name))));
+		pgt_tensor_view(pgt_tensor_from_datum(value), &tensor);
+		take_row(to, seen, TextDatumGetCString(name), &tensor, unexpected);
+		MemoryContextSwitchTo(old);
+		MemoryContextReset(row_context);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	SPI_finish();
+}
+
+/* Parameters that the source did not give keep the values of the version that the model was opened with. */
+static void
+keep_missing(const PgtModel *model, const PgtCheckpoint *from, PgtCheckpoint *to, const bool *seen)
+{
+	PgtWeights *weights = pgt_weights_open(model, from);
+
+	if (from->nparams != to->nparams)
+		elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version, model->name);
+	for (int i = 0; i < to->nparams; i++)
+	{
+		const PtTensor *t = &from->params[i];
+		void *data = to->params[i].data;
+
+		if (t->dtype != to->params[i].dtype || !pt_shape_equal(&t->shape, &to->params[i].shape))
+			elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version, model->name);
+		if (seen[i]) /* read all the same, for the hash */
+			data = MemoryContextAllocHuge(CurrentMemoryContext, pt_tensor_bytes(t) + 1);
+		pgt_weights_next(weights, data);
+		if (seen[i])
+			pfree(data);
+	}
+	pgt_weights_close(weights);
+}
+
+/*
+ * pgtorch_load_state_dict(model text, source text, strict boolean) returns integer
+ *
+ * Returns the new version, which is deployed.  Names are matched as PyTorch's Module.load_state_dict does.
+ */
+PG_FUNCTION_INFO_V1(pgtorch_load_state_dict);
+Datum
+pgtorch_load_state_dict(PG_FUNCTION_ARGS)
+{
+	char *reference = pgt_text_arg(fcinfo, 0, "model");
+	char *source = pgt_text_arg(fcinfo, 1, "source");
+	bool strict;
+	PgtModel model;
+	PgtModule module;
+	PgtCheckpoint *from;
+	PgtCheckpoint to = {0};
+	bool *seen;
+	StringInfoData unexpected;
+	StringInfoData missing;
+
+	if (PG_ARGISNULL(2))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"strict\" must not be NULL")));
+	strict = PG_GETARG_BOOL(2);
+	pgt_catalog_check_writable("pgtorch_load_state_dict()");
+
+	pgt_model_open_to_train(&model, reference);
+	from = pgt_checkpoint_get(&model);
+	pgt_module_open(&module, pgt_model_module(&model));
+	pgt_module_manifest(&module, &to);
+	seen = palloc0(to.nparams + 1);
+	initStringInfo(&unexpected);
+	initStringInfo(&missing);
+	read_source(source, &to, seen, &unexpected);
+
+	for (int i = 0; i < to.nparams; i++)
+	{
+		if (!seen[i])
+			append_key(&missing, to.names[i]);
+	}
+	if (strict && (missing.len > 0 || unexpected.len > 0))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the state_dict does not fit model \"%s\": %s%s%s%s%s", model.name,
+						missing.len > 0 ? "missing key(s): " : "", missing.data,
+						missing.len > 0 && unexpected.len > 0 ? "; " : "",
+						unexpected.len > 0 ? "unexpected key(s): " : "", unexpected.data),
+				 errhint("With strict => false, missing keys keep their values and unexpected ones are ignored.")));
+	if (missing.len > 0)
+		keep_missing(&model, from, &to, seen);
+
+	to.loss_module = from->loss_module;
+	to.ninputs = from->ninputs;
+	to.inputs = from->inputs;
+	to.label_type = from->label_type;
+	to.nlabels = from->nlabels;
+	to.labels = from->labels;
+	PG_RETURN_INT32(pgt_checkpoint_write(&model, &to, true));
+}

@@ -1,0 +1,409 @@
+/*
+ * fit.c
+ *	  Training: the graph of one step, and the loop over epochs.
+ */
+#include "engine/fit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_SLOTS 8
+
+/* Rows shuffled between two looks at the clock. */
+#define SHUFFLE_SLICE 1000000
+
+/* A step for a fixed number of rows. */
+typedef struct Step
+{
+	PtPlan *plan; /* NULL if no batch has this size */
+	int64_t rows;
+	int64_t repeat; /* batches of this size in an epoch */
+} Step;
+
+typedef enum Phase
+{
+	SHUFFLE,
+	FULL,
+	TAIL,
+	REPORT
+} Phase;
+
+struct PtFit
+{
+	PtArena *arena;
+	PtFitSpec spec;
+	PtDevice *dev;
+	PtNetwork *net;
+	PtRng rng;
+
+	/* device memory */
+	void *grads, *slots[MAX_SLOTS], *ctl, *stats, *lr, *perm, *rows;
+	int nslots;
+
+	Step full, tail;
+	int64_t *order; /* host copy of the permutation */
+	double rate;
+
+	Phase phase;
+	int64_t epoch;	/* ended so far */
+	int64_t cursor; /* of the shuffle */
+	int64_t steps;
+};
+
+/* ---------- the graph of a step ---------- */
+
+static PtRef
+fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef ctl)
+{
+	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
+	PtGiven given[] = {{"offset", {PT_VALUE_INT, 0, {.integer = c->offset}}},
+					   {"shape", {PT_VALUE_INTS, c->shape.ndim + 1, {.ints = dims}}},
+					   {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = c->dtype}}}};
+
+	if (dims == NULL || c->shape.ndim == PT_MAX_DIM)
+		return pt_graph_fail(g, PT_ELIMIT, "a column of %d dimensions leaves none for the batch", c->shape.ndim);
+	dims[0] = rows;
+	memcpy(dims + 1, c->shape.dim, c->shape.ndim * sizeof(int64_t));
+	return pt_apply_name(g, "batch", (PtRef[]){data, perm, ctl}, 3, given, 3);
+}
+
+/* Gradients of all trainable entries as one flat value with the parameters' layout. */
+static PtRef
+flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss)
+{
+	const PtStateDict *sd = fit->spec.sd;
+	PtRef *wrt = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
+	PtRef *grad = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
+	int64_t *offsets = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(int64_t));
+	int n = 0, parts = 0;
+
+	if (wrt == NULL || grad == NULL || offsets == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	for (int i = 0; i < sd->count; i++)
+		if (sd->entries[i].trainable)
+			wrt[n++] = w->entries[i];
+	if (!pt_gradient(g, loss, wrt, n, grad))
+		return PT_NO_REF;
+	n = 0;
+	for (int i = 0; i < sd->count; i++)
+	{
+		if (!sd->entries[i].trainable)
+			continue;
+		if (grad[n] != PT_NO_REF)
+		{
+			/* a parameter that the loss does not depend on keeps gradient 0 */
+			grad[parts] = grad[n];
+			offsets[parts++] = sd->entries[i].offset;
+		}
+		n++;
+	}
+	if (parts == 0)
+		return pt_graph_fail(g, PT_EINVAL, "the loss does not depend on any parameter");
+	return pt_pack(g, grad, offsets, parts, sd->flat);
+}
+
+static bool
+build_step(PtFit *fit, Step *step, PtError *err)
+{
+	const PtFitSpec *spec = &fit->spec;
+	const PtShape scalar = {0};
+	const PtShape flat = {1, {spec->sd->flat}};
+	PtGraph *g = pt_graph_new(err);
+	PtWeights w;
+	PtBuild b;
+	PtRef in[PT_MAX_IN], slots[MAX_SLOTS], new_slots[MAX_SLOTS];
+	PtRef rows, perm, ctl, stats, lr, grads, gflat, output, target, loss, t, new_p, counted, next;
+	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = step->rows}}};
+	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = step->rows}}};
+
+	if (g == NULL)
+		return false;
+	rows = pt_external(g, "rows", PT_UINT8, &(PtShape){2, {spec->nrows, spec->stride}});
+	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {spec->nrows}});
+	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {8}});
+	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {4}});
+	lr = pt_external(g, "lr", PT_FLOAT64, &scalar);
+	grads = pt_external(g, "gradients", PT_FLOAT32, &flat);
+	for (int i = 0; i < fit->nslots; i++)
+		slots[i] = pt_external(g, "slot", PT_FLOAT32, &flat);
+	pt_network_weights(fit->net, g, &w);
+
+	for (int i = 0; i < spec->ninputs; i++)
+		in[i] = fetch(g, &spec->inputs[i], step->rows, rows, perm, ctl);
+	target = fetch(g, &spec->target, step->rows, rows, perm, ctl);
+	b = (PtBuild){.g = g, .sd = spec->sd, .state = w.entries, .training = true};
+	b.updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
+	output = pt_module_build(&b, spec->module, in, spec->ninputs);
+	loss = pt_module_build(&b, spec->loss, (PtRef[]){output, target}, 2);
+	if (loss != PT_NO_REF && pt_shape_numel(&pt_value(g, loss)->shape) != 1)
+	{
+		char text[PT_SHAPE_TEXT];
+
+		pt_graph_fail(g, PT_EINVAL, "the training loss must be a single number, not of shape %s",
+					  pt_shape_print(&pt_value(g, loss)->shape, text));
+		pt_hint(&g->error, "Use reduction => 'mean' or 'sum'.");
+	}
+	gflat = flat_gradients(fit, g, &w, loss);
+	if (g->error.code != PT_OK)
+		goto done;
+
+	/* torch counts the first step as 1 */
+	t = pt_cast(g, pt_slice(g, ctl, 1, &scalar), PT_FLOAT64);
+	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
+	if (pt_optim_build(g, spec->optimizer, w.flat, gflat, t, lr, slots, &new_p, new_slots))
+	{
+		pt_graph_assign(g, grads, gflat);
+		pt_graph_assign(g, w.flat, new_p);
+		for (int i = 0; i < fit->nslots; i++)
+			pt_graph_assign(g, slots[i], new_slots[i]);
+	}
+	for (int i = 0; i < spec->sd->count; i++)
+		if (b.updates[i] != PT_NO_REF)
+			pt_graph_assign(g, w.entries[i], b.updates[i]);
+	counted = pt_apply_name(g, "monitor", (PtRef[]){ctl, stats, loss}, 3, &count, 1);
+	next = pt_apply_name(g, "advance", &counted, 1, &by, 1);
+	pt_graph_assign(g, ctl, next);
+	pt_graph_assign(g, stats, pt_result(g, counted, 1));
+done:
+	if (!pt_graph_ok(g, err) || (step->plan = pt_plan_compile(g, fit->dev, &spec->options, err)) == NULL)
+	{
+		pt_graph_free(g);
+		return false;
+	}
+	pt_network_bind(fit->net, step->plan, &w);
+	pt_plan_bind(step->plan, rows, fit->rows);
+	pt_plan_bind(step->plan, perm, fit->perm);
+	pt_plan_bind(step->plan, ctl, fit->ctl);
+	pt_plan_bind(step->plan, stats, fit->stats);
+	pt_plan_bind(step->plan, lr, fit->lr);
+	pt_plan_bind(step->plan, grads, fit->grads);
+	for (int i = 0; i < fit->nslots; i++)
+		pt_plan_bind(step->plan, slots[i], fit->slots[i]);
+	pt_graph_free(g);
+	return true;
+}
+
+/* ---------- making and freeing ---------- */
+
+static void *
+room(PtFit *fit, size_t bytes, PtError *err)
+{
+	return fit->dev->type->alloc(fit->dev, bytes > 0 ? bytes : 1, err);
+}
+
+static bool
+prepare(PtFit *fit, PtError *err)
+{
+	const PtFitSpec *spec = &fit->spec;
+	PtDevice *dev = fit->dev;
+	const char *names[MAX_SLOTS];
+	size_t flat = spec->sd->flat * sizeof(float);
+
+	fit->net = pt_network_new(spec->module, spec->sd, spec->values, dev, err);
+	if (fit->net == NULL)
+		return false;
+	fit->nslots = pt_optim_slots(spec->optimizer, names);
+	fit->rate = pt_args_real(spec->optimizer->args, "lr");
+	pt_rng_seed(&fit->rng, spec->seed);
+	if ((fit->grads = room(fit, flat, err)) == NULL || (fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
+		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL || (fit->lr = room(fit, sizeof(double), err)) == NULL ||
+		(fit->perm = room(fit, spec->nrows * sizeof(int64_t), err)) == NULL)
+		return false;
+	for (int i = 0; i < fit->nslots; i++)
+		if ((fit->slots[i] = room(fit, flat, err)) == NULL)
+			return false;
+	if (!dev->type->upload(dev, fit->lr, &fit->rate, sizeof(double), err))
+		return false;
+	if (dev->type->shares_host)
+		fit->rows = (void *) spec->rows;
+	else
+	{
+		fit->rows = room(fit, spec->nrows * spec->stride, err);
+		if (fit->rows == NULL || !dev->type->upload(dev, fit->rows, spec->rows, spec->nrows * spec->stride, err))
+			return false;
+	}
+	fit->order = malloc(spec->nrows * sizeof(int64_t));
+	if (fit->order == NULL)
+		return pt_fail_memory(err, spec->nrows * sizeof(int64_t));
+
+	fit->full.rows = spec->batch_size;
+	fit->full.repeat = spec->nrows / spec->batch_size;
+	fit->tail.rows = spec->nrows % spec->batch_size;
+	fit->tail.repeat = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
+	return (fit->full.repeat == 0 || build_step(fit, &fit->full, err)) &&
+		(fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
+}
+
+PtFit *
+pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
+{
+	PtArena *arena;
+	PtFit *fit;
+
+	if (spec->nrows < 1)
+	{
+		pt_fail(err, PT_EINVAL, "the data set has no rows");
+		return NULL;
+	}
+	if (spec->drop_last && spec->nrows < spec->batch_size)
+	{
+		pt_fail(err, PT_EINVAL, "the data set has %lld rows, fewer than one batch of %lld", (long long) spec->nrows,
+				(long long) spec->batch_size);
+		pt_hint(err, "Use a smaller batch_size, or drop_last => false.");
+		return NULL;
+	}
+	if (spec->sd->numel == 0)
+	{
+		pt_fail(err, PT_EINVAL, "the module has no parameters to train");
+		return NULL;
+	}
+	arena = pt_arena_new();
+	fit = arena ? pt_arena_alloc(arena, sizeof(PtFit)) : NULL;
+	if (fit == NULL)
+	{
+		pt_arena_free(arena);
+		pt_fail_memory(err, sizeof(PtFit));
+		return NULL;
+	}
+	fit->arena = arena;
+	fit->spec = *spec;
+	fit->dev = dev;
+	if (!prepare(fit, err))
+	{
+		pt_fit_free(fit);
+		return NULL;
+	}
+	return fit;
+}
+
+void
+pt_fit_free(PtFit *fit)
+{
+	if (fit == NULL)
+		return;
+	pt_plan_free(fit->full.plan);
+	pt_plan_free(fit->tail.plan);
+	pt_network_free(fit->net);
+	{
+		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->perm};
+
+		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+			if (all[i] != NULL)
+				fit->dev->type->free(fit->dev, all[i]);
+	}
+	for (int i = 0; i < fit->nslots; i++)
+		if (fit->slots[i] != NULL)
+			fit->dev->type->free(fit->dev, fit->slots[i]);
+	if (!fit->dev->type->shares_host && fit->rows != NULL)
+		fit->dev->type->free(fit->dev, fit->rows);
+	free(fit->order);
+	pt_arena_free(fit->arena);
+}
+
+/* ---------- running ---------- */
+
+/* Begins an epoch: position 0, counters 0, a new order.  True when the order is complete. */
+static bool
+shuffle(PtFit *fit, bool *complete, PtError *err)
+{
+	const PtFitSpec *spec = &fit->spec;
+	int64_t ctl[8] = {0, fit->steps};
+	double stats[4] = {0};
+	int64_t to = fit->cursor + SHUFFLE_SLICE;
+
+	*complete = false;
+	if (fit->cursor == 0)
+		for (int64_t i = 0; i < spec->nrows; i++)
+			fit->order[i] = i;
+	if (spec->shuffle)
+	{
+		pt_rng_shuffle(&fit->rng, fit->order, spec->nrows, fit->cursor, to);
+		fit->cursor = to;
+		if (to < spec->nrows)
+			return true;
+	}
+	fit->cursor = 0;
+	*complete = true;
+	return fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t), err) &&
+		fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
+		fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
+}
+
+/* Fetches the counters; a loss that was not finite is an error. */
+static bool
+look(PtFit *fit, double *stats, PtError *err)
+{
+	int64_t ctl[8];
+
+	if (!fit->dev->type->download(fit->dev, ctl, fit->ctl, sizeof(ctl), err) ||
+		!fit->dev->type->download(fit->dev, stats, fit->stats, 4 * sizeof(double), err))
+		return false;
+	fit->steps = ctl[1];
+	if (ctl[2] == 0)
+		return true;
+	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)", (long long) ctl[2],
+			(long long) fit->epoch + 1);
+	return pt_hint(err, "Look for NaN or infinity in the data, use a smaller learning rate, or scale the features.");
+}
+
+PtRun
+pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
+{
+	double stats[4];
+	bool complete;
+	PtRun run;
+	Step *step;
+
+	epoch->epoch = 0;
+	if (fit->epoch == fit->spec.epochs)
+		return PT_RUN_DONE;
+	switch (fit->phase)
+	{
+		case SHUFFLE:
+			if (!shuffle(fit, &complete, err))
+				return PT_RUN_ERROR;
+			if (complete)
+				fit->phase = FULL;
+			return PT_RUN_MORE;
+		case FULL:
+		case TAIL:
+			step = fit->phase == FULL ? &fit->full : &fit->tail;
+			if (step->repeat > 0)
+			{
+				run = pt_plan_run(step->plan, step->repeat, budget_ns, err);
+				if (run == PT_RUN_ERROR || !look(fit, stats, err))
+					return PT_RUN_ERROR;
+				if (run == PT_RUN_MORE)
+					return PT_RUN_MORE;
+			}
+			fit->phase = fit->phase == FULL ? TAIL : REPORT;
+			return PT_RUN_MORE;
+		case REPORT:
+			if (!look(fit, stats, err))
+				return PT_RUN_ERROR;
+			fit->phase = SHUFFLE;
+			*epoch = (PtEpoch){++fit->epoch, stats[0] / stats[1], fit->rate, (int64_t) stats[1], fit->steps};
+			return PT_RUN_MORE;
+	}
+	return PT_RUN_ERROR;
+}
+
+int64_t
+pt_fit_steps_done(const PtFit *fit)
+{
+	return fit->steps;
+}
+
+PtNetwork *
+pt_fit_network(PtFit *fit)
+{
+	return fit->net;
+}
+
+size_t
+pt_fit_bytes(const PtFit *fit)
+{
+	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
+		(fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
+		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + 2 * fit->spec.nrows * sizeof(int64_t);
+}

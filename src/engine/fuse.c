@@ -1,0 +1,342 @@
+/*
+ * fuse.c
+ *	  Which nodes run together: chains of scalar ops, and epilogues of matrix products.
+ *
+ * A scalar op joins the group of an operand's producer when both have the same shape, the group
+ * stays within the limits of a program, and no path leaves the group and comes back (else the
+ * group would need its own result before it is run).  A group that is the only reader of a
+ * matrix product, and has one result, becomes the product's epilogue.
+ */
+#include <string.h>
+
+#include "engine/planning.h"
+
+/* More members than this gain nothing and make the search for registers long. */
+#define MAX_MEMBERS 24
+
+bool
+pt_is_elementwise(const PtOp *op)
+{
+	return op->scalar != PT_S_NONE || strcmp(op->name, "to") == 0 || strcmp(op->name, "expand") == 0;
+}
+
+/* Calls f for every value a node reads. */
+#define FOR_EACH_INPUT(node, ref) \
+	for (int k_ = 0; k_ < (node)->nin + (node)->nlist; k_++) \
+		if ((ref = k_ < (node)->nin ? (node)->in[k_] : (node)->list[k_ - (node)->nin]) != PT_NO_REF)
+
+static int
+producer_unit(const PtPlanning *p, PtRef ref)
+{
+	const PtGraphValue *v = pt_value(p->g, ref);
+
+	return v->role == PT_ROLE_RESULT ? p->unit_of[v->node] : -1;
+}
+
+static uint32_t
+first_node(const PtUnit *u)
+{
+	return u->main >= 0 && (u->nmembers == 0 || (uint32_t) u->main < u->members[0]) ? (uint32_t) u->main
+																					 : u->members[0];
+}
+
+static uint32_t
+last_node(const PtUnit *u)
+{
+	return u->nmembers > 0 && (u->main < 0 || u->members[u->nmembers - 1] > (uint32_t) u->main)
+		? u->members[u->nmembers - 1]
+		: (uint32_t) u->main;
+}
+
+/*
+ * True if running units x and y as one would make a cycle: something outside both depends on one of
+ * them, and is needed by one of them.
+ */
+static bool
+makes_cycle(const PtPlanning *p, int x, int y, bool *marked)
+{
+	const PtUnit *a = &p->units[x], *b = &p->units[y];
+	uint32_t lo = first_node(a) < first_node(b) ? first_node(a) : first_node(b);
+	uint32_t hi = last_node(a) > last_node(b) ? last_node(a) : last_node(b);
+	bool changed = true;
+
+	memset(marked, 0, p->nunits * sizeof(bool));
+	while (changed)
+	{
+		changed = false;
+		for (uint32_t i = lo; i < p->g->nnodes; i++)
+		{
+			int unit = p->unit_of[i];
+			const PtNode *node = &p->g->nodes[i];
+			PtRef ref;
+
+			/* nodes past hi matter only if their unit has members before it */
+			if (!p->live[i] || (i > hi && first_node(&p->units[unit]) > hi))
+				continue;
+			FOR_EACH_INPUT(node, ref)
+			{
+				int from = producer_unit(p, ref);
+
+				if (from < 0 || !(from == x || from == y || marked[from]))
+					continue;
+				if (unit == x || unit == y)
+				{
+					if (marked[from])
+						return true;
+				}
+				else if (!marked[unit])
+					changed = marked[unit] = true;
+			}
+		}
+	}
+	return false;
+}
+
+/* Results of a unit's members that somebody outside needs. */
+static int
+outputs_of(const PtPlanning *p, int unit, PtRef *out, int room)
+{
+	const PtUnit *u = &p->units[unit];
+	int n = 0;
+
+	for (int i = 0; i < u->nmembers; i++)
+	{
+		PtRef ref = p->g->nodes[u->members[i]].out[0];
+		uint32_t inside = 0;
+
+		for (int k = i + 1; k < u->nmembers; k++)
+		{
+			const PtNode *node = &p->g->nodes[u->members[k]];
+			PtRef in;
+
+			FOR_EACH_INPUT(node, in)
+			inside += in == ref;
+		}
+		if (p->uses[ref] > inside)
+		{
+			if (n == room)
+				return room + 1;
+			out[n++] = ref;
+		}
+	}
+	return n;
+}
+
+/* Builds the program of a unit's members; false if it does not fit or there is no memory. */
+static bool
+build(PtPlanning *p, int unit, PtRef epilogue)
+{
+	PtUnit *u = &p->units[unit];
+	PtRef out[PT_PROGRAM_OUTPUTS];
+	PtRef in[PT_PROGRAM_INPUTS];
+	int nout = outputs_of(p, unit, out, PT_PROGRAM_OUTPUTS);
+	int nin;
+
+	if (nout > PT_PROGRAM_OUTPUTS)
+		return false;
+	u->program = pt_arena_alloc(p->arena, sizeof(PtProgram));
+	u->in = pt_arena_alloc(p->arena, sizeof(in));
+	u->out = pt_arena_alloc(p->arena, sizeof(out));
+	if (u->program == NULL || u->in == NULL || u->out == NULL ||
+		!pt_program_build(p->g, p->arena, u->members, u->nmembers, out, nout, epilogue, u->program, in, &nin))
+		return false;
+	memcpy(u->in, in, nin * sizeof(PtRef));
+	memcpy(u->out, out, nout * sizeof(PtRef));
+	u->nin = nin;
+	u->nout = nout;
+	return true;
+}
+
+/* Puts the members of y into x if that is right and possible. */
+static void
+try_merge(PtPlanning *p, int x, int y, bool *marked)
+{
+	PtUnit *a = &p->units[x], *b = &p->units[y];
+	PtUnit before = *a;
+	uint32_t *members;
+	int n = 0;
+
+	if (a->nmembers + b->nmembers > MAX_MEMBERS || makes_cycle(p, x, y, marked))
+		return;
+	members = pt_arena_alloc(p->arena, (a->nmembers + b->nmembers) * sizeof(uint32_t));
+	if (members == NULL)
+		return;
+	for (int i = 0, k = 0; i < a->nmembers || k < b->nmembers;)
+		members[n++] = k == b->nmembers || (i < a->nmembers && a->members[i] < b->members[k]) ? a->members[i++]
+																							   : b->members[k++];
+	a->members = members;
+	a->nmembers = n;
+	if (!build(p, x, PT_NO_REF))
+	{
+		*a = before;
+		return;
+	}
+	for (int i = 0; i < b->nmembers; i++)
+		p->unit_of[b->members[i]] = x;
+	b->dead = true;
+}
+
+static void
+group_scalars(PtPlanning *p, bool *marked)
+{
+	for (uint32_t i = 0; i < p->g->nnodes; i++)
+	{
+		const PtNode *node = &p->g->nodes[i];
+		PtRef ref;
+
+		if (!p->live[i] || !pt_is_elementwise(node->op))
+			continue;
+		FOR_EACH_INPUT(node, ref)
+		{
+			int from = producer_unit(p, ref);
+
+			if (from >= 0 && from != p->unit_of[i] && p->units[from].main < 0 &&
+				pt_shape_equal(&pt_value(p->g, node->out[0])->shape, &pt_value(p->g, ref)->shape))
+				try_merge(p, from, p->unit_of[i], marked);
+		}
+	}
+}
+
+/* Products whose only reader is a group with one result take it as epilogue. */
+static void
+attach_epilogues(PtPlanning *p, bool *marked)
+{
+	for (uint32_t i = 0; i < p->g->nnodes; i++)
+	{
+		const PtNode *node = &p->g->nodes[i];
+		PtUnit *u = &p->units[p->unit_of[i]];
+		PtRef result = node->out[0];
+		int reader = -1;
+		uint32_t reads = 0;
+		PtUnit before;
+
+		if (!p->live[i] || (strcmp(node->op->name, "linear") != 0 && strcmp(node->op->name, "mm") != 0))
+			continue;
+		for (uint32_t n = i + 1; n < p->g->nnodes; n++)
+		{
+			const PtNode *user = &p->g->nodes[n];
+			PtRef ref;
+
+			if (!p->live[n])
+				continue;
+			FOR_EACH_INPUT(user, ref)
+			{
+				if (ref == result)
+				{
+					reads++;
+					reader = reader < 0 || reader == p->unit_of[n] ? p->unit_of[n] : (int) p->g->nnodes;
+				}
+			}
+		}
+		/* uses counts assignments too: the product itself must not be wanted */
+		if (reader < 0 || reader == (int) p->g->nnodes || reads != p->uses[result] ||
+			p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
+			!pt_shape_equal(&pt_value(p->g, p->units[reader].out[0])->shape, &pt_value(p->g, result)->shape) ||
+			pt_value(p->g, p->units[reader].out[0])->dtype != pt_value(p->g, result)->dtype ||
+			makes_cycle(p, p->unit_of[i], reader, marked))
+			continue;
+		before = *u;
+		u->members = p->units[reader].members;
+		u->nmembers = p->units[reader].nmembers;
+		if (!build(p, p->unit_of[i], result))
+		{
+			*u = before;
+			continue;
+		}
+		for (int k = 0; k < u->nmembers; k++)
+			p->unit_of[u->members[k]] = p->unit_of[i];
+		p->units[reader].dead = true;
+	}
+}
+
+/* Operands of a structured op's step: the node's, then the epilogue's after the result itself. */
+static bool
+finish(PtPlanning *p, PtUnit *u)
+{
+	const PtNode *node;
+	PtRef *in;
+	int n = 0;
+
+	if (u->main < 0)
+		return true;
+	node = &p->g->nodes[u->main];
+	in = pt_arena_alloc(p->arena, (node->nin + node->nlist + PT_PROGRAM_INPUTS) * sizeof(PtRef));
+	if (in == NULL)
+		return false;
+	for (int i = 0; i < node->nin; i++)
+		in[n++] = node->in[i];
+	for (int i = 0; i < node->nlist; i++)
+		in[n++] = node->list[i];
+	if (u->program != NULL)
+		for (int i = 1; i < u->nin; i++)
+			in[n++] = u->in[i];
+	u->nepilogue = u->program != NULL ? u->nin - 1 : 0;
+	u->in = in;
+	u->nin = n;
+	if (u->program == NULL)
+	{
+		u->out = pt_arena_alloc(p->arena, PT_MAX_OUT * sizeof(PtRef));
+		if (u->out == NULL)
+			return false;
+		u->nout = node->op->nout;
+		memcpy(u->out, node->out, u->nout * sizeof(PtRef));
+	}
+	return true;
+}
+
+bool
+pt_plan_fuse(PtPlanning *p)
+{
+	const PtGraph *g = p->g;
+	bool *marked;
+
+	p->unit_of = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(int));
+	p->units = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(PtUnit));
+	p->uses = pt_arena_alloc(p->arena, g->nvalues * sizeof(uint32_t));
+	marked = pt_arena_alloc(p->arena, g->nnodes + 1);
+	if (p->unit_of == NULL || p->units == NULL || p->uses == NULL || marked == NULL)
+		return pt_fail_memory(p->err, g->nnodes * sizeof(PtUnit));
+	for (uint32_t i = 0; i < g->nnodes; i++)
+	{
+		const PtNode *node = &g->nodes[i];
+		PtUnit *u = &p->units[i];
+		PtRef ref;
+
+		p->unit_of[i] = i;
+		u->dead = !p->live[i];
+		u->view = (node->op->flags & PT_OP_VIEW) != 0;
+		u->main = pt_is_elementwise(node->op) ? -1 : (int) i;
+		if (u->main < 0)
+		{
+			u->members = pt_arena_alloc(p->arena, sizeof(uint32_t));
+			if (u->members == NULL)
+				return pt_fail_memory(p->err, sizeof(uint32_t));
+			u->members[0] = i;
+			u->nmembers = 1;
+		}
+		if (p->live[i])
+			FOR_EACH_INPUT(node, ref)
+			p->uses[ref]++;
+	}
+	for (PtRef r = 1; r < g->nvalues; r++)
+		if (g->values[r].role == PT_ROLE_EXTERNAL && g->values[r].assigned != PT_NO_REF)
+			p->uses[g->values[r].assigned]++;
+	p->nunits = g->nnodes;
+
+	for (int i = 0; i < p->nunits; i++)
+		if (p->live[i] && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
+			return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
+	if (!p->options->no_fuse)
+	{
+		group_scalars(p, marked);
+		/* what was a result of a group may be read only inside it now */
+		for (int i = 0; i < p->nunits; i++)
+			if (!p->units[i].dead && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
+				return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
+		attach_epilogues(p, marked);
+	}
+	for (int i = 0; i < p->nunits; i++)
+		if (!p->units[i].dead && !finish(p, &p->units[i]))
+			return pt_fail_memory(p->err, sizeof(PtRef));
+	return true;
+}

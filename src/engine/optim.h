@@ -1,0 +1,54 @@
+/*
+ * optim.h
+ *	  Optimizers: rows of data, not copies of a loop.
+ *
+ * A row has the constructor's arguments, the state slots (arrays of the parameters' flat
+ * layout) and the update rule as text in the expression language, which becomes nodes of the
+ * training graph and is fused into one pass over the flat arrays.
+ *
+ * A rule sees: p (parameters), g (gradients), each slot by name, t (step, from 1, float64), lr (float64) and
+ * every constructor argument by name as a number; it assigns p and slots.  Scalars are
+ * computed in float64 and rounded once when they meet float32 arrays, as PyTorch does.
+ */
+#ifndef PT_OPTIM_H
+#define PT_OPTIM_H
+
+#include "engine/graph.h"
+
+typedef struct PtOptimizer PtOptimizer;
+
+typedef struct PtOptimType
+{
+	const char *name; /* "Adam"; SQL: optim.adam */
+	const char *doc;
+	const PtParam *params;			 /* without "params": lr first where PyTorch has it first */
+	const char *const *slots;		 /* all slots it can have, NULL-terminated; start as zeros */
+	bool (*check)(const PtArgs *args, PtError *err); /* (optional) */
+	/* the rule for these arguments (optional parts depend on them); statements joined into buf */
+	bool (*rule)(const PtArgs *args, char *buf, size_t size);
+} PtOptimType;
+
+struct PtOptimizer
+{
+	const PtOptimType *type;
+	const PtArgs *args;
+};
+
+extern const PtOptimType *pt_optim_type_at(int i); /* NULL past the end */
+extern const PtOptimType *pt_optim_type_find(const char *name);
+
+extern PtOptimizer *pt_optim_parse(PtArena *arena, const char *text, PtError *err); /* 'optim.Adam(lr=0.001)' */
+extern char *pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err);
+extern PtOptimizer *pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven, PtError *err);
+
+/* The slots that this instance uses (SGD without momentum has none): count, names in out[8]. */
+extern int pt_optim_slots(const PtOptimizer *o, const char **out);
+
+/*
+ * Adds one update to a graph: p, g: flat float32 arrays; t, lr: float64 scalars; slots in the order of
+ * pt_optim_slots.  Gives the new p and slots.
+ */
+extern bool pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr,
+						   const PtRef *slots, PtRef *new_p, PtRef *new_slots);
+
+#endif
