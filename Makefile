@@ -79,7 +79,7 @@ WARN := -Wall -Wextra -Wmissing-prototypes -Wvla -Wno-missing-field-initializers
 ENGINE_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -fvisibility=hidden -fno-strict-aliasing \
 	-fno-omit-frame-pointer -ffp-contract=off -fPIC -pthread -I$(S)src
 # kernels: what a vectorizer needs and PyTorch does too; NaN and infinities stay right
-KERNEL_CFLAGS := -fno-math-errno -fno-trapping-math -ffp-contract=fast
+KERNEL_CFLAGS := -fno-math-errno -fno-trapping-math -ffp-contract=fast -fwrapv
 OPTIMIZE := -O2 -g
 OPTIMIZE_KERNEL := -O3 -g
 

@@ -5,6 +5,9 @@
 -- privileges are the model's: SELECT is predict, UPDATE is train, the owner may drop.  A model whose storage
 -- table is gone (DROP TABLE, DROP OWNED) counts as dropped, whatever the tables below still hold.
 --
+-- There are no foreign keys: pg_restore -j loads these tables in any order.  What belongs to a model is deleted with it by
+-- src/catalog/model.c.
+--
 -- The column order of these tables is known to src/catalog: append, never reorder.
 
 CREATE TABLE pgtorch.model
@@ -21,7 +24,7 @@ CREATE TABLE pgtorch.model
 CREATE TABLE pgtorch.run
 (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	model bigint NOT NULL REFERENCES pgtorch.model ON DELETE CASCADE,
+	model bigint NOT NULL,
 	version integer,
 	status text NOT NULL,
 	dataset text NOT NULL,
@@ -40,11 +43,11 @@ CREATE INDEX run_model_idx ON pgtorch.run (model);
 CREATE TABLE pgtorch.checkpoint
 (
 	id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
-	model bigint NOT NULL REFERENCES pgtorch.model ON DELETE CASCADE,
+	model bigint NOT NULL,
 	version integer NOT NULL CHECK (version > 0),
 	hash bytea NOT NULL CHECK (pg_catalog.octet_length(hash) = 32),
 	created_at timestamptz NOT NULL DEFAULT pg_catalog.now(),
-	run bigint REFERENCES pgtorch.run ON DELETE SET NULL,
+	run bigint,
 	epoch integer,
 	loss double precision,
 	metrics jsonb,
@@ -61,7 +64,7 @@ CREATE INDEX checkpoint_run_idx ON pgtorch.checkpoint (run);
 
 CREATE TABLE pgtorch.epoch
 (
-	run bigint NOT NULL REFERENCES pgtorch.run ON DELETE CASCADE,
+	run bigint NOT NULL,
 	epoch integer NOT NULL,
 	loss double precision,
 	validation_loss double precision,

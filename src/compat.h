@@ -2,8 +2,8 @@
  * compat.h
  *	  What differs between PostgreSQL 15 and 18.
  *
- * The only place that tests PG_VERSION_NUM.  Included after PostgreSQL's own headers, by every file
- * that defines an SQL-callable function or another symbol that PostgreSQL looks up by name.
+ * The only place that tests PG_VERSION_NUM.  bridge/bridge.h brings it; besides, every file includes it that
+ * defines an SQL-callable function or another symbol that PostgreSQL looks up by name.
  */
 #ifndef PGT_COMPAT_H
 #define PGT_COMPAT_H
@@ -19,6 +19,11 @@
 /* The VARDATA macros left postgres.h. */
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
+#endif
+
+/* 18 has pg_noreturn instead, at the other end of a declaration. */
+#if PG_VERSION_NUM >= 180000
+#define pg_attribute_noreturn() __attribute__((noreturn))
 #endif
 
 /*

@@ -89,8 +89,7 @@ setup_packages()
 		[ -z "$need" ] || die "still missing after apt-get install: $need"
 	elif [ -n "$need" ]; then
 		echo "These packages (Debian's and Ubuntu's names) are missing: $need" >&2
-		echo "Install them with:  sudo apt-get install $need" >&2
-		exit 1
+		die "Install them with:  sudo apt-get install $need"
 	fi
 	[ -e /proc/self/status ] || die "/proc is not mounted: PostgreSQL's tests and pgtorch read it (mount -t proc proc /proc)"
 	if [ "$server_user" = postgres ]; then
@@ -151,7 +150,7 @@ setup_build()
 	[ -f pgtorch.so ] || [ -d build ] || [ "$PWD" = "$top" ] || [ -z "$(ls)" ] ||
 		die "run this in $top, or in an empty directory to build there"
 	run_make -j"$(nproc)" all > "$log" 2>&1 || {
-		grep -E -A 5 'error|warning|Error' "$log" | head -n 60
+		grep -E -A 5 'error:|warning:|Error [0-9]|\*\*\*' "$log" | grep -v -E '^  [A-Z]+ ' | head -n 60
 		die "make failed"
 	}
 }

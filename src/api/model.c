@@ -2,14 +2,16 @@
  * model.c
  *	  pgtorch_create_model and the other functions that make, change and describe models.
  *
- * A model is a module (text of src/engine's module.h) and versions of its weights (src/catalog).  None of these functions
- * is STRICT: a NULL argument is an error, because silently doing nothing would be worse.
+ * A model is a module (text of src/engine's module.h) and versions of its weights (src/catalog).
+ * None of these functions is STRICT: a NULL argument is an error, because silently doing nothing
+ * would be worse.
  */
 #include "postgres.h"
 
 #include "api/state.h"
 
 #include "bridge/bridge.h"
+#include "bridge/device.h"
 #include "catalog/checkpoint.h"
 #include "catalog/model.h"
 #include "catalog/tables.h"
@@ -58,6 +60,12 @@ void
 pgt_module_manifest(const PgtModule *m, PgtCheckpoint *checkpoint)
 {
 	int n = m->state.count;
+	uint64 bytes = 0;
+
+	for (int i = 0; i < n; i++)
+		bytes +=
+			pt_shape_numel(&m->state.entries[i].shape) * pt_dtype_size(m->state.entries[i].dtype);
+	pgt_check_memory(bytes, "a model");
 
 	checkpoint->nparams = n;
 	checkpoint->names = palloc0(n * sizeof(char *) + 1);
@@ -130,7 +138,8 @@ pgtorch_drop_model(PG_FUNCTION_ARGS)
 
 	require_arg(fcinfo, 1, "if_exists");
 	pgt_catalog_check_writable("pgtorch_drop_model()");
-	if (pgt_model_open_to_change(&model, name, ACL_NO_RIGHTS, AccessExclusiveLock, PG_GETARG_BOOL(1)))
+	if (pgt_model_open_to_change(&model, name, ACL_NO_RIGHTS, AccessExclusiveLock,
+								 PG_GETARG_BOOL(1)))
 		pgt_model_drop(&model);
 	else
 		ereport(NOTICE, (errmsg("model \"%s\" does not exist, skipping", name)));
@@ -261,7 +270,10 @@ pgtorch_revoke(PG_FUNCTION_ARGS)
  * Summary
  * --------------------------------------------------------------------------- */
 
-/* Elements of the module's own parameters (without buffers, and without its children's); own: whether it has any state. */
+/*
+ * Elements of the module's own parameters (without buffers, and without its children's); own:
+ * whether it has any state.
+ */
 static int64
 own_parameters(const PgtModule *module, const PtModule *m, bool *own)
 {
@@ -296,11 +308,12 @@ print_output(const PtShape *shape)
 }
 
 /*
- * One row for each module that has no children or state of its own.  in: its input shapes, or nin 0 if they are
- * not known.  Returns whether the output shape is known.
+ * One row for each module that has no children or state of its own.  in: its input shapes, or nin 0
+ * if they are not known.  Returns whether the output shape is known.
  */
 static bool
-summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, const PtShape *in, int nin, PtShape *out)
+summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, const PtShape *in,
+		  int nin, PtShape *out)
 {
 	PtError err;
 	bool known = nin > 0 && pt_module_output_shape(m, in, nin, out, &err);
@@ -317,7 +330,8 @@ summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, con
 	{
 		Datum values[4];
 		bool nulls[4] = {false};
-		char *text = m->nchildren > 0 ? pstrdup(m->type->name) : pt_module_print(module->arena, m, &err);
+		char *text =
+			m->nchildren > 0 ? pstrdup(m->type->name) : pt_module_print(module->arena, m, &err);
 
 		pgt_check(text != NULL, &err);
 		values[0] = CStringGetTextDatum(m->path);
@@ -328,14 +342,18 @@ summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, con
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
 
-	/* inside a Sequential, each child reads what the one before gave; elsewhere only a graph could tell */
+	/*
+	 * inside a Sequential, each child reads what the one before gave; elsewhere only a graph could
+	 * tell
+	 */
 	if (known_through)
 		through = in[0];
 	for (int i = 0; i < m->nchildren; i++)
 	{
 		PtShape next;
 
-		known_through = summarize(result, module, m->children[i], &through, known_through ? 1 : 0, &next) &&
+		known_through =
+			summarize(result, module, m->children[i], &through, known_through ? 1 : 0, &next) &&
 			known_through;
 		through = next;
 	}
@@ -343,7 +361,8 @@ summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, con
 }
 
 /*
- * pgtorch_summary(model text) returns table(layer text, module text, output_shape text, parameters bigint)
+ * pgtorch_summary(model text) returns table(layer text, module text, output_shape text, parameters
+ * bigint)
  */
 PG_FUNCTION_INFO_V1(pgtorch_summary);
 Datum
@@ -364,6 +383,7 @@ pgtorch_summary(PG_FUNCTION_ARGS)
 	for (int i = 0; i < checkpoint->ninputs; i++)
 		in[i] = checkpoint->inputs[i].shape;
 	InitMaterializedSRF(fcinfo, 0);
-	(void) summarize((ReturnSetInfo *) fcinfo->resultinfo, &module, module.root, in, checkpoint->ninputs, &out);
+	(void) summarize((ReturnSetInfo *) fcinfo->resultinfo, &module, module.root, in,
+					 checkpoint->ninputs, &out);
 	return (Datum) 0;
 }

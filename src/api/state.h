@@ -11,7 +11,10 @@
 #include "engine/module.h"
 #include "fmgr.h"
 
-/* A module read from text, with its state_dict's names and shapes; dies with the memory context it was opened in. */
+/*
+ * A module read from text, with its state_dict's names and shapes; dies with the memory context it
+ * was opened in.
+ */
 typedef struct PgtModule
 {
 	PtArena *arena;

@@ -2,8 +2,8 @@
  * state_dict.c
  *	  pgtorch_state_dict and pgtorch_load_state_dict: weights as rows of (name, value), out and in.
  *
- * Loading makes a new version that keeps what the version it starts from knows of its data (loss, inputs, labels): a
- * state_dict replaces weights and nothing else.
+ * Loading makes a new version that keeps what the version it starts from knows of its data (loss,
+ * inputs, labels): a state_dict replaces weights and nothing else.
  */
 #include "postgres.h"
 
@@ -44,7 +44,10 @@ pgtorch_state_dict(PG_FUNCTION_ARGS)
 	checkpoint = pgt_checkpoint_get(&model);
 	InitMaterializedSRF(fcinfo, 0);
 
-	/* one at a time: the tuplestore spills to disk, and nothing of it is seen if the hash turns out wrong */
+	/*
+	 * one at a time: the tuplestore spills to disk, and nothing of it is seen if the hash turns out
+	 * wrong
+	 */
 	weights = pgt_weights_open(&model, checkpoint);
 	for (int i = 0; i < checkpoint->nparams; i++)
 	{
@@ -82,9 +85,11 @@ prepare_source(const char *source)
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("source must be one query: %s", SPI_result_code_string(SPI_result))));
 	sources = SPI_plan_get_plan_sources(plan);
-	queries = list_length(sources) == 1 ? ((CachedPlanSource *) linitial(sources))->query_list : NIL;
+	queries =
+		list_length(sources) == 1 ? ((CachedPlanSource *) linitial(sources))->query_list : NIL;
 	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
-	if (query == NULL || query->commandType != CMD_SELECT || query->hasModifyingCTE || query->rowMarks != NIL)
+	if (query == NULL || query->commandType != CMD_SELECT || query->hasModifyingCTE ||
+		query->rowMarks != NIL)
 		ereport(ERROR,
 				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
 				 errmsg("source must be one SELECT, VALUES, TABLE or WITH query that changes and locks no rows")));
@@ -123,7 +128,8 @@ append_key(StringInfo list, const char *key)
 
 /* Converts one row's value into its parameter; unexpected names are collected. */
 static void
-take_row(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value, StringInfo unexpected)
+take_row(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value,
+		 StringInfo unexpected)
 {
 	char shape[PT_SHAPE_TEXT];
 	char want[PT_SHAPE_TEXT];
@@ -166,7 +172,8 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 	plan = prepare_source(source);
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	check_columns(portal->tupDesc);
-	row_context = AllocSetContextCreate(CurrentMemoryContext, "pgtorch state_dict row", ALLOCSET_SMALL_SIZES);
+	row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "pgtorch state_dict row", ALLOCSET_SMALL_SIZES);
 	for (;;)
 	{
 		MemoryContext old;
@@ -197,21 +204,26 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 	SPI_finish();
 }
 
-/* Parameters that the source did not give keep the values of the version that the model was opened with. */
+/*
+ * Parameters that the source did not give keep the values of the version that the model was opened
+ * with.
+ */
 static void
 keep_missing(const PgtModel *model, const PgtCheckpoint *from, PgtCheckpoint *to, const bool *seen)
 {
 	PgtWeights *weights = pgt_weights_open(model, from);
 
 	if (from->nparams != to->nparams)
-		elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version, model->name);
+		elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version,
+			 model->name);
 	for (int i = 0; i < to->nparams; i++)
 	{
 		const PtTensor *t = &from->params[i];
 		void *data = to->params[i].data;
 
 		if (t->dtype != to->params[i].dtype || !pt_shape_equal(&t->shape, &to->params[i].shape))
-			elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version, model->name);
+			elog(ERROR, "version %d of model \"%s\" does not fit its module", from->version,
+				 model->name);
 		if (seen[i]) /* read all the same, for the hash */
 			data = MemoryContextAllocHuge(CurrentMemoryContext, pt_tensor_bytes(t) + 1);
 		pgt_weights_next(weights, data);
@@ -224,7 +236,8 @@ keep_missing(const PgtModel *model, const PgtCheckpoint *from, PgtCheckpoint *to
 /*
  * pgtorch_load_state_dict(model text, source text, strict boolean) returns integer
  *
- * Returns the new version, which is deployed.  Names are matched as PyTorch's Module.load_state_dict does.
+ * Returns the new version, which is deployed.  Names are matched as PyTorch's
+ * Module.load_state_dict does.
  */
 PG_FUNCTION_INFO_V1(pgtorch_load_state_dict);
 Datum

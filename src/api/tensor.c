@@ -12,7 +12,6 @@
 
 #include "bridge/bridge.h"
 #include "compat.h"
-#include "engine/wire.h"
 #include "tensor/cast.h"
 #include "tensor/datum.h"
 #include "tensor/typmod.h"
@@ -102,7 +101,8 @@ pgtorch_tensor_typmod_out(PG_FUNCTION_ARGS)
 /*
  * tensor(tensor, integer, boolean) returns tensor
  *
- * Into a column or to a type with dtype and shape: nothing changes, but what does not fit is refused.
+ * Into a column or to a type with dtype and shape: nothing changes, but what does not fit is
+ * refused.
  */
 PG_FUNCTION_INFO_V1(pgtorch_tensor_coerce);
 Datum
@@ -129,15 +129,15 @@ pgtorch_tensor_from_array(PG_FUNCTION_ARGS)
 }
 
 /* tensor_to_real_array(tensor) returns real[], and its like */
-#define TO_ARRAY(NAME, TYPE)                                                                       \
-	PG_FUNCTION_INFO_V1(NAME);                                                                     \
-	Datum NAME(PG_FUNCTION_ARGS)                                                                   \
-	{                                                                                              \
-		PtTensor view;                                                                             \
-                                                                                                   \
-		pgt_tensor_view(PG_GETARG_TENSOR(0), &view);                                               \
-		PG_RETURN_ARRAYTYPE_P(pgt_tensor_to_array(&view, TYPE));                                   \
-	}                                                                                              \
+#define TO_ARRAY(NAME, TYPE)                                     \
+	PG_FUNCTION_INFO_V1(NAME);                                   \
+	Datum NAME(PG_FUNCTION_ARGS)                                 \
+	{                                                            \
+		PtTensor view;                                           \
+                                                                 \
+		pgt_tensor_view(PG_GETARG_TENSOR(0), &view);             \
+		PG_RETURN_ARRAYTYPE_P(pgt_tensor_to_array(&view, TYPE)); \
+	}                                                            \
 	extern int no_such_variable
 
 TO_ARRAY(pgtorch_tensor_to_float4s, FLOAT4OID);
@@ -149,15 +149,15 @@ TO_ARRAY(pgtorch_tensor_to_bools, BOOLOID);
 TO_ARRAY(pgtorch_tensor_to_numerics, NUMERICOID);
 
 /* tensor_to_double(tensor) returns double precision, and its like */
-#define TO_SCALAR(NAME, TYPE)                                                                      \
-	PG_FUNCTION_INFO_V1(NAME);                                                                     \
-	Datum NAME(PG_FUNCTION_ARGS)                                                                   \
-	{                                                                                              \
-		PtTensor view;                                                                             \
-                                                                                                   \
-		pgt_tensor_view(PG_GETARG_TENSOR(0), &view);                                               \
-		return pgt_tensor_to_scalar(&view, TYPE);                                                  \
-	}                                                                                              \
+#define TO_SCALAR(NAME, TYPE)                        \
+	PG_FUNCTION_INFO_V1(NAME);                       \
+	Datum NAME(PG_FUNCTION_ARGS)                     \
+	{                                                \
+		PtTensor view;                               \
+                                                     \
+		pgt_tensor_view(PG_GETARG_TENSOR(0), &view); \
+		return pgt_tensor_to_scalar(&view, TYPE);    \
+	}                                                \
 	extern int no_such_variable
 
 TO_SCALAR(pgtorch_tensor_to_float8, FLOAT8OID);

@@ -1,6 +1,7 @@
 /*
  * tensor_order.c
- *	  Comparison of whole tensors: operators, and the support functions of the btree and hash classes.
+ *	  Comparison of whole tensors: operators, and the support functions of the btree and hash
+ *	  classes.
  */
 #include "postgres.h"
 
@@ -20,12 +21,12 @@ compare(FunctionCallInfo fcinfo)
 }
 
 /* tensor_eq(tensor, tensor) returns boolean, and its like */
-#define COMPARISON(NAME, OPERATOR)                                                                 \
-	PG_FUNCTION_INFO_V1(NAME);                                                                     \
-	Datum NAME(PG_FUNCTION_ARGS)                                                                   \
-	{                                                                                              \
-		PG_RETURN_BOOL(compare(fcinfo) OPERATOR 0);                                                \
-	}                                                                                              \
+#define COMPARISON(NAME, OPERATOR)                  \
+	PG_FUNCTION_INFO_V1(NAME);                      \
+	Datum NAME(PG_FUNCTION_ARGS)                    \
+	{                                               \
+		PG_RETURN_BOOL(compare(fcinfo) OPERATOR 0); \
+	}                                               \
 	extern int no_such_variable
 
 COMPARISON(pgtorch_tensor_eq, ==);
@@ -53,7 +54,10 @@ hash(FunctionCallInfo fcinfo, uint64 seed)
 	return result;
 }
 
-/* tensor_hash(tensor) returns integer: the low half of the extended hash with seed 0, as PostgreSQL wants */
+/*
+ * tensor_hash(tensor) returns integer: the low half of the extended hash with seed 0, as PostgreSQL
+ * wants
+ */
 PG_FUNCTION_INFO_V1(pgtorch_tensor_hash);
 Datum
 pgtorch_tensor_hash(PG_FUNCTION_ARGS)

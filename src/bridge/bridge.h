@@ -13,6 +13,7 @@
 
 #include <signal.h>
 
+#include "compat.h"
 #include "engine/arena.h"
 #include "engine/error.h"
 

@@ -162,7 +162,8 @@ text_strings(Datum array, int *n)
 	bool *nulls;
 	char **strings;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls, n);
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false, TYPALIGN_INT, &values, &nulls,
+					  n);
 	strings = palloc(*n * sizeof(char *) + 1);
 	for (int i = 0; i < *n; i++)
 		strings[i] = nulls[i] ? pstrdup("") : TextDatumGetCString(values[i]);
@@ -203,7 +204,8 @@ parse_type(const char *text, PtTensor *t)
 	{
 		char *end;
 
-		if (t->shape.ndim == PT_MAX_DIM || (t->shape.ndim > 0 && *p++ != ',') || !isdigit((unsigned char) *p))
+		if (t->shape.ndim == PT_MAX_DIM || (t->shape.ndim > 0 && *p++ != ',') ||
+			!isdigit((unsigned char) *p))
 			return false;
 		errno = 0;
 		t->shape.dim[t->shape.ndim++] = strtoi64(p, &end, 10);
@@ -283,7 +285,8 @@ read_row(HeapTuple row, TupleDesc desc, void *arg)
 	c->names = text_strings(COLUMN(NAMES), &c->nparams);
 	c->params = parse_types(COLUMN(SHAPES), &nshapes, get->model);
 	if (nshapes != c->nparams)
-		elog(ERROR, "checkpoint " INT64_FORMAT " has %d names and %d shapes", c->id, c->nparams, nshapes);
+		elog(ERROR, "checkpoint " INT64_FORMAT " has %d names and %d shapes", c->id, c->nparams,
+			 nshapes);
 	c->loss_module = text_or_null(COLUMN(LOSS_MODULE), NULL_COLUMN(LOSS_MODULE));
 	if (!NULL_COLUMN(INPUTS))
 		c->inputs = parse_types(COLUMN(INPUTS), &c->ninputs, get->model);
@@ -307,7 +310,8 @@ pgt_checkpoint_get(const PgtModel *model)
 	PgtKey key = {PGT_CHECKPOINT_ID, INT8OID, Int64GetDatum(model->checkpoint)};
 	Get get = {model, NULL};
 
-	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_pkey, &key, 1, snapshot, read_row, &get);
+	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_pkey, &key, 1, snapshot, read_row,
+					 &get);
 	UnregisterSnapshot(snapshot);
 	if (get.checkpoint == NULL)
 		ereport(ERROR,
@@ -334,7 +338,8 @@ pgt_weights_open(const PgtModel *model, const PgtCheckpoint *checkpoint)
 	w->model = model;
 	w->checkpoint = checkpoint;
 	w->snapshot = pgt_catalog_snapshot(model->latest);
-	w->reader = pgt_reader_open(model->storage, model->name, checkpoint->version, checkpoint->id, w->snapshot);
+	w->reader = pgt_reader_open(model->storage, model->name, checkpoint->version, checkpoint->id,
+								w->snapshot);
 	hash_begin(&w->hash, pgt_model_module(model), checkpoint);
 	return w;
 }
@@ -408,8 +413,9 @@ pgt_checkpoint_write(const PgtModel *model, PgtCheckpoint *c, bool deploy)
 		"INSERT INTO pgtorch.checkpoint"
 		" (model, version, hash, run, epoch, loss, metrics, names, shapes, loss_module, inputs, label_type, labels)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id";
-	static const Oid types[] = {INT8OID,	  INT4OID,		BYTEAOID, INT8OID,		INT4OID, FLOAT8OID,	  JSONBOID,
-								TEXTARRAYOID, TEXTARRAYOID, TEXTOID,  TEXTARRAYOID, TEXTOID, TEXTARRAYOID};
+	static const Oid types[] = {INT8OID,	  INT4OID,	BYTEAOID,	  INT8OID,		INT4OID,
+								FLOAT8OID,	  JSONBOID, TEXTARRAYOID, TEXTARRAYOID, TEXTOID,
+								TEXTARRAYOID, TEXTOID,	TEXTARRAYOID};
 	Datum values[lengthof(types)];
 	char nulls[lengthof(types)];
 	char *module = pgt_model_module(model);
@@ -433,9 +439,11 @@ pgt_checkpoint_write(const PgtModel *model, PgtCheckpoint *c, bool deploy)
 	set_arg(6, values, nulls, c->metrics != NULL, JsonbPGetDatum(c->metrics));
 	set_arg(7, values, nulls, true, text_array(c->names, c->nparams));
 	set_arg(8, values, nulls, true, type_array(c->params, c->nparams));
-	set_arg(9, values, nulls, c->loss_module != NULL, c->loss_module ? CStringGetTextDatum(c->loss_module) : 0);
+	set_arg(9, values, nulls, c->loss_module != NULL,
+			c->loss_module ? CStringGetTextDatum(c->loss_module) : 0);
 	set_arg(10, values, nulls, c->ninputs > 0, type_array(c->inputs, c->ninputs));
-	set_arg(11, values, nulls, c->label_type != NULL, c->label_type ? CStringGetTextDatum(c->label_type) : 0);
+	set_arg(11, values, nulls, c->label_type != NULL,
+			c->label_type ? CStringGetTextDatum(c->label_type) : 0);
 	set_arg(12, values, nulls, c->nlabels > 0, text_array(c->labels, c->nlabels));
 	if (pgt_catalog_execute(sql, lengthof(types), types, values, nulls, &c->id) != 1)
 		elog(ERROR, "could not write a checkpoint of model \"%s\"", model->name);

@@ -2,9 +2,10 @@
  * checkpoint.h
  *	  Versions of a model: what each was trained for, what it saw, and its weights.
  *
- * The weights of a checkpoint never change, and ids are never used again, so caches need no invalidation.
- * hash is SHA-256 over all that decides a prediction: module, loss, inputs, labels, and names, dtypes, shapes and bytes
- * of the parameters.  Equal hashes predict the same; it is verified whenever weights are read (XX001).
+ * The weights of a checkpoint never change, and ids are never used again, so caches need no
+ * invalidation. hash is SHA-256 over all that decides a prediction: module, loss, inputs, labels,
+ * and names, dtypes, shapes and bytes of the parameters.  Equal hashes predict the same; it is
+ * verified whenever weights are read (XX001).
  */
 #ifndef PGT_CHECKPOINT_H
 #define PGT_CHECKPOINT_H
@@ -18,10 +19,10 @@
 
 typedef struct PgtCheckpoint
 {
-	int64 id;	   /* set by write */
-	int32 version; /* set by write */
+	int64 id;					/* set by write */
+	int32 version;				/* set by write */
 	uint8 hash[PGT_HASH_BYTES]; /* set by write */
-	TimestampTz created_at; /* set by get */
+	TimestampTz created_at;		/* set by get */
 
 	int64 run;	 /* in pgtorch.run; 0: not from training */
 	int32 epoch; /* after which epoch; 0: none */
@@ -41,24 +42,31 @@ typedef struct PgtCheckpoint
 	PtTensor *params; /* dtype and shape; data: given to write, NULL from get */
 } PgtCheckpoint;
 
-/* The row of the model's version (model->version), in the current memory context; params without data. */
+/*
+ * The row of the model's version (model->version), in the current memory context; params without
+ * data.
+ */
 extern PgtCheckpoint *pgt_checkpoint_get(const PgtModel *model);
 
 /*
- * Reads the weights: data[i] has room for pt_tensor_bytes(&checkpoint->params[i]) bytes.  XX001 unless they are, to
- * the bit, what was written.
+ * Reads the weights: data[i] has room for pt_tensor_bytes(&checkpoint->params[i]) bytes.  XX001
+ * unless they are, to the bit, what was written.
  */
-extern void pgt_checkpoint_read(const PgtModel *model, const PgtCheckpoint *checkpoint, void *const *data);
+extern void pgt_checkpoint_read(const PgtModel *model, const PgtCheckpoint *checkpoint,
+								void *const *data);
 
-/* The same, one parameter after another; nothing may be used before close, which verifies the hash, has returned. */
+/*
+ * The same, one parameter after another; nothing may be used before close, which verifies the hash,
+ * has returned.
+ */
 typedef struct PgtWeights PgtWeights;
 extern PgtWeights *pgt_weights_open(const PgtModel *model, const PgtCheckpoint *checkpoint);
 extern void pgt_weights_next(PgtWeights *weights, void *data);
 extern void pgt_weights_close(PgtWeights *weights);
 
 /*
- * Writes the next version of a model that is open to train or was just created: fills version, id and hash of checkpoint, returns
- * version.  deploy: makes it the deployed one.
+ * Writes the next version of a model that is open to train or was just created: fills version, id
+ * and hash of checkpoint, returns version.  deploy: makes it the deployed one.
  */
 extern int32 pgt_checkpoint_write(const PgtModel *model, PgtCheckpoint *checkpoint, bool deploy);
 

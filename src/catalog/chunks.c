@@ -2,8 +2,8 @@
  * chunks.c
  *	  Making, checking, reading, writing and dropping storage tables.
  *
- * Chunks are written in batches of a few pages with table_multi_insert, so that a chunk is one page, one
- * WAL record shared by several, and one index entry.
+ * Chunks are written in batches of a few pages with table_multi_insert, so that a chunk is one
+ * page, one WAL record shared by several, and one index entry.
  *
  * Errors: a table that its owner altered is 55000; chunks that are not what was written are XX001.
  */
@@ -73,8 +73,9 @@ static const struct
  * --------------------------------------------------------------------------- */
 
 /*
- * CREATE TABLE under two users: the extension's owner has the right to create in pgtorch_store, the current
- * user will own it.  What the user chose by settings must be allowed to him, not to the other.
+ * CREATE TABLE under two users: the extension's owner has the right to create in pgtorch_store, the
+ * current user will own it.  What the user chose by settings must be allowed to him, not to the
+ * other.
  */
 Oid
 pgt_storage_create(int64 model)
@@ -97,10 +98,11 @@ pgt_storage_create(int64 model)
 			aclcheck_error(acl, OBJECT_TABLESPACE, get_tablespace_name(tablespace));
 	}
 
-	sql = psprintf("CREATE TABLE pgtorch_store.m_" INT64_FORMAT
-				   " (checkpoint pg_catalog.int8, param pg_catalog.int4, seq pg_catalog.int4,"
-				   " data pg_catalog.bytea NOT NULL, PRIMARY KEY (checkpoint, param, seq)) USING heap",
-				   model);
+	sql = psprintf(
+		"CREATE TABLE pgtorch_store.m_" INT64_FORMAT
+		" (checkpoint pg_catalog.int8, param pg_catalog.int4, seq pg_catalog.int4,"
+		" data pg_catalog.bytea NOT NULL, PRIMARY KEY (checkpoint, param, seq)) USING heap",
+		model);
 	statements = pg_parse_query(sql);
 
 	SetUserIdAndSecContext(store_owner, security | SECURITY_LOCAL_USERID_CHANGE);
@@ -161,7 +163,8 @@ pgt_storage_exists(Oid storage, int64 model)
 		return false;
 	form = (Form_pg_class) GETSTRUCT(tuple);
 	storage_name(model, name);
-	exists = form->relnamespace == pgt_catalog()->store && strcmp(NameStr(form->relname), name) == 0;
+	exists =
+		form->relnamespace == pgt_catalog()->store && strcmp(NameStr(form->relname), name) == 0;
 	ReleaseSysCache(tuple);
 	return exists;
 }
@@ -179,8 +182,7 @@ pgt_storage_drop(Oid storage)
  * Opening
  * --------------------------------------------------------------------------- */
 
-static void
-altered(const char *model, const char *what) pg_attribute_noreturn();
+static void altered(const char *model, const char *what) pg_attribute_noreturn();
 
 static void
 altered(const char *model, const char *what)
@@ -192,7 +194,10 @@ altered(const char *model, const char *what)
 			 errhint("Undo the change, or create the model again.")));
 }
 
-/* The single index, which must be the primary key as it was made: another could run its owner's functions. */
+/*
+ * The single index, which must be the primary key as it was made: another could run its owner's
+ * functions.
+ */
 static Relation
 open_index(Relation rel, const char *model, LOCKMODE lock)
 {
@@ -204,8 +209,9 @@ open_index(Relation rel, const char *model, LOCKMODE lock)
 		altered(model, "It must have its primary key and no other index.");
 	index = index_open(linitial_oid(indexes), lock);
 	form = index->rd_index;
-	if (!form->indisunique || !form->indisvalid || !form->indimmediate || index->rd_rel->relam != BTREE_AM_OID ||
-		form->indnatts != NKEYS || form->indnkeyatts != NKEYS ||
+	if (!form->indisunique || !form->indisvalid || !form->indimmediate ||
+		index->rd_rel->relam != BTREE_AM_OID || form->indnatts != NKEYS ||
+		form->indnkeyatts != NKEYS ||
 		!heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL) ||
 		form->indkey.values[0] != COL_CHECKPOINT || form->indkey.values[1] != COL_PARAM ||
 		form->indkey.values[2] != COL_SEQ)
@@ -220,8 +226,8 @@ open_index(Relation rel, const char *model, LOCKMODE lock)
 }
 
 /*
- * Opens a storage table and its index.  The owner may have done anything to it, and who trains or predicts may be
- * somebody else: nothing that would run code of the owner's is let through.
+ * Opens a storage table and its index.  The owner may have done anything to it, and who trains or
+ * predicts may be somebody else: nothing that would run code of the owner's is let through.
  */
 static Relation
 open_storage(Oid storage, const char *model, LOCKMODE lock, Relation *index)
@@ -249,7 +255,9 @@ open_storage(Oid storage, const char *model, LOCKMODE lock, Relation *index)
 
 		if (att->attisdropped || att->atttypid != columns[i].type || att->attgenerated != '\0' ||
 			strcmp(NameStr(att->attname), columns[i].name) != 0)
-			altered(model, "It must have the columns checkpoint bigint, param integer, seq integer, data bytea.");
+			altered(
+				model,
+				"It must have the columns checkpoint bigint, param integer, seq integer, data bytea.");
 	}
 	if (desc->constr != NULL && desc->constr->num_check > 0)
 		altered(model, "It must have no check constraints.");
@@ -303,7 +311,8 @@ pgt_writer_open(Oid storage, const char *model, int64 checkpoint)
 	writer->checkpoint = checkpoint;
 	for (int i = 0; i < BATCH; i++)
 	{
-		writer->slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(writer->rel), table_slot_callbacks(writer->rel));
+		writer->slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(writer->rel),
+													table_slot_callbacks(writer->rel));
 		writer->chunks[i] = palloc(VARHDRSZ + PGT_CHUNK_BYTES);
 	}
 	return writer;
@@ -321,8 +330,8 @@ flush(PgtWriter *writer)
 		TupleTableSlot *slot = writer->slots[i];
 
 		/* the key columns come first in the table, so the row's values are the index's too */
-		(void) index_insert(writer->index, slot->tts_values, slot->tts_isnull, &slot->tts_tid, writer->rel,
-							UNIQUE_CHECK_YES, false, writer->index_info);
+		(void) index_insert(writer->index, slot->tts_values, slot->tts_isnull, &slot->tts_tid,
+							writer->rel, UNIQUE_CHECK_YES, false, writer->index_info);
 		ExecClearTuple(slot);
 	}
 	writer->n = 0;
@@ -419,8 +428,7 @@ pgt_reader_open(Oid storage, const char *model, int32 version, int64 checkpoint,
 	return reader;
 }
 
-static void
-damaged(const PgtReader *reader, const char *detail) pg_attribute_noreturn();
+static void damaged(const PgtReader *reader, const char *detail) pg_attribute_noreturn();
 
 static void
 damaged(const PgtReader *reader, const char *detail)
@@ -447,18 +455,19 @@ pgt_reader_param(PgtReader *reader, void *data, size_t bytes, size_t size)
 
 		CHECK_FOR_INTERRUPTS();
 		if (!HeapTupleIsValid(row))
-			damaged(reader, psprintf("parameter %d ends after %zu of %zu bytes.", reader->param, at, bytes));
+			damaged(reader, psprintf("parameter %d ends after %zu of %zu bytes.", reader->param, at,
+									 bytes));
 		heap_deform_tuple(row, desc, values, isnull);
 		if (isnull[COL_PARAM - 1] || isnull[COL_SEQ - 1] || isnull[COL_DATA - 1] ||
-			DatumGetInt32(values[COL_PARAM - 1]) != reader->param || DatumGetInt32(values[COL_SEQ - 1]) != seq)
+			DatumGetInt32(values[COL_PARAM - 1]) != reader->param ||
+			DatumGetInt32(values[COL_SEQ - 1]) != seq)
 			damaged(reader, psprintf("chunk %d of parameter %d is missing.", seq, reader->param));
 
 		chunk = PG_DETOAST_DATUM_PACKED(values[COL_DATA - 1]);
 		len = VARSIZE_ANY_EXHDR(chunk);
 		if (len == 0 || len > bytes - at || len % size != 0)
-			damaged(reader,
-					psprintf("chunk %d of parameter %d has %zu bytes, %zu are left of %zu.", seq, reader->param, len,
-							 bytes - at, bytes));
+			damaged(reader, psprintf("chunk %d of parameter %d has %zu bytes, %zu are left of %zu.",
+									 seq, reader->param, len, bytes - at, bytes));
 		copy_elements((char *) data + at, VARDATA_ANY(chunk), len, size);
 		at += len;
 		if ((Pointer) chunk != DatumGetPointer(values[COL_DATA - 1]))

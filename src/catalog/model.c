@@ -2,12 +2,13 @@
  * model.c
  *	  Models by name, their privileges, and their rows in pgtorch.model.
  *
- * Two ways to look: a reader takes the statement's snapshot and no lock, so that a prediction sees one version
- * throughout and works on a standby.  Who is about to change something takes a lock on the storage table
- * first and then looks at what is committed now, since the change that he waited for must not be lost.
+ * Two ways to look: a reader takes the statement's snapshot and no lock, so that a prediction sees
+ * one version throughout and works on a standby.  Who is about to change something takes a lock on
+ * the storage table first and then looks at what is committed now, since the change that he waited
+ * for must not be lost.
  *
- * The row of a model whose storage table is gone is an orphan: it is never found, and is deleted when its name is
- * wanted again.
+ * The row of a model whose storage table is gone is an orphan: it is never found, and is deleted
+ * when its name is wanted again.
  */
 #include "postgres.h"
 
@@ -140,7 +141,8 @@ find_version(PgtModel *model, int32 version, Snapshot snapshot)
 					  {PGT_CHECKPOINT_VERSION, INT4OID, Int32GetDatum(version)}};
 
 	model->checkpoint = 0;
-	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_version, keys, 2, snapshot, read_checkpoint_row, model);
+	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_version, keys, 2, snapshot,
+					 read_checkpoint_row, model);
 	return model->checkpoint != 0;
 }
 
@@ -171,7 +173,8 @@ newest_version(int64 model, Snapshot snapshot)
 	PgtKey key = {PGT_CHECKPOINT_MODEL, INT8OID, Int64GetDatum(model)};
 	int32 max = 0;
 
-	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_version, &key, 1, snapshot, read_max_version, &max);
+	pgt_catalog_scan(catalog->checkpoint, catalog->checkpoint_version, &key, 1, snapshot,
+					 read_max_version, &max);
 	return max;
 }
 
@@ -185,8 +188,7 @@ pgt_model_newest_version(const PgtModel *model)
 	return newest;
 }
 
-static void
-no_such_model(const char *name) pg_attribute_noreturn();
+static void no_such_model(const char *name) pg_attribute_noreturn();
 
 static void
 no_such_model(const char *name)
@@ -278,8 +280,8 @@ pgt_model_open(PgtModel *model, const char *reference)
 }
 
 /*
- * Finds the row as it is committed now, and locks the storage table: privileges are checked before waiting, and what was
- * found is looked up again after, until it holds.
+ * Finds the row as it is committed now, and locks the storage table: privileges are checked before
+ * waiting, and what was found is looked up again after, until it holds.
  */
 static bool
 lock_row(const char *name, AclMode acl, LOCKMODE lock, ModelRow *row)
@@ -292,7 +294,8 @@ lock_row(const char *name, AclMode acl, LOCKMODE lock, ModelRow *row)
 		bool found = find_row(name, snapshot, row);
 
 		UnregisterSnapshot(snapshot);
-		if (!found || !pgt_storage_exists(row->storage, row->id) || !check_privilege(name, row->storage, acl))
+		if (!found || !pgt_storage_exists(row->storage, row->id) ||
+			!check_privilege(name, row->storage, acl))
 			row->storage = InvalidOid;
 		if (row->storage == locked)
 			return OidIsValid(locked);
@@ -323,7 +326,7 @@ pgt_model_open_to_train(PgtModel *model, const char *reference)
 		ModelRow old;
 		Snapshot own = RegisterSnapshot(GetTransactionSnapshot());
 		bool same = find_row(name, own, &old) && old.id == row.id && old.deployed == row.deployed &&
-			newest_version(row.id, own) == pgt_model_newest_version(model);
+					newest_version(row.id, own) == pgt_model_newest_version(model);
 
 		UnregisterSnapshot(own);
 		if (!same)
@@ -338,7 +341,8 @@ pgt_model_open_to_train(PgtModel *model, const char *reference)
 }
 
 bool
-pgt_model_open_to_change(PgtModel *model, const char *name, AclMode acl, LOCKMODE lock, bool missing_ok)
+pgt_model_open_to_change(PgtModel *model, const char *name, AclMode acl, LOCKMODE lock,
+						 bool missing_ok)
 {
 	ModelRow row;
 
@@ -373,7 +377,10 @@ pgt_model_module(const PgtModel *model)
  * Changing
  * --------------------------------------------------------------------------- */
 
-/* After a write of one row: none means that the transaction's snapshot does not see the row that is there now. */
+/*
+ * After a write of one row: none means that the transaction's snapshot does not see the row that is
+ * there now.
+ */
 static void
 check_one_row(uint64 rows, const char *name)
 {
@@ -383,13 +390,28 @@ check_one_row(uint64 rows, const char *name)
 				 errmsg("could not serialize access due to concurrent change of model \"%s\"", name)));
 }
 
-static void
-name_is_taken(const char *name) pg_attribute_noreturn();
+static void name_is_taken(const char *name) pg_attribute_noreturn();
 
 static void
 name_is_taken(const char *name)
 {
 	ereport(ERROR, (errcode(ERRCODE_DUPLICATE_OBJECT), errmsg("model \"%s\" already exists", name)));
+}
+
+/* Deletes versions and runs of a model; there are no foreign keys that would. */
+static void
+delete_history(int64 model)
+{
+	Oid type = INT8OID;
+	Datum id = Int64GetDatum(model);
+
+	(void) pgt_catalog_execute(
+		"DELETE FROM pgtorch.epoch e USING pgtorch.run r WHERE e.run = r.id AND r.model = $1", 1,
+		&type, &id, NULL, NULL);
+	(void) pgt_catalog_execute("DELETE FROM pgtorch.run WHERE model = $1", 1, &type, &id, NULL,
+							   NULL);
+	(void) pgt_catalog_execute("DELETE FROM pgtorch.checkpoint WHERE model = $1", 1, &type, &id,
+							   NULL, NULL);
 }
 
 /* Makes a name free: raises if a model has it, deletes the row of one whose storage is gone. */
@@ -408,7 +430,9 @@ claim_name(const char *name)
 	if (pgt_storage_exists(row.storage, row.id))
 		name_is_taken(name);
 	id = Int64GetDatum(row.id);
-	(void) pgt_catalog_execute("DELETE FROM pgtorch.model WHERE id = $1", 1, &type, &id, NULL, NULL);
+	delete_history(row.id);
+	(void) pgt_catalog_execute("DELETE FROM pgtorch.model WHERE id = $1", 1, &type, &id, NULL,
+							   NULL);
 }
 
 static void
@@ -420,10 +444,10 @@ replace(PgtModel *model, const char *module)
 
 	pgt_storage_clear(model->storage, model->name, snapshot);
 	UnregisterSnapshot(snapshot);
-	(void) pgt_catalog_execute("DELETE FROM pgtorch.checkpoint WHERE model = $1", 1, types, values, NULL, NULL);
-	(void) pgt_catalog_execute("DELETE FROM pgtorch.run WHERE model = $1", 1, types, values, NULL, NULL);
-	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET module = $2, created_at = DEFAULT WHERE id = $1", 2,
-									  types, values, NULL, NULL),
+	delete_history(model->id);
+	check_one_row(pgt_catalog_execute(
+					  "UPDATE pgtorch.model SET module = $2, created_at = DEFAULT WHERE id = $1", 2,
+					  types, values, NULL, NULL),
 				  model->name);
 }
 
@@ -444,10 +468,13 @@ pgt_model_create(PgtModel *model, const char *name, const char *module, bool or_
 	}
 	claim_name(name);
 
-	/* a table of that number may be there without its row, restored from a dump of the schema alone */
+	/*
+	 * a table of that number may be there without its row, restored from a dump of the schema alone
+	 */
 	do
 	{
-		if (pgt_catalog_execute("SELECT pg_catalog.nextval('pgtorch.model_id_seq')", 0, NULL, NULL, NULL, &row.id) != 1)
+		if (pgt_catalog_execute("SELECT pg_catalog.nextval('pgtorch.model_id_seq')", 0, NULL, NULL,
+								NULL, &row.id) != 1)
 			elog(ERROR, "could not get a model id");
 	} while (pgt_storage_is_taken(row.id));
 	row.storage = pgt_storage_create(row.id);
@@ -458,9 +485,10 @@ pgt_model_create(PgtModel *model, const char *name, const char *module, bool or_
 	values[2] = CStringGetTextDatum(module);
 	values[3] = ObjectIdGetDatum(row.storage);
 	/* waits for a concurrent creator of the same name */
-	if (pgt_catalog_execute("INSERT INTO pgtorch.model (id, name, module, storage, deployed)"
-							" OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1) ON CONFLICT (name) DO NOTHING",
-							4, types, values, NULL, NULL) != 1)
+	if (pgt_catalog_execute(
+			"INSERT INTO pgtorch.model (id, name, module, storage, deployed)"
+			" OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1) ON CONFLICT (name) DO NOTHING",
+			4, types, values, NULL, NULL) != 1)
 		name_is_taken(name);
 	fill(model, name, &row, true);
 }
@@ -471,9 +499,10 @@ pgt_model_drop(const PgtModel *model)
 	Oid type = INT8OID;
 	Datum id = Int64GetDatum(model->id);
 
-	/* the row first: what fails then fails before the table is touched */
-	check_one_row(pgt_catalog_execute("DELETE FROM pgtorch.model WHERE id = $1", 1, &type, &id, NULL, NULL),
+	check_one_row(pgt_catalog_execute("DELETE FROM pgtorch.model WHERE id = $1", 1, &type, &id,
+									  NULL, NULL),
 				  model->name);
+	delete_history(model->id);
 	pgt_storage_drop(model->storage);
 }
 
@@ -485,7 +514,8 @@ pgt_model_rename(const PgtModel *model, const char *new_name)
 
 	check_name(new_name);
 	claim_name(new_name);
-	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET name = $2 WHERE id = $1", 2, types, values, NULL, NULL),
+	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET name = $2 WHERE id = $1", 2, types,
+									  values, NULL, NULL),
 				  model->name);
 }
 
@@ -495,7 +525,7 @@ pgt_model_deploy(const PgtModel *model, int32 version)
 	Oid types[2] = {INT8OID, INT4OID};
 	Datum values[2] = {Int64GetDatum(model->id), Int32GetDatum(version)};
 
-	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET deployed = $2 WHERE id = $1", 2, types, values, NULL,
-									  NULL),
+	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET deployed = $2 WHERE id = $1", 2,
+									  types, values, NULL, NULL),
 				  model->name);
 }

@@ -32,8 +32,9 @@ pgt_run_insert(const PgtModel *model, const PgtRun *run)
 		"INSERT INTO pgtorch.run (model, version, status, dataset, loss, optimizer, scheduler, options, device, rows,"
 		" started_at, finished_at, error)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING id";
-	static const Oid types[] = {INT8OID, INT4OID, TEXTOID, TEXTOID,		   TEXTOID,		   TEXTOID, TEXTOID,
-								JSONBOID, TEXTOID, INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
+	static const Oid types[] = {INT8OID,		INT4OID,		TEXTOID,  TEXTOID, TEXTOID,
+								TEXTOID,		TEXTOID,		JSONBOID, TEXTOID, INT8OID,
+								TIMESTAMPTZOID, TIMESTAMPTZOID, TEXTOID};
 	Datum values[lengthof(types)];
 	char nulls[lengthof(types)];
 	int64 id = 0;
@@ -62,7 +63,8 @@ pgt_run_set_version(int64 run, int32 version)
 	static const Oid types[] = {INT8OID, INT4OID};
 	Datum values[] = {Int64GetDatum(run), Int32GetDatum(version)};
 
-	if (pgt_catalog_execute("UPDATE pgtorch.run SET version = $2 WHERE id = $1", 2, types, values, NULL, NULL) != 1)
+	if (pgt_catalog_execute("UPDATE pgtorch.run SET version = $2 WHERE id = $1", 2, types, values,
+							NULL, NULL) != 1)
 		elog(ERROR, "run " INT64_FORMAT " does not exist", run);
 }
 
@@ -72,7 +74,8 @@ pgt_epoch_insert(int64 run, const PgtEpoch *epochs, int n)
 	static const char sql[] =
 		"INSERT INTO pgtorch.epoch (run, epoch, loss, validation_loss, lr, metrics, rows, seconds)"
 		" VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-	static const Oid types[] = {INT8OID, INT4OID, FLOAT8OID, FLOAT8OID, FLOAT8OID, JSONBOID, INT8OID, FLOAT8OID};
+	static const Oid types[] = {INT8OID,   INT4OID,	 FLOAT8OID, FLOAT8OID,
+								FLOAT8OID, JSONBOID, INT8OID,	FLOAT8OID};
 
 	for (int i = 0; i < n; i++)
 	{

@@ -13,10 +13,10 @@
 
 typedef struct PgtRun
 {
-	int32 version; /* that it made; 0: none (yet) */
-	const char *status; /* "done", "failed", "running", ... */
+	int32 version;		 /* that it made; 0: none (yet) */
+	const char *status;	 /* "done", "failed", "running", ... */
 	const char *dataset; /* the query */
-	const char *loss;	/* canonical text of these three */
+	const char *loss;	 /* canonical text of these three */
 	const char *optimizer;
 	const char *scheduler; /* NULL: none */
 	Jsonb *options;		   /* the other arguments */
@@ -40,9 +40,15 @@ typedef struct PgtEpoch
 	double seconds;
 } PgtEpoch;
 
-/* Both write as the extension's owner, for a caller who may train the model; insert returns the run's id. */
+/*
+ * Both write as the extension's owner, for a caller who may train the model; insert returns the
+ * run's id.
+ */
 extern int64 pgt_run_insert(const PgtModel *model, const PgtRun *run);
-/* Says which version a run has made, once that is written (its row in pgtorch.checkpoint refers to the run). */
+/*
+ * Says which version a run has made, once that is written (its row in pgtorch.checkpoint refers to
+ * the run).
+ */
 extern void pgt_run_set_version(int64 run, int32 version);
 extern void pgt_epoch_insert(int64 run, const PgtEpoch *epochs, int n);
 

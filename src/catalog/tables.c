@@ -143,7 +143,9 @@ pgt_catalog_scan(Oid table, Oid index, const PgtKey *keys, int nkeys, Snapshot s
 	Assert(nkeys <= lengthof(scankey));
 	for (int i = 0; i < nkeys; i++)
 	{
-		RegProcedure equal = keys[i].type == TEXTOID ? F_TEXTEQ : keys[i].type == INT8OID ? F_INT8EQ : F_INT4EQ;
+		RegProcedure equal = keys[i].type == TEXTOID   ? F_TEXTEQ
+							 : keys[i].type == INT8OID ? F_INT8EQ
+													   : F_INT4EQ;
 
 		/* ScanKeyInit compares in collation "C", which is the column's */
 		ScanKeyInit(&scankey[i], keys[i].column, BTEqualStrategyNumber, equal, keys[i].value);
@@ -171,14 +173,16 @@ pgt_catalog_execute(const char *sql, int nargs, const Oid *types, const Datum *v
 
 	/* An error ends the (sub)transaction, which restores user and settings. */
 	GetUserIdAndSecContext(&user, &security);
-	SetUserIdAndSecContext(owner, security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
+	SetUserIdAndSecContext(owner,
+						   security | SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION);
 	nest = NewGUCNestLevel();
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	rc = SPI_execute_with_args(sql, nargs, unconstify(Oid *, types), unconstify(Datum *, values), nulls, false, 0);
+	rc = SPI_execute_with_args(sql, nargs, unconstify(Oid *, types), unconstify(Datum *, values),
+							   nulls, false, 0);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_with_args failed: %s", SPI_result_code_string(rc));
 	processed = SPI_processed;

@@ -4,8 +4,7 @@
  *
  * Users have no privileges on these tables.  C reads them by index scans with an explicit snapshot,
  * after (or while) checking the caller's privileges on the model's storage table; it writes
- * them with constant SQL as the extension's owner, so that defaults, constraints and foreign
- * keys hold.
+ * them with constant SQL as the extension's owner, so that defaults and constraints hold.
  */
 #ifndef PGT_TABLES_H
 #define PGT_TABLES_H
@@ -49,29 +48,35 @@ enum
 
 typedef struct PgtCatalog
 {
-	Oid owner;			   /* of pgtorch.model: the extension's owner */
-	Oid store;			   /* schema pgtorch_store */
-	Oid model;			   /* pgtorch.model */
-	Oid model_pkey;		   /* (id) */
-	Oid model_name;		   /* (name) */
-	Oid checkpoint;		   /* pgtorch.checkpoint */
-	Oid checkpoint_pkey;   /* (id) */
+	Oid owner;				/* of pgtorch.model: the extension's owner */
+	Oid store;				/* schema pgtorch_store */
+	Oid model;				/* pgtorch.model */
+	Oid model_pkey;			/* (id) */
+	Oid model_name;			/* (name) */
+	Oid checkpoint;			/* pgtorch.checkpoint */
+	Oid checkpoint_pkey;	/* (id) */
 	Oid checkpoint_version; /* (model, version) */
 } PgtCatalog;
 
 /* The catalog of the installed extension; cheap.  Raises 55000 if there is none. */
 extern const PgtCatalog *pgt_catalog(void);
 
-/* Refuses on a standby, in a read-only transaction and in a parallel worker; command is for the message. */
+/*
+ * Refuses on a standby, in a read-only transaction and in a parallel worker; command is for the
+ * message.
+ */
 extern void pgt_catalog_check_writable(const char *command);
 
 /*
- * The snapshot to read rows with, registered: unregister it.  latest: what is committed now, for those who hold a
- * lock and are about to write; else the statement's.
+ * The snapshot to read rows with, registered: unregister it.  latest: what is committed now, for
+ * those who hold a lock and are about to write; else the statement's.
  */
 extern Snapshot pgt_catalog_snapshot(bool latest);
 
-/* Runs the callback on each row that has column = key; stops early when it returns false.  The index is on that column first. */
+/*
+ * Runs the callback on each row that has column = key; stops early when it returns false.  The
+ * index is on that column first.
+ */
 typedef bool (*PgtRowCallback)(HeapTuple row, TupleDesc desc, void *arg);
 typedef struct PgtKey
 {
@@ -83,9 +88,9 @@ extern void pgt_catalog_scan(Oid table, Oid index, const PgtKey *keys, int nkeys
 							 PgtRowCallback callback, void *arg);
 
 /*
- * Runs one constant SQL statement as the extension's owner, with a safe search_path; the number of rows
- * it touched.  result (may be NULL): the first column of the first row, which is bigint.
- * nulls as in SPI_execute_with_args.  What it wrote is visible to later commands.
+ * Runs one constant SQL statement as the extension's owner, with a safe search_path; the number of
+ * rows it touched.  result (may be NULL): the first column of the first row, which is bigint. nulls
+ * as in SPI_execute_with_args.  What it wrote is visible to later commands.
  */
 extern uint64 pgt_catalog_execute(const char *sql, int nargs, const Oid *types, const Datum *values,
 								  const char *nulls, int64 *result);

@@ -21,7 +21,7 @@
 #define CHUNK_MIN 128
 #define CHUNK_MAX 1024
 
-/* places: registers, then inputs, then outputs, then the registers that hold repeated inputs */
+/* places: registers, then inputs, then outputs */
 #define AT_INPUT PT_PROGRAM_REGISTERS
 #define AT_OUTPUT (AT_INPUT + PT_PROGRAM_INPUTS)
 #define NPLACES (AT_OUTPUT + PT_PROGRAM_OUTPUTS)
@@ -42,7 +42,7 @@ typedef struct Input
 	Access access;
 	bool direct;	   /* memory may be used in place */
 	size_t size;	   /* of an element */
-	int place;		   /* of its register, for what is loaded */
+	int place;		   /* the register that it is loaded into */
 	int64_t period;	   /* of PERIODIC, and of WALK if it is contiguous that far */
 	const int64_t *stride;
 } Input;
@@ -417,7 +417,7 @@ walk(const PtCpuProgram *q, const Input *in, char *reg, int64_t first, int64_t n
 
 /* What stays the same over a range: numbers, single values, short periods. */
 static void
-load_constants(const PtCpuProgram *q, char **at, int64_t first, int64_t n)
+load_constants(const PtCpuProgram *q, char **at, char **registers, int64_t first, int64_t n)
 {
 	const PtProgram *p = q->program;
 
@@ -445,7 +445,7 @@ load_constants(const PtCpuProgram *q, char **at, int64_t first, int64_t n)
 		else if (in->access == PERIODIC)
 		{
 			size_t width = in->cls == PT_F32 ? 4 : 8;
-			char *reg = at[in->place];
+			char *reg = registers[in->place];
 			int64_t phase = first % in->period;
 			int64_t have = in->period - phase < n ? in->period - phase : n;
 
@@ -478,19 +478,18 @@ has_zero(const void *x, int64_t n)
 bool
 pt_cpu_program_run(const PtCpuProgram *q, int64_t first, int64_t last, char *scratch)
 {
-	char *at[NPLACES + PT_PROGRAM_INPUTS];
+	char *at[NPLACES];
 	char *registers[PT_PROGRAM_REGISTERS + PT_PROGRAM_INPUTS];
 
 	for (int r = 0; r < q->nregisters; r++)
 		registers[r] = scratch + (size_t) r * q->register_bytes;
 	memcpy(at, registers, (size_t) q->program->nregisters * sizeof(char *));
-	(void) at;
 	for (int64_t p = first; p < last; p += q->chunk)
 	{
 		int64_t n = last - p < q->chunk ? last - p : q->chunk;
 
 		if (p == first)
-			load_constants(q, at, first, n);
+			load_constants(q, at, registers, first, n);
 		for (int k = 0; k < q->ninputs; k++)
 		{
 			const Input *in = &q->inputs[k];

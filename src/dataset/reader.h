@@ -11,6 +11,7 @@
 
 #include "postgres.h"
 
+#include "compat.h"
 #include "dataset/decode.h"
 #include "dataset/labels.h"
 

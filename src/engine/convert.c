@@ -11,14 +11,14 @@
  */
 #include "engine/dtype.h"
 
-#include <string.h>
-
-#include "engine/half.h"
-
-/* gcc vectorises loops of unknown length from here on only */
+/* what is inlined below, too: gcc vectorises loops of unknown length only when told */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("O3")
 #endif
+
+#include <string.h>
+
+#include "engine/half.h"
 
 static inline int64_t
 int64_from_float(float x)
@@ -51,36 +51,36 @@ same_int(int64_t x)
 }
 
 /* by way of int64 or int32, whatever the source */
-#define WIDE(x)                                                                                   \
+#define WIDE(x) \
 	_Generic((x), float : int64_from_float, double : int64_from_double, default : same_int)(x)
-#define WIDE32(x)                                                                                 \
+#define WIDE32(x) \
 	_Generic((x), float : int32_from_float, double : int32_from_double, default : same_int)(x)
 
 /* FROM: dtype, its C type in memory, the type to compute with, loading element p[i] */
-#define PAIR(FROM, CTYPE, NUMBER, LOAD, TO, TOTYPE, STORE)                                        \
-	static void FROM##_TO_##TO(void *restrict dst, const void *restrict src, size_t n)            \
-	{                                                                                             \
-		const CTYPE *p = src;                                                                     \
-		TOTYPE *q = dst;                                                                          \
-                                                                                                  \
-		for (size_t i = 0; i < n; i++)                                                            \
-		{                                                                                         \
-			NUMBER x = LOAD;                                                                      \
-                                                                                                  \
-			q[i] = STORE;                                                                         \
-		}                                                                                         \
+#define PAIR(FROM, CTYPE, NUMBER, LOAD, TO, TOTYPE, STORE)                             \
+	static void FROM##_TO_##TO(void *restrict dst, const void *restrict src, size_t n) \
+	{                                                                                  \
+		const CTYPE *p = src;                                                          \
+		TOTYPE *q = dst;                                                               \
+                                                                                       \
+		for (size_t i = 0; i < n; i++)                                                 \
+		{                                                                              \
+			NUMBER x = LOAD;                                                           \
+                                                                                       \
+			q[i] = STORE;                                                              \
+		}                                                                              \
 	}
 
-#define FROM(DTYPE, CTYPE, NUMBER, LOAD)                                                          \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT32, float, (float) x)                                   \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT64, double, (double) x)                                 \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT16, uint16_t, pt_half_store((float) x))                 \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, BFLOAT16, uint16_t, pt_bfloat_store((float) x))              \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT64, int64_t, WIDE(x))                                     \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT32, int32_t, (int32_t) WIDE32(x))                         \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT16, int16_t, (int16_t) WIDE32(x))                         \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT8, int8_t, (int8_t) WIDE32(x))                            \
-	PAIR(DTYPE, CTYPE, NUMBER, LOAD, UINT8, uint8_t, (uint8_t) WIDE(x))                           \
+#define FROM(DTYPE, CTYPE, NUMBER, LOAD)                                             \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT32, float, (float) x)                      \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT64, double, (double) x)                    \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, FLOAT16, uint16_t, pt_half_store((float) x))    \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, BFLOAT16, uint16_t, pt_bfloat_store((float) x)) \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT64, int64_t, WIDE(x))                        \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT32, int32_t, (int32_t) WIDE32(x))            \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT16, int16_t, (int16_t) WIDE32(x))            \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, INT8, int8_t, (int8_t) WIDE32(x))               \
+	PAIR(DTYPE, CTYPE, NUMBER, LOAD, UINT8, uint8_t, (uint8_t) WIDE(x))              \
 	PAIR(DTYPE, CTYPE, NUMBER, LOAD, BOOL, uint8_t, (uint8_t) (x != 0))
 
 FROM(FLOAT32, float, float, p[i])
@@ -94,15 +94,16 @@ FROM(INT8, int8_t, int8_t, p[i])
 FROM(UINT8, uint8_t, uint8_t, p[i])
 FROM(BOOL, uint8_t, uint8_t, (uint8_t) (p[i] != 0))
 
-#define TO(FROM)                                                                                  \
-	{                                                                                             \
-		FROM##_TO_FLOAT32, FROM##_TO_FLOAT64, FROM##_TO_FLOAT16, FROM##_TO_BFLOAT16,              \
-			FROM##_TO_INT64, FROM##_TO_INT32, FROM##_TO_INT16, FROM##_TO_INT8, FROM##_TO_UINT8,   \
-			FROM##_TO_BOOL                                                                        \
+#define TO(FROM)                                                                                \
+	{                                                                                           \
+		FROM##_TO_FLOAT32, FROM##_TO_FLOAT64, FROM##_TO_FLOAT16, FROM##_TO_BFLOAT16,            \
+			FROM##_TO_INT64, FROM##_TO_INT32, FROM##_TO_INT16, FROM##_TO_INT8, FROM##_TO_UINT8, \
+			FROM##_TO_BOOL                                                                      \
 	}
 
 /* converters[from][to], in the order of the enum */
-static void (*const converters[PT_NDTYPE][PT_NDTYPE])(void *restrict, const void *restrict, size_t) = {
+static void (*const converters[PT_NDTYPE][PT_NDTYPE])(void *restrict, const void *restrict,
+													  size_t) = {
 	TO(FLOAT32), TO(FLOAT64), TO(FLOAT16), TO(BFLOAT16), TO(INT64),
 	TO(INT32),	 TO(INT16),	  TO(INT8),	   TO(UINT8),	 TO(BOOL),
 };

@@ -15,16 +15,11 @@ static const struct
 	unsigned char size;
 	PtClass class;
 } dtypes[PT_NDTYPE] = {
-	[PT_FLOAT32] = {"float32", "float", 4, PT_F32},
-	[PT_FLOAT64] = {"float64", "double", 8, PT_F64},
-	[PT_FLOAT16] = {"float16", "half", 2, PT_F32},
-	[PT_BFLOAT16] = {"bfloat16", NULL, 2, PT_F32},
-	[PT_INT64] = {"int64", "long", 8, PT_I64},
-	[PT_INT32] = {"int32", "int", 4, PT_I64},
-	[PT_INT16] = {"int16", "short", 2, PT_I64},
-	[PT_INT8] = {"int8", NULL, 1, PT_I64},
-	[PT_UINT8] = {"uint8", NULL, 1, PT_I64},
-	[PT_BOOL] = {"bool", NULL, 1, PT_I64},
+	[PT_FLOAT32] = {"float32", "float", 4, PT_F32}, [PT_FLOAT64] = {"float64", "double", 8, PT_F64},
+	[PT_FLOAT16] = {"float16", "half", 2, PT_F32},	[PT_BFLOAT16] = {"bfloat16", NULL, 2, PT_F32},
+	[PT_INT64] = {"int64", "long", 8, PT_I64},		[PT_INT32] = {"int32", "int", 4, PT_I64},
+	[PT_INT16] = {"int16", "short", 2, PT_I64},		[PT_INT8] = {"int8", NULL, 1, PT_I64},
+	[PT_UINT8] = {"uint8", NULL, 1, PT_I64},		[PT_BOOL] = {"bool", NULL, 1, PT_I64},
 };
 
 const char *
@@ -70,8 +65,9 @@ pt_dtype_parse(const char *name, PtDtype *dtype, PtError *err)
 			return true;
 		}
 	pt_fail(err, PT_EINVAL, "unknown dtype \"%.64s\"", name);
-	return pt_hint(err, "The dtypes are float32, float64, float16, bfloat16, int64, int32, int16, int8, "
-						"uint8 and bool.");
+	return pt_hint(err,
+				   "The dtypes are float32, float64, float16, bfloat16, int64, int32, int16, int8, "
+				   "uint8 and bool.");
 }
 
 /*

@@ -68,7 +68,17 @@ extern int64_t pt_element_get_int64(PtDtype dtype, const void *data, size_t i);
 extern void pt_element_set_double(PtDtype dtype, void *data, size_t i, double value);
 extern void pt_element_set_int64(PtDtype dtype, void *data, size_t i, int64_t value);
 
-/* n elements of one dtype into another (to and from may be the same array only if the dtypes are). */
+/*
+ * n elements of one dtype into another (to and from may be the same array only if the dtypes are).
+ */
 extern void pt_convert(PtDtype to, void *dst, PtDtype from, const void *src, size_t n);
+
+/*
+ * Prints element i in the fewest digits that read back to the same value, in PyTorch's manner:
+ * floats have a point, an exponent or are nan or inf.  buf holds PT_ELEMENT_TEXT bytes; returns the
+ * length.
+ */
+#define PT_ELEMENT_TEXT 32
+extern size_t pt_element_print(PtDtype dtype, const void *data, size_t i, char *buf);
 
 #endif

@@ -16,7 +16,6 @@
  */
 #include "engine/expr.h"
 
-#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -779,8 +778,8 @@ static bool
 start(Parser *p, PtArena *arena, const char *text, PtError *err)
 {
 	*p = (Parser){.arena = arena, .err = err, .source = text, .next = text};
-	if (strlen(text) > INT_MAX / 2)
-		return pt_fail(err, PT_ELIMIT, "text is longer than %d bytes", INT_MAX / 2);
+	if (strlen(text) > PT_EXPR_TEXT)
+		return pt_fail(err, PT_ELIMIT, "expression is longer than %d bytes", PT_EXPR_TEXT);
 	return advance(p);
 }
 

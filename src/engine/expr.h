@@ -40,8 +40,9 @@ typedef struct PtExpr
 	const char **keywords; /* of a call: [nargs], NULL where positional; or NULL if there are none */
 } PtExpr;
 
-/* The whole text is one expression or a lambda; nesting over 1000 deep is PT_ELIMIT, not a crash. */
+/* The whole text is one expression or a lambda; nesting over 1000 deep or too long is PT_ELIMIT. */
 #define PT_EXPR_DEPTH 1000
+#define PT_EXPR_TEXT (16 << 20) /* bytes: so that nobody has to interrupt a parser */
 extern PtExpr *pt_expr_parse(PtArena *arena, const char *text, PtError *err);
 /* "h = f(x); y = h + x": a lambda without parameters. */
 extern PtExpr *pt_expr_parse_statements(PtArena *arena, const char *text, PtError *err);

@@ -47,8 +47,9 @@ typedef struct PtModuleType
 
 	/*
 	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from an
-	 * input shape (ndim -1: unknown; dim -1: unknown size) to the output's.  (optional: keeps the shape)
-	 * Fills err when they do not fit.
+	 * input shape to the output's.  A size of -1 is unknown; with ndim -1 the number of dimensions is
+	 * unknown, and dim[0] is the size of the last one (-1: unknown, too).  (optional: keeps the
+	 * shape)  Fills err when they do not fit.
 	 */
 	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
 
@@ -68,7 +69,15 @@ struct PtModule
 	PtModule **children;
 	const char **names; /* of the children: "0", "1", ... */
 	const char *path;	/* dotted, from the root: "" , "0", "2.1" */
+	int depth;			/* of the tree below: 1 without children */
 };
+
+/* Modules nest at most so deep, so that whoever walks a tree may recurse. */
+#define PT_MODULE_DEPTH 300
+
+/* For messages: "2.1 (nn.Linear)", or "nn.Linear" for the root; buf has PT_MODULE_TITLE bytes; returns buf. */
+#define PT_MODULE_TITLE 160
+extern char *pt_module_title(const PtModule *m, char *buf);
 
 /* One tensor of the state_dict. */
 typedef struct PtState
@@ -99,6 +108,7 @@ extern char *pt_module_print(PtArena *arena, const PtModule *m, PtError *err);
 /* A module from bound arguments, as SQL's nn.linear(...) makes it. */
 extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven, PtError *err);
 
+/* Of the root of a tree.  The entries point to its modules. */
 extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err);
 /* Initial values as PyTorch's constructors draw them, in order; data[i] has room for entry i. */
 extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data, PtError *err);
@@ -106,7 +116,7 @@ extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng,
 /* How many inputs forward takes, and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
 extern bool pt_module_input_is_index(const PtModule *m, int i);
-/* Output shape per row for known input shapes per row; for pgtorch_summary and checks. */
+/* Output shape per row for input shapes per row, known or not; for pgtorch_summary and checks. */
 extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtError *err);
 
 /*
@@ -121,6 +131,7 @@ struct PtBuild
 	const PtRef *state;
 	PtRef *updates;
 	bool training;
+	int cursor; /* where pt_build_state looks first; starts as 0 */
 };
 extern PtRef pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
 /* For build functions: the value of m's own parameter "weight"; PT_NO_REF if it has none. */

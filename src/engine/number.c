@@ -2,12 +2,14 @@
  * number.c
  *	  Elements as text.
  *
- * Reading: the digits are gathered in an integer mantissa.  A mantissa up to 2^53 and a power of ten up to
- * 10^22 are exact doubles, so one multiplication or division rounds correctly; strtod does the rest.
+ * Reading: the digits are gathered in an integer mantissa.  A mantissa up to 2^53 and a power of
+ * ten up to 10^22 are exact doubles, so one multiplication or division rounds correctly; strtod
+ * does the rest.
  *
- * Printing: tries 1, 2, 3 ... digits until reading back gives the same value of the dtype; a decimal of
- * n + 1 digits is at least as near as one of n, so the first hit is the shortest.  The tries use the same
- * exact arithmetic where it holds (it does for nearly all numbers in practice), printf and strtod elsewhere.
+ * Printing: tries 1, 2, 3 ... digits until reading back gives the same value of the dtype; a
+ * decimal of n + 1 digits is at least as near as one of n, so the first hit is the shortest.  The
+ * tries use the same exact arithmetic where it holds (it does for nearly all numbers in practice),
+ * printf and strtod elsewhere.
  */
 #include "engine/number.h"
 
@@ -51,8 +53,10 @@ lex_word(const char *p, PtNumber *number)
 		uint64_t mantissa;
 		double special;
 	} words[] = {
-		{"nan", PT_NUMBER_FLOAT, 0, NAN},			{"inf", PT_NUMBER_FLOAT, 0, INFINITY},
-		{"infinity", PT_NUMBER_FLOAT, 0, INFINITY}, {"true", PT_NUMBER_BOOL, 1, 0},
+		{"nan", PT_NUMBER_FLOAT, 0, NAN},
+		{"inf", PT_NUMBER_FLOAT, 0, INFINITY},
+		{"infinity", PT_NUMBER_FLOAT, 0, INFINITY},
+		{"true", PT_NUMBER_BOOL, 1, 0},
 		{"false", PT_NUMBER_BOOL, 0, 0},
 	};
 	bool sign = p != number->text;
@@ -138,7 +142,9 @@ pt_number_lex(const char *text, PtNumber *number)
 		}
 	}
 	/* far beyond any double, and sums of such exponents still fit an int */
-	number->exponent = (int) (exponent > 1000000000 ? 1000000000 : exponent < -1000000000 ? -1000000000 : exponent);
+	number->exponent = (int) (exponent > 1000000000	   ? 1000000000
+							  : exponent < -1000000000 ? -1000000000
+													   : exponent);
 	number->length = (size_t) (p - text);
 }
 
@@ -151,7 +157,8 @@ pt_number_double(const PtNumber *number)
 		value = number->special;
 	else if (number->kind == PT_NUMBER_BOOL || number->mantissa == 0)
 		value = (double) number->mantissa;
-	else if (number->exact && number->mantissa <= EXACT_MANTISSA && abs(number->exponent) <= EXACT_POWER)
+	else if (number->exact && number->mantissa <= EXACT_MANTISSA &&
+			 abs(number->exponent) <= EXACT_POWER)
 		value = number->exponent < 0 ? (double) number->mantissa / power10[-number->exponent]
 									 : (double) number->mantissa * power10[number->exponent];
 	else
@@ -163,14 +170,16 @@ static bool
 out_of_range(const PtNumber *number, PtDtype dtype, PtError *err)
 {
 	return pt_fail(err, PT_ERANGE, "value \"%.*s\" is out of range for dtype %s",
-				   (int) (number->length > 64 ? 64 : number->length), number->text, pt_dtype_name(dtype));
+				   (int) (number->length > 64 ? 64 : number->length), number->text,
+				   pt_dtype_name(dtype));
 }
 
 static bool
 has_fraction(const PtNumber *number, PtDtype dtype, PtError *err)
 {
 	return pt_fail(err, PT_ESYNTAX, "value \"%.*s\" has a fraction, which dtype %s cannot hold",
-				   (int) (number->length > 64 ? 64 : number->length), number->text, pt_dtype_name(dtype));
+				   (int) (number->length > 64 ? 64 : number->length), number->text,
+				   pt_dtype_name(dtype));
 }
 
 static bool
@@ -181,9 +190,12 @@ store_integer(const PtNumber *number, PtDtype dtype, void *data, size_t i, PtErr
 		uint64_t below; /* magnitude of the least value */
 		uint64_t above; /* the greatest value */
 	} range[PT_NDTYPE] = {
-		[PT_INT64] = {(uint64_t) 1 << 63, INT64_MAX}, [PT_INT32] = {(uint64_t) 1 << 31, INT32_MAX},
-		[PT_INT16] = {1 << 15, INT16_MAX},			  [PT_INT8] = {1 << 7, INT8_MAX},
-		[PT_UINT8] = {0, UINT8_MAX},				  [PT_BOOL] = {0, 1},
+		[PT_INT64] = {(uint64_t) 1 << 63, INT64_MAX},
+		[PT_INT32] = {(uint64_t) 1 << 31, INT32_MAX},
+		[PT_INT16] = {1 << 15, INT16_MAX},
+		[PT_INT8] = {1 << 7, INT8_MAX},
+		[PT_UINT8] = {0, UINT8_MAX},
+		[PT_BOOL] = {0, 1},
 	};
 	uint64_t m = number->mantissa;
 	int e = number->exponent;
@@ -254,7 +266,10 @@ shortest(PtDtype dtype, double value, uint64_t *mantissa, int *exponent)
 	int magnitude = (int) floor(log10(value));
 	char buf[40];
 
-	/* up to 15 digits the scaled value is off by less than half, so its rounding is the decimal sought */
+	/*
+	 * up to 15 digits the scaled value is off by less than half, so its rounding is the decimal
+	 * sought
+	 */
 	for (int n = 1; n <= 15 && magnitude <= EXACT_POWER; n++)
 	{
 		int e = magnitude - n + 1;

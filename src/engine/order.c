@@ -2,31 +2,32 @@
  * order.c
  *	  A total order and a hash of tensors.
  *
- * The order is: dtype, then the number of dimensions, then the sizes, then the elements in C order.  NaN equals NaN
- * and comes last, -0 equals 0, as PostgreSQL orders its floats.  Equal tensors hash equal: floats are made
- * canonical first, integers are hashed as bytes, eight at a time.
+ * The order is: dtype, then the number of dimensions, then the sizes, then the elements in C order.
+ * NaN equals NaN and comes last, -0 equals 0, as PostgreSQL orders its floats.  Equal tensors hash
+ * equal: floats are made canonical first, integers are hashed as bytes, eight at a time.
  */
-#include "engine/order.h"
+#include "engine/tensor.h"
 
 #include <string.h>
 
 #include "engine/half.h"
 
 /* The order of two floats that may be NaN. */
-#define FLOAT_ORDER(x, y) ((x) < (y) ? -1 : (x) > (y) ? 1 : (x) == (y) ? 0 : ((x) != (x)) - ((y) != (y)))
+#define FLOAT_ORDER(x, y) \
+	((x) < (y) ? -1 : (x) > (y) ? 1 : (x) == (y) ? 0 : ((x) != (x)) - ((y) != (y)))
 #define INT_ORDER(x, y) (((x) > (y)) - ((x) < (y)))
 
-#define COMPARE(DTYPE, CTYPE, NUMBER, LOAD, ORDER)                                                 \
-	case DTYPE:                                                                                    \
-		for (size_t i = 0; i < n; i++)                                                             \
-		{                                                                                          \
-			NUMBER x = LOAD(((const CTYPE *) a)[i]);                                               \
-			NUMBER y = LOAD(((const CTYPE *) b)[i]);                                               \
-			int order = ORDER(x, y);                                                               \
-                                                                                                   \
-			if (order != 0)                                                                        \
-				return order;                                                                      \
-		}                                                                                          \
+#define COMPARE(DTYPE, CTYPE, NUMBER, LOAD, ORDER)   \
+	case DTYPE:                                      \
+		for (size_t i = 0; i < n; i++)               \
+		{                                            \
+			NUMBER x = LOAD(((const CTYPE *) a)[i]); \
+			NUMBER y = LOAD(((const CTYPE *) b)[i]); \
+			int order = ORDER(x, y);                 \
+                                                     \
+			if (order != 0)                          \
+				return order;                        \
+		}                                            \
 		break;
 
 int
@@ -76,7 +77,10 @@ pt_tensor_compare(const PtTensor *a, const PtTensor *b)
 	return pt_compare_elements(a->dtype, a->data, b->data, (size_t) pt_shape_numel(&a->shape));
 }
 
-/* One more word into a running hash: multiply by an odd constant (2^64 divided by the golden ratio), fold. */
+/*
+ * One more word into a running hash: multiply by an odd constant (2^64 divided by the golden
+ * ratio), fold.
+ */
 static inline uint64_t
 mix(uint64_t hash, uint64_t word)
 {
@@ -106,10 +110,10 @@ canonical(double x)
 	return word;
 }
 
-#define HASH(DTYPE, CTYPE, LOAD)                                                                   \
-	case DTYPE:                                                                                    \
-		for (size_t i = 0; i < n; i++)                                                             \
-			hash = mix(hash, canonical((double) LOAD(((const CTYPE *) data)[i])));                 \
+#define HASH(DTYPE, CTYPE, LOAD)                                                   \
+	case DTYPE:                                                                    \
+		for (size_t i = 0; i < n; i++)                                             \
+			hash = mix(hash, canonical((double) LOAD(((const CTYPE *) data)[i]))); \
 		return hash;
 
 uint64_t
@@ -142,7 +146,10 @@ pt_hash_elements(PtDtype dtype, const void *data, size_t n, uint64_t hash)
 	return hash;
 }
 
-/* Every bit of the hash must depend on all: two more rounds of multiply and fold (after MurmurHash3's finalizer). */
+/*
+ * Every bit of the hash must depend on all: two more rounds of multiply and fold (after
+ * MurmurHash3's finalizer).
+ */
 uint64_t
 pt_hash_end(uint64_t hash)
 {

@@ -42,21 +42,24 @@ pt_shape_check(const PtShape *shape, PtDtype dtype, int64_t *numel, PtError *err
 	char text[PT_SHAPE_TEXT];
 
 	if (shape->ndim < 0 || shape->ndim > PT_MAX_DIM)
-		return pt_fail(err, PT_EINVAL, "a tensor has 0 to %d dimensions, not %d", PT_MAX_DIM, shape->ndim);
+		return pt_fail(err, PT_EINVAL, "a tensor has 0 to %d dimensions, not %d", PT_MAX_DIM,
+					   shape->ndim);
 	for (int d = 0; d < shape->ndim; d++)
 	{
 		if (shape->dim[d] < 0)
-			return pt_fail(err, PT_EINVAL, "negative size %" PRId64 " at dim %d of shape %s", shape->dim[d], d,
-						   pt_shape_print(shape, text));
+			return pt_fail(err, PT_EINVAL, "negative size %" PRId64 " at dim %d of shape %s",
+						   shape->dim[d], d, pt_shape_print(shape, text));
 		empty |= shape->dim[d] == 0;
 	}
 	for (int d = 0; d < shape->ndim && !empty; d++)
 		if (__builtin_mul_overflow(n, shape->dim[d], &n))
-			return pt_fail(err, PT_ELIMIT, "a tensor of shape %s is too large", pt_shape_print(shape, text));
+			return pt_fail(err, PT_ELIMIT, "a tensor of shape %s is too large",
+						   pt_shape_print(shape, text));
 	if (empty)
 		n = 0;
 	if (__builtin_mul_overflow(n, (int64_t) pt_dtype_size(dtype), &bytes))
-		return pt_fail(err, PT_ELIMIT, "a tensor of shape %s is too large", pt_shape_print(shape, text));
+		return pt_fail(err, PT_ELIMIT, "a tensor of shape %s is too large",
+					   pt_shape_print(shape, text));
 	if (numel != NULL)
 		*numel = n;
 	return true;
@@ -81,7 +84,9 @@ pt_shape_broadcast(const PtShape *a, const PtShape *b, PtShape *out, PtError *er
 			char ta[PT_SHAPE_TEXT];
 			char tb[PT_SHAPE_TEXT];
 
-			return pt_fail(err, PT_ESHAPE, "shapes %s and %s cannot be broadcast: sizes %" PRId64 " and %" PRId64 " differ at dim %d",
+			return pt_fail(err, PT_ESHAPE,
+						   "shapes %s and %s cannot be broadcast: sizes %" PRId64 " and %" PRId64
+						   " differ at dim %d",
 						   pt_shape_print(a, ta), pt_shape_print(b, tb), na, nb, d);
 		}
 		shape.dim[d] = na == 1 ? nb : na;

@@ -5,16 +5,17 @@
  *		text  :=  [ dtype [ '(' sizes ')' ] ] value
  *		value :=  number  |  '[' ']'  |  '[' value ( ',' value )* ']'
  *
- * Without a dtype, the numbers decide as in torch.tensor: any float makes float32, else any integer int64,
- * else bool.  So the text is gone over twice: a scan that looks for what makes a float and counts commas,
- * which bounds the number of elements; then the reading proper, straight into the final memory.  The number of
- * dimensions is the number of brackets before the first element.  Both passes are loops without recursion
- * over an explicit stack of at most 8 levels, linear in the text, and can stop and go on anywhere.
+ * Without a dtype, the numbers decide as in torch.tensor: any float makes float32, else any integer
+ * int64, else bool.  So the text is gone over twice: a scan that looks for what makes a float and
+ * counts commas, which bounds the number of elements; then the reading proper, straight into the
+ * final memory.  The number of dimensions is the number of brackets before the first element.  Both
+ * passes are loops without recursion over an explicit stack of at most 8 levels, linear in the
+ * text, and can stop and go on anywhere.
  *
  * Memory: none of its own; the caller gives the elements' memory.
  * Errors: say the character, counted from 1.
  */
-#include "engine/text.h"
+#include "engine/tensor.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -27,10 +28,10 @@ enum
 {
 	PHASE_PREFIX,
 	PHASE_SCAN,
-	PHASE_VALUE,	   /* a value must come */
+	PHASE_VALUE,		/* a value must come */
 	PHASE_VALUE_OR_END, /* just behind '[' */
 	PHASE_COMMA_OR_END, /* behind a value */
-	PHASE_TAIL		   /* behind the outermost value */
+	PHASE_TAIL			/* behind the outermost value */
 };
 
 #define SEEN_INT 1
@@ -50,7 +51,10 @@ at(const PtReader *r, const char *p, PtError *err)
 	return pt_detail(err, "At character %zu of the text.", n);
 }
 
-/* What stands there instead of the thing expected; only ASCII is quoted, as a cut could split a character. */
+/*
+ * What stands there instead of the thing expected; only ASCII is quoted, as a cut could split a
+ * character.
+ */
 static bool
 unexpected(const PtReader *r, const char *p, const char *expected, PtError *err)
 {
@@ -60,7 +64,8 @@ unexpected(const PtReader *r, const char *p, const char *expected, PtError *err)
 		   !(n == 1 && strchr("[](),", p[0]) != NULL))
 		n++;
 	if (*p == '\0')
-		pt_fail(err, PT_ESYNTAX, "invalid tensor: expected %s before the end of the text", expected);
+		pt_fail(err, PT_ESYNTAX, "invalid tensor: expected %s before the end of the text",
+				expected);
 	else if (n == 0)
 		pt_fail(err, PT_ESYNTAX, "invalid tensor: expected %s", expected);
 	else
@@ -268,13 +273,16 @@ close_list(PtReader *r, PtError *err)
 
 	if (!r->known[d])
 	{
-		/* "[]" where deeper lists were seen elsewhere is ragged, and found so by the list around it */
+		/*
+		 * "[]" where deeper lists were seen elsewhere is ragged, and found so by the list around it
+		 */
 		*size = r->count[d];
 		r->known[d] = true;
 	}
 	else if (*size != r->count[d])
 	{
-		pt_fail(err, PT_ESYNTAX, "expected sequence of length %" PRId64 " at dim %d (got %" PRId64 ")", *size, d,
+		pt_fail(err, PT_ESYNTAX,
+				"expected sequence of length %" PRId64 " at dim %d (got %" PRId64 ")", *size, d,
 				r->count[d]);
 		return at(r, r->p, err);
 	}
@@ -298,7 +306,10 @@ read_number(PtReader *r, PtError *err)
 	end = r->p + number.length;
 	if (number.kind == PT_NUMBER_NONE ||
 		!(*end == '\0' || *end == ',' || *end == ']' || *end == '[' || is_space(*end)))
-		return unexpected(r, r->p, r->depth == 0 && r->phase == PHASE_VALUE ? "a number or \"[\"" : "a number", err);
+		return unexpected(r, r->p,
+						  r->depth == 0 && r->phase == PHASE_VALUE ? "a number or \"[\""
+																   : "a number",
+						  err);
 	if (!pt_number_store(&number, r->tensor.dtype, r->tensor.data, r->elements, err))
 		return at(r, r->p, err);
 	r->elements++;
@@ -334,7 +345,8 @@ finish(PtReader *r, PtError *err)
 	if (r->shaped && !pt_shape_equal(shape, &r->stated))
 	{
 		if (pt_shape_numel(&r->stated) != 0 || shape->ndim != 1 || shape->dim[0] != 0)
-			return pt_fail(err, PT_ESYNTAX, "the tensor is stated to have shape %s, but has shape %s",
+			return pt_fail(err, PT_ESYNTAX,
+						   "the tensor is stated to have shape %s, but has shape %s",
 						   pt_shape_print(&r->stated, want), pt_shape_print(shape, got));
 		*shape = r->stated;
 	}
@@ -444,7 +456,8 @@ print_head(PtWriter *w, char *buf)
 	char *p = buf;
 
 	/* no element shows the dtype: only "[]" speaks, as torch.tensor([]) does, for float32 */
-	if (empty ? shape->ndim > 1 || w->tensor->dtype != PT_FLOAT32 : !speaks_for_itself(w->tensor->dtype))
+	if (empty ? shape->ndim > 1 || w->tensor->dtype != PT_FLOAT32
+			  : !speaks_for_itself(w->tensor->dtype))
 		p += sprintf(p, "%s", pt_dtype_name(w->tensor->dtype));
 	if (empty ? shape->ndim > 1 : shape->ndim == 0 && p > buf)
 	{

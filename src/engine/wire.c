@@ -2,9 +2,10 @@
  * wire.c
  *	  A tensor in binary: the format of send and recv.
  *
- * Big-endian: uint8 version (1), uint8 dtype, uint8 ndim, uint8 zero, int32 size for each dimension, elements.
+ * Big-endian: uint8 version (1), uint8 dtype, uint8 ndim, uint8 zero, int32 size for each
+ * dimension, elements.
  */
-#include "engine/wire.h"
+#include "engine/tensor.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -38,14 +39,14 @@ swap_copy(void *dst, const void *src, size_t size, size_t n)
 	n *= size;
 	size = 1;
 #endif
-#define SWAP(TYPE, SWAPPED)                                                                        \
-	for (size_t i = 0; i < n; i++)                                                                 \
-	{                                                                                              \
-		TYPE x;                                                                                    \
-                                                                                                   \
-		memcpy(&x, p + i * sizeof(x), sizeof(x));                                                  \
-		x = SWAPPED(x);                                                                            \
-		memcpy(q + i * sizeof(x), &x, sizeof(x));                                                  \
+#define SWAP(TYPE, SWAPPED)                       \
+	for (size_t i = 0; i < n; i++)                \
+	{                                             \
+		TYPE x;                                   \
+                                                  \
+		memcpy(&x, p + i * sizeof(x), sizeof(x)); \
+		x = SWAPPED(x);                           \
+		memcpy(q + i * sizeof(x), &x, sizeof(x)); \
 	}
 	switch (size)
 	{
@@ -99,7 +100,8 @@ pt_wire_header(const unsigned char *in, size_t len, PtTensor *out, size_t *offse
 	if (in[1] >= PT_NDTYPE)
 		return pt_fail(err, PT_EBINARY, "binary tensor has unknown dtype %d", in[1]);
 	if (in[2] > PT_MAX_DIM)
-		return pt_fail(err, PT_EBINARY, "binary tensor has %d dimensions, more than %d", in[2], PT_MAX_DIM);
+		return pt_fail(err, PT_EBINARY, "binary tensor has %d dimensions, more than %d", in[2],
+					   PT_MAX_DIM);
 	if (in[3] != 0)
 		return pt_fail(err, PT_EBINARY, "binary tensor has unknown flags %d", in[3]);
 	head = WIRE_HEADER + 4 * (size_t) in[2];
@@ -121,7 +123,8 @@ pt_wire_header(const unsigned char *in, size_t len, PtTensor *out, size_t *offse
 	{
 		char text[PT_SHAPE_TEXT];
 
-		return pt_fail(err, PT_EBINARY, "binary tensor of shape %s is too large", pt_shape_print(&out->shape, text));
+		return pt_fail(err, PT_EBINARY, "binary tensor of shape %s is too large",
+					   pt_shape_print(&out->shape, text));
 	}
 	want = head + pt_tensor_bytes(out);
 	if (len != want)
@@ -138,7 +141,8 @@ pt_wire_elements(const unsigned char *in, PtTensor *out, PtError *err)
 	if (out->dtype == PT_BOOL)
 		for (size_t i = 0; i < n; i++)
 			if (in[i] > 1)
-				return pt_fail(err, PT_EBINARY, "binary tensor of dtype bool has byte %d at element %zu", in[i], i);
+				return pt_fail(err, PT_EBINARY,
+							   "binary tensor of dtype bool has byte %d at element %zu", in[i], i);
 	swap_copy(out->data, in, pt_dtype_size(out->dtype), n);
 	return true;
 }

@@ -18,7 +18,10 @@ typedef struct PgtSum PgtSum;
 extern PgtSum *pgt_sum_add(MemoryContext cxt, PgtSum *sum, const PtTensor *row);
 /* Adds what another process has summed up; either may be NULL. */
 extern PgtSum *pgt_sum_merge(MemoryContext cxt, PgtSum *sum, const PgtSum *other);
-/* torch.sum and torch.mean of the stacked rows along dim 0; the mean of integers is 42804, as in PyTorch. */
+/*
+ * torch.sum and torch.mean of the stacked rows along dim 0; the mean of integers is 42804, as in
+ * PyTorch.
+ */
 extern PgtTensor *pgt_sum_total(const PgtSum *sum);
 extern PgtTensor *pgt_sum_mean(const PgtSum *sum);
 /* For the way between processes of one server. */

@@ -2,8 +2,8 @@
  * cast.c
  *	  Tensors from and to PostgreSQL's arrays and numbers.
  *
- * Arrays without NULLs of fixed-size types are plain C arrays, so most casts are one copy.  Values that must be
- * checked go through a small buffer as double or int64, whichever holds them exactly.
+ * Arrays without NULLs of fixed-size types are plain C arrays, so most casts are one copy.  Values
+ * that must be checked go through a small buffer as double or int64, whichever holds them exactly.
  */
 #include "tensor/cast.h"
 
@@ -16,7 +16,6 @@
 #include "utils/memutils.h"
 #include "utils/numeric.h"
 
-#include "engine/number.h"
 
 /* elements between two checks for interrupts */
 #define PIECE 4096
@@ -29,9 +28,9 @@ typedef struct Element
 } Element;
 
 static const Element elements[] = {
-	{FLOAT4OID, PT_FLOAT32, "real"}, {FLOAT8OID, PT_FLOAT64, "double precision"},
-	{INT2OID, PT_INT16, "smallint"}, {INT4OID, PT_INT32, "integer"},
-	{INT8OID, PT_INT64, "bigint"},	 {BOOLOID, PT_BOOL, "boolean"},
+	{FLOAT4OID, PT_FLOAT32, "real"},	 {FLOAT8OID, PT_FLOAT64, "double precision"},
+	{INT2OID, PT_INT16, "smallint"},	 {INT4OID, PT_INT32, "integer"},
+	{INT8OID, PT_INT64, "bigint"},		 {BOOLOID, PT_BOOL, "boolean"},
 	{NUMERICOID, PT_FLOAT64, "numeric"},
 };
 
@@ -72,7 +71,8 @@ pgt_tensor_from_array(ArrayType *array)
 
 	if (array_contains_nulls(array))
 		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("array with NULL elements cannot become a tensor")));
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("array with NULL elements cannot become a tensor")));
 	if (ARR_NDIM(array) > 0)
 	{
 		shape.ndim = ARR_NDIM(array);
@@ -92,7 +92,9 @@ pgt_tensor_from_array(ArrayType *array)
 static void
 out_of_range(const Element *element)
 {
-	ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE), errmsg("%s out of range", element->name)));
+	ereport(ERROR,
+			(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+			 errmsg("%s out of range", element->name)));
 }
 
 /* n floats, already as doubles, to an integer type: rounded, or refused */
@@ -115,7 +117,9 @@ round_to_ints(const Element *element, const double *in, int64 *out, int n)
 static void
 check_ints(const Element *element, const int64 *in, int n)
 {
-	int64 greatest = element->type == INT2OID ? PG_INT16_MAX : element->type == INT4OID ? PG_INT32_MAX : PG_INT64_MAX;
+	int64 greatest = element->type == INT2OID	? PG_INT16_MAX
+					 : element->type == INT4OID ? PG_INT32_MAX
+												: PG_INT64_MAX;
 
 	for (int i = 0; i < n; i++)
 		if (in[i] > greatest || in[i] < -greatest - 1)
@@ -170,7 +174,10 @@ convert_piece(const Element *element, void *out, PtDtype dtype, const void *data
 	}
 }
 
-/* numeric holds every finite float; its digits are the shortest that read back, as the tensor prints */
+/*
+ * numeric holds every finite float; its digits are the shortest that read back, as the tensor
+ * prints
+ */
 static Datum
 to_numeric(const PtTensor *t, Size i)
 {
@@ -179,7 +186,8 @@ to_numeric(const PtTensor *t, Size i)
 	if (!pt_dtype_is_float(t->dtype))
 		return NumericGetDatum(int64_to_numeric(pt_element_get_int64(t->dtype, t->data, i)));
 	pt_element_print(t->dtype, t->data, i, text);
-	return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid), Int32GetDatum(-1));
+	return DirectFunctionCall3(numeric_in, CStringGetDatum(text), ObjectIdGetDatum(InvalidOid),
+							   Int32GetDatum(-1));
 }
 
 static ArrayType *
@@ -192,7 +200,8 @@ to_numerics(const PtTensor *t, int ndim, int *dims, int *lower)
 	if (n > MaxAllocSize / sizeof(Datum))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("array size exceeds the maximum allowed (%d)", (int) (MaxAllocSize / sizeof(Datum)))));
+				 errmsg("array size exceeds the maximum allowed (%d)",
+						(int) (MaxAllocSize / sizeof(Datum)))));
 	values = palloc(n * sizeof(Datum));
 	for (Size i = 0; i < n; i++)
 	{
@@ -200,7 +209,8 @@ to_numerics(const PtTensor *t, int ndim, int *dims, int *lower)
 		if (i % PIECE == 0)
 			CHECK_FOR_INTERRUPTS();
 	}
-	array = construct_md_array(values, NULL, ndim, dims, lower, NUMERICOID, -1, false, TYPALIGN_INT);
+	array =
+		construct_md_array(values, NULL, ndim, dims, lower, NUMERICOID, -1, false, TYPALIGN_INT);
 	for (Size i = 0; i < n; i++)
 		pfree(DatumGetPointer(values[i]));
 	pfree(values);
@@ -251,8 +261,8 @@ pgt_tensor_to_array(const PtTensor *t, Oid element_type)
 	memcpy(ARR_LBOUND(array), lower, ndim * sizeof(int));
 	for (Size i = 0; i < n; i += PIECE)
 	{
-		convert_piece(element, ARR_DATA_PTR(array) + i * size, t->dtype, (char *) t->data + i * from_size,
-					  (int) Min(n - i, PIECE));
+		convert_piece(element, ARR_DATA_PTR(array) + i * size, t->dtype,
+					  (char *) t->data + i * from_size, (int) Min(n - i, PIECE));
 		CHECK_FOR_INTERRUPTS();
 	}
 	return array;
@@ -277,7 +287,9 @@ pgt_tensor_to_scalar(const PtTensor *t, Oid type)
 
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("only a tensor of one element can become a number, not one of " INT64_FORMAT, n),
+				 errmsg("only a tensor of one element can become a number, "
+						"not one of " INT64_FORMAT,
+						n),
 				 errdetail("Its shape is %s.", pt_shape_print(&t->shape, text))));
 	}
 	convert_piece(element, &value, t->dtype, t->data, 1);

@@ -2,8 +2,9 @@
  * datum.c
  *	  A tensor as a PostgreSQL datum: making, checking, text, order.
  *
- * What comes from disk is checked as far as that is cheap: the header, the sizes and that they agree with the length.
- * The elements need no check; any bits are a value, and bool counts as true unless zero.
+ * What comes from disk is checked as far as that is cheap: the header, the sizes and that they
+ * agree with the length. The elements need no check; any bits are a value, and bool counts as true
+ * unless zero.
  */
 #include "tensor/datum.h"
 
@@ -15,8 +16,6 @@
 #include "utils/memutils.h"
 
 #include "bridge/bridge.h"
-#include "engine/order.h"
-#include "engine/text.h"
 
 /* Text and elements between two checks for interrupts: some milliseconds. */
 #define TEXT_STEP ((size_t) 256 * 1024)
@@ -25,7 +24,8 @@ static void
 corrupted(const char *what, int64 value)
 {
 	ereport(ERROR,
-			(errcode(ERRCODE_DATA_CORRUPTED), errmsg("stored tensor is corrupted: %s " INT64_FORMAT, what, value)));
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("stored tensor is corrupted: %s " INT64_FORMAT, what, value)));
 }
 
 /* length: of the whole datum, with header; elements need not be there */
@@ -56,8 +56,7 @@ check_header(const PgtTensor *t, Size length, PtTensor *out)
 			corrupted("size", t->dim[d]);
 		out->shape.dim[d] = t->dim[d];
 	}
-	if (!pt_shape_check(&out->shape, out->dtype, &numel, &err) ||
-		numel > (int64) MaxAllocSize ||
+	if (!pt_shape_check(&out->shape, out->dtype, &numel, &err) || numel > (int64) MaxAllocSize ||
 		PGT_TENSOR_HEADER(t->ndim) + numel * pt_dtype_size(out->dtype) != length)
 		corrupted("length", length);
 }
@@ -122,9 +121,11 @@ pgt_tensor_check_size(PtDtype dtype, const PtShape *shape)
 	if (numel > PT_MAX_TENSOR_BYTES / (int64) pt_dtype_size(dtype))
 		ereport(ERROR,
 				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-				 errmsg("tensor exceeds the maximum size of " INT64_FORMAT " bytes", (int64) PT_MAX_TENSOR_BYTES),
-				 errdetail("A %s tensor of shape %s takes " UINT64_FORMAT " bytes.", pt_dtype_name(dtype),
-						   pt_shape_print(shape, text), (uint64) numel * pt_dtype_size(dtype))));
+				 errmsg("tensor exceeds the maximum size of " INT64_FORMAT " bytes",
+						(int64) PT_MAX_TENSOR_BYTES),
+				 errdetail("A %s tensor of shape %s takes " UINT64_FORMAT " bytes.",
+						   pt_dtype_name(dtype), pt_shape_print(shape, text),
+						   (uint64) numel * pt_dtype_size(dtype))));
 }
 
 /* The header of a new datum of that many bytes of elements. */
@@ -198,8 +199,9 @@ pgt_tensor_read(const char *text)
 			Size header = PGT_TENSOR_HEADER(reader.tensor.shape.ndim);
 
 			/*
-			 * The elements are read to where they belong.  Only a tensor without any can turn out to have more
-			 * dimensions than brackets, so its header may need more room, but no element moves.
+			 * The elements are read to where they belong.  Only a tensor without any can turn out
+			 * to have more dimensions than brackets, so its header may need more room, but no
+			 * element moves.
 			 */
 			t = palloc(Max(header + reader.bytes, PGT_TENSOR_HEADER(PT_MAX_DIM)));
 			memset(t, 0, PGT_TENSOR_HEADER(PT_MAX_DIM));
@@ -228,7 +230,8 @@ pgt_tensor_print(const PgtTensor *t)
 
 		if ((Size) text.len + PT_WRITER_MIN + 1 > MaxAllocSize)
 			ereport(ERROR,
-					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("the text of the tensor exceeds 1 GB"),
+					(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+					 errmsg("the text of the tensor exceeds 1 GB"),
 					 errhint("Use binary format, or take a part of it.")));
 		enlargeStringInfo(&text, PT_WRITER_MIN);
 		room = Min((Size) (text.maxlen - text.len - 1), TEXT_STEP);
@@ -283,7 +286,8 @@ pgt_tensor_hash(const PgtTensor *t, uint64 seed)
 	hash = pt_hash_head(&x, seed);
 	for (Size i = 0; i < n; i += PT_ORDER_PIECE)
 	{
-		hash = pt_hash_elements(x.dtype, (char *) x.data + i * size, Min(n - i, PT_ORDER_PIECE), hash);
+		hash =
+			pt_hash_elements(x.dtype, (char *) x.data + i * size, Min(n - i, PT_ORDER_PIECE), hash);
 		CHECK_FOR_INTERRUPTS();
 	}
 	return pt_hash_end(hash);

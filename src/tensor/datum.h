@@ -2,8 +2,8 @@
  * datum.h
  *	  A tensor as a PostgreSQL datum.
  *
- * The elements follow the header and the sizes at the next multiple of 8; padding is zero.  The type has
- * alignment double and storage external, so a detoasted datum can be computed on in place.
+ * The elements follow the header and the sizes at the next multiple of 8; padding is zero.  The
+ * type has alignment double and storage external, so a detoasted datum can be computed on in place.
  */
 #ifndef PGT_DATUM_H
 #define PGT_DATUM_H
@@ -12,6 +12,7 @@
 
 #include "fmgr.h"
 
+#include "compat.h"
 #include "engine/tensor.h"
 
 #define PGT_TENSOR_VERSION 1
@@ -40,7 +41,10 @@ pgt_tensor_data(const PgtTensor *t)
 	return (char *) t + PGT_TENSOR_HEADER(t->ndim);
 }
 
-/* Detoasts and checks; XX001 if what is stored is not a tensor.  A copy only if it was toasted or short. */
+/*
+ * Detoasts and checks; XX001 if what is stored is not a tensor.  A copy only if it was toasted or
+ * short.
+ */
 extern PgtTensor *pgt_tensor_from_datum(Datum datum);
 
 #define PG_GETARG_TENSOR(n) pgt_tensor_from_datum(PG_GETARG_DATUM(n))
@@ -50,8 +54,8 @@ extern PgtTensor *pgt_tensor_from_datum(Datum datum);
 extern void pgt_tensor_view(const PgtTensor *t, PtTensor *out);
 
 /*
- * Both in one: describes the datum, and returns what the caller must pfree when done with out->data, or NULL if
- * that points into the datum itself.
+ * Both in one: describes the datum, and returns what the caller must pfree when done with
+ * out->data, or NULL if that points into the datum itself.
  */
 extern PgtTensor *pgt_tensor_open(Datum datum, PtTensor *out);
 
@@ -75,7 +79,7 @@ extern void pgt_tensor_check_size(PtDtype dtype, const PtShape *shape);
 extern PgtTensor *pgt_tensor_read(const char *text);
 extern char *pgt_tensor_print(const PgtTensor *t);
 
-/* Order and hash of engine/order.h, interruptible. */
+/* Order and hash of engine/tensor.h, interruptible. */
 extern int pgt_tensor_compare(const PgtTensor *a, const PgtTensor *b);
 extern uint64 pgt_tensor_hash(const PgtTensor *t, uint64 seed);
 

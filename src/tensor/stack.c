@@ -2,8 +2,9 @@
  * stack.c
  *	  The state of the aggregates torch.stack and torch.cat.
  *
- * Both put rows one behind the other, as dim 0 is the slowest: into one buffer that doubles as it fills.  A row that
- * promotes the dtype converts what is already there.  As in PyTorch, cat passes over tensors of shape (0).
+ * Both put rows one behind the other, as dim 0 is the slowest: into one buffer that doubles as it
+ * fills.  A row that promotes the dtype converts what is already there.  As in PyTorch, cat passes
+ * over tensors of shape (0).
  */
 #include "tensor/aggregate.h"
 
@@ -49,7 +50,9 @@ grown_shape(const PgtStack *stack, const PtTensor *row)
 		if (row->shape.ndim == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("torch.cat cannot take a tensor without dimensions (row " INT64_FORMAT ")", stack->rows + 1),
+					 errmsg("torch.cat cannot take a tensor without dimensions "
+							"(row " INT64_FORMAT ")",
+							stack->rows + 1),
 					 errhint("Use torch.stack.")));
 		if (!stack->shaped)
 			return shape;
@@ -57,8 +60,10 @@ grown_shape(const PgtStack *stack, const PtTensor *row)
 		if (!pt_shape_equal(&shape, first))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("torch.cat needs sizes that are equal except in dim 0, but got %s after %s (row " INT64_FORMAT ")",
-							pt_shape_print(&row->shape, got), pt_shape_print(first, want), stack->rows + 1)));
+					 errmsg("torch.cat needs sizes that are equal except in dim 0, "
+							"but got %s after %s (row " INT64_FORMAT ")",
+							pt_shape_print(&row->shape, got), pt_shape_print(first, want),
+							stack->rows + 1)));
 		shape.dim[0] += row->shape.dim[0];
 		return shape;
 	}
@@ -78,8 +83,10 @@ grown_shape(const PgtStack *stack, const PtTensor *row)
 		memcpy(row_shape.dim, first->dim + 1, row_shape.ndim * sizeof(int64));
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("torch.stack needs tensors of equal shape, but got %s after %s (row " INT64_FORMAT ")",
-						pt_shape_print(&row->shape, got), pt_shape_print(&row_shape, want), stack->rows + 1)));
+				 errmsg("torch.stack needs tensors of equal shape, "
+						"but got %s after %s (row " INT64_FORMAT ")",
+						pt_shape_print(&row->shape, got), pt_shape_print(&row_shape, want),
+							stack->rows + 1)));
 	}
 	shape.dim[0]++;
 	return shape;
@@ -116,7 +123,8 @@ make_room(PgtStack *stack, Size bytes)
 		room *= 2;
 	/* the size is checked, so no more than this can come */
 	room = Max(Min(room, (Size) PT_MAX_TENSOR_BYTES), stack->used + bytes);
-	stack->data = stack->data == NULL ? MemoryContextAllocHuge(stack->cxt, room) : repalloc_huge(stack->data, room);
+	stack->data = stack->data == NULL ? MemoryContextAllocHuge(stack->cxt, room)
+									  : repalloc_huge(stack->data, room);
 	stack->room = room;
 }
 

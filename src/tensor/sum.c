@@ -2,9 +2,9 @@
  * sum.c
  *	  The state of sum(tensor) and avg(tensor).
  *
- * Floats are summed in double, so that the order of rows matters little; integers and bool in int64, where
- * overflow wraps as in PyTorch.  Rows of several dtypes are promoted; the first float among integers turns
- * the sums into doubles.
+ * Floats are summed in double, so that the order of rows matters little; integers and bool in
+ * int64, where overflow wraps as in PyTorch.  Rows of several dtypes are promoted; the first float
+ * among integers turns the sums into doubles.
  */
 #include "tensor/aggregate.h"
 
@@ -123,8 +123,8 @@ check_shape(const PgtSum *sum, const PtShape *shape)
 	if (!pt_shape_equal(&sum->shape, shape))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("tensors of shape %s and %s cannot be added over rows", pt_shape_print(&sum->shape, first),
-						pt_shape_print(shape, other))));
+				 errmsg("tensors of shape %s and %s cannot be added over rows",
+						pt_shape_print(&sum->shape, first), pt_shape_print(shape, other))));
 }
 
 PgtSum *
@@ -173,7 +173,8 @@ pgt_sum_mean(const PgtSum *sum)
 	if (!pt_dtype_is_float(sum->dtype))
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
-				 errmsg("avg of tensors needs a floating point dtype, not %s", pt_dtype_name(sum->dtype)),
+				 errmsg("avg of tensors needs a floating point dtype, not %s",
+						pt_dtype_name(sum->dtype)),
 				 errhint("Convert them first: avg(torch.to(x, 'float32')).")));
 	t = pgt_tensor_make(sum->dtype, &sum->shape, &out);
 	for (Size i = 0; i < sum->numel; i += PIECE)
@@ -184,7 +185,8 @@ pgt_sum_mean(const PgtSum *sum)
 
 		for (int k = 0; k < n; k++)
 			values[k] = total[k] / sum->rows;
-		pt_convert(out.dtype, (char *) out.data + i * pt_dtype_size(out.dtype), PT_FLOAT64, values, n);
+		pt_convert(out.dtype, (char *) out.data + i * pt_dtype_size(out.dtype), PT_FLOAT64, values,
+				   n);
 		check_interrupts(i);
 	}
 	return t;

@@ -2,7 +2,8 @@
  * type.c
  *	  Which type is tensor: it lives in whatever schema the extension was created in.
  *
- * The OID is cached in the backend, and looked up again after any type of that kind was changed or dropped.
+ * The OID is cached in the backend, and looked up again after any type of that kind was changed or
+ * dropped.
  */
 #include "postgres.h"
 
@@ -43,11 +44,12 @@ extension_namespace(void)
 	if (!OidIsValid(extension))
 		return InvalidOid;
 	rel = table_open(ExtensionRelationId, AccessShareLock);
-	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ, ObjectIdGetDatum(extension));
+	ScanKeyInit(&key, Anum_pg_extension_oid, BTEqualStrategyNumber, F_OIDEQ,
+				ObjectIdGetDatum(extension));
 	scan = systable_beginscan(rel, ExtensionOidIndexId, true, NULL, 1, &key);
 	tuple = systable_getnext(scan);
 	if (HeapTupleIsValid(tuple))
-		namespace = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
+	namespace = ((Form_pg_extension) GETSTRUCT(tuple))->extnamespace;
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
 	return namespace;

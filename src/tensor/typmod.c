@@ -2,10 +2,11 @@
  * typmod.c
  *	  tensor(float32, 3, 224, 224): dtype and shape in the 31 bits of a type modifier.
  *
- *		4 bits dtype, 3 bits number of dimensions (0 to 6; 7: any shape), 24 bits shared evenly by the sizes
+ *		4 bits dtype, 3 bits number of dimensions (0 to 6; 7: any shape), 24 bits shared evenly by
+ *		the sizes
  *
- * So one size goes up to 16777215, each of two to 4095, of three to 255, of four to 63, of five and six to 15.
- * What is stored in catalogs is this packing: never change it.
+ * So one size goes up to 16777215, each of two to 4095, of three to 255, of four to 63, of five and
+ * six to 15. What is stored in catalogs is this packing: never change it.
  */
 #include "tensor/typmod.h"
 
@@ -100,11 +101,14 @@ pgt_typmod_in(ArrayType *words)
 				appendStringInfo(&sizes, "%s" INT64_FORMAT, i > 0 ? "," : "", shape.dim[i]);
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("shape %s does not fit in a type modifier", pt_shape_print(&shape, text)),
+					 errmsg("shape %s does not fit in a type modifier",
+							pt_shape_print(&shape, text)),
 					 shape.ndim > MOST_DIMS
 						 ? errdetail("It holds at most %d dimensions.", MOST_DIMS)
-						 : errdetail("With %d dimensions, it holds sizes up to %d.", shape.ndim, (1 << bits) - 1),
-					 errhint("Use tensor(%s) and CHECK (torch.shape(x) = '{%s}').", pt_dtype_name(dtype), sizes.data)));
+						 : errdetail("In %d-D it holds sizes up to %d.", shape.ndim,
+								   (1 << bits) - 1),
+					 errhint("Use tensor(%s) and CHECK (torch.shape(x) = '{%s}').",
+							 pt_dtype_name(dtype), sizes.data)));
 		}
 		typmod |= (int32) shape.dim[d] << (d * bits);
 	}
@@ -125,7 +129,8 @@ pgt_typmod_out(int32 typmod)
 	unpack(typmod, &dtype, &any_shape, &shape);
 	if (dtype >= PT_NDTYPE)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier of tensor: %d", typmod)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid type modifier of tensor: %d", typmod)));
 	appendStringInfo(&text, "(%s", pt_dtype_name(dtype));
 	for (int d = 0; d < shape.ndim; d++)
 		appendStringInfo(&text, "," INT64_FORMAT, shape.dim[d]);
@@ -147,15 +152,18 @@ pgt_typmod_check(int32 typmod, const PtTensor *t)
 	unpack(typmod, &dtype, &any_shape, &shape);
 	if (dtype >= PT_NDTYPE)
 		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("invalid type modifier of tensor: %d", typmod)));
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("invalid type modifier of tensor: %d", typmod)));
 	if (t->dtype != dtype)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 any_shape ? errmsg("expected a tensor of dtype %s, not %s with shape %s", pt_dtype_name(dtype),
-									pt_dtype_name(t->dtype), pt_shape_print(&t->shape, got))
-						   : errmsg("expected a tensor of dtype %s and shape %s, not %s with shape %s",
-									pt_dtype_name(dtype), pt_shape_print(&shape, want), pt_dtype_name(t->dtype),
-									pt_shape_print(&t->shape, got)),
+				 any_shape
+					 ? errmsg("expected a tensor of dtype %s, not %s with shape %s",
+							  pt_dtype_name(dtype), pt_dtype_name(t->dtype),
+							  pt_shape_print(&t->shape, got))
+					 : errmsg("expected a tensor of dtype %s and shape %s, not %s with shape %s",
+							  pt_dtype_name(dtype), pt_shape_print(&shape, want),
+							  pt_dtype_name(t->dtype), pt_shape_print(&t->shape, got)),
 				 errhint("Convert it with torch.to(x, '%s').", pt_dtype_name(dtype))));
 	if (!any_shape && !pt_shape_equal(&t->shape, &shape))
 		ereport(ERROR,

@@ -2,16 +2,17 @@
  * fuzz_tensor.c
  *	  libFuzzer target: hostile text and hostile bytes of tensors.
  *
- *		clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc test/engine/fuzz_tensor.c src/engine/{tensor,text,number,...}.c
+ *		clang -g -O1 -fsanitize=fuzzer,address,undefined -Isrc test/engine/fuzz_tensor.c
+ *		src/engine/{tensor,text,number,...}.c
  *
- * What can be read prints to text that reads back equal, in one go and in small steps; binary likewise.
+ * What can be read prints to text that reads back equal, in one go and in small steps; binary
+ * likewise.
  */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/tensor.h"
-#include "engine/text.h"
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,8 @@
  * test_tensor.c
  *	  dtypes, shapes, text, binary, order and hash of tensors.
  *
- * Promotion and conversions were written down from PyTorch 1.13; halves are compared with their definition.
+ * Promotion and conversions were written down from PyTorch 1.13; halves are compared with their
+ * definition.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -10,9 +11,7 @@
 
 #include "engine/check.h"
 #include "engine/number.h"
-#include "engine/order.h"
 #include "engine/tensor.h"
-#include "engine/text.h"
 
 static PtArena *arena;
 static uint64_t random_state = 42;
@@ -45,7 +44,8 @@ test_dtypes(void)
 				  pt_dtype_name((PtDtype) a), pt_dtype_name((PtDtype) b));
 	for (int a = 0; a < PT_NDTYPE; a++)
 	{
-		CHECK(pt_dtype_parse(pt_dtype_name((PtDtype) a), &dtype, &err) && dtype == (PtDtype) a, "%d", a);
+		CHECK(pt_dtype_parse(pt_dtype_name((PtDtype) a), &dtype, &err) && dtype == (PtDtype) a,
+			  "%d", a);
 		CHECK(pt_dtype_is_float((PtDtype) a) == (a <= PT_BFLOAT16), "%d", a);
 		CHECK(pt_dtype_is_int((PtDtype) a) == (a >= PT_INT64 && a <= PT_UINT8), "%d", a);
 	}
@@ -55,7 +55,9 @@ test_dtypes(void)
 	CHECK(pt_dtype_parse("torch.double", &dtype, &err) && dtype == PT_FLOAT64, "double");
 	CHECK(pt_dtype_parse("int", &dtype, &err) && dtype == PT_INT32, "int");
 	CHECK(pt_dtype_parse("short", &dtype, &err) && dtype == PT_INT16, "short");
-	CHECK(!pt_dtype_parse("complex64", &dtype, &err) && err.code == PT_EINVAL && err.hint[0] != '\0', "complex64");
+	CHECK(!pt_dtype_parse("complex64", &dtype, &err) && err.code == PT_EINVAL &&
+			  err.hint[0] != '\0',
+		  "complex64");
 	CHECK(!pt_dtype_parse("", &dtype, &err), "empty");
 	CHECK(pt_dtype_class(PT_BFLOAT16) == PT_F32 && pt_dtype_class(PT_FLOAT64) == PT_F64 &&
 			  pt_dtype_class(PT_BOOL) == PT_I64,
@@ -78,7 +80,10 @@ value_by_definition(unsigned bits, int exponent_bits, int fraction_bits)
 	return sign * ldexp((1 << fraction_bits) + fraction, exponent - bias - fraction_bits);
 }
 
-/* Round to nearest even by definition: to a multiple of the unit in the last place, which ldexp makes 1. */
+/*
+ * Round to nearest even by definition: to a multiple of the unit in the last place, which ldexp
+ * makes 1.
+ */
 static double
 round_by_definition(double x, int fraction_bits, int least_exponent, double overflow)
 {
@@ -126,27 +131,37 @@ test_halves(void)
 		if (i % 8 == 1)
 			bits &= ~0xfffu;
 		memcpy(&f, &bits, sizeof(f));
-		wrong += !same_value(pt_half_to_float(pt_half_from_float(f)), round_by_definition(f, 10, -14, 65536));
-		wrong += !same_value(pt_bfloat_to_float(pt_bfloat_from_float(f)), round_by_definition(f, 7, -126, 0x1p128));
+		wrong += !same_value(pt_half_to_float(pt_half_from_float(f)),
+							 round_by_definition(f, 10, -14, 65536));
+		wrong += !same_value(pt_bfloat_to_float(pt_bfloat_from_float(f)),
+							 round_by_definition(f, 7, -126, 0x1p128));
 	}
 	CHECK(wrong == 0, "%d roundings differ from their definition", wrong);
 	CHECK(pt_half_from_float(65519.9f) == 0x7bff, "65504");
 	CHECK(pt_half_from_float(65520.f) == 0x7c00, "inf");
-	CHECK(pt_half_from_float(0x1p-25f) == 0 && pt_half_from_float(0x1.8p-25f) == 1, "subnormal ties");
+	CHECK(pt_half_from_float(0x1p-25f) == 0 && pt_half_from_float(0x1.8p-25f) == 1,
+		  "subnormal ties");
 }
 
 static void
 test_conversion(void)
 {
 	/* as Tensor.to gives on an x86 CPU */
-	static const double from[] = {3e9, 300, -1, 70000, -3.7, NAN, INFINITY, -INFINITY, 1e20, -1e20, 2.5e9};
-	static const int64_t int64s[] = {3000000000, 300, -1, 70000, -3, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, 2500000000};
-	static const int64_t int32s[] = {INT32_MIN, 300, -1, 70000, -3, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN, INT32_MIN};
+	static const double from[] = {3e9,		300,	   -1,	 70000, -3.7, NAN,
+								  INFINITY, -INFINITY, 1e20, -1e20, 2.5e9};
+	static const int64_t int64s[] = {3000000000, 300,		-1,		   70000,
+									 -3,		 INT64_MIN, INT64_MIN, INT64_MIN,
+									 INT64_MIN,	 INT64_MIN, 2500000000};
+	static const int64_t int32s[] = {INT32_MIN, 300,	   -1,		  70000,
+									 -3,		INT32_MIN, INT32_MIN, INT32_MIN,
+									 INT32_MIN, INT32_MIN, INT32_MIN};
 	static const int64_t int16s[] = {0, 300, -1, 4464, -3, 0, 0, 0, 0, 0, 0};
 	static const int64_t int8s[] = {0, 44, -1, 112, -3, 0, 0, 0, 0, 0, 0};
 	static const int64_t uint8s[] = {0, 44, 255, 112, 253, 0, 0, 0, 0, 0, 0};
 	static const int64_t bools[] = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
-	static const int64_t *const want[] = {[PT_INT64] = int64s, [PT_INT32] = int32s, [PT_INT16] = int16s, [PT_INT8] = int8s, [PT_UINT8] = uint8s, [PT_BOOL] = bools};
+	static const int64_t *const want[] =
+		{[PT_INT64] = int64s, [PT_INT32] = int32s, [PT_INT16] = int16s,
+		 [PT_INT8] = int8s,	  [PT_UINT8] = uint8s, [PT_BOOL] = bools};
 	float floats[11];
 
 	pt_convert(PT_FLOAT32, floats, PT_FLOAT64, from, 11);
@@ -156,12 +171,17 @@ test_conversion(void)
 
 		pt_convert((PtDtype) to, out, PT_FLOAT64, from, 11);
 		for (size_t i = 0; i < 11; i++)
-			CHECK(pt_element_get_int64((PtDtype) to, out, i) == want[to][i], "%g to %s", from[i], pt_dtype_name((PtDtype) to));
+			CHECK(pt_element_get_int64((PtDtype) to, out, i) == want[to][i], "%g to %s", from[i],
+				  pt_dtype_name((PtDtype) to));
 		pt_convert((PtDtype) to, out, PT_FLOAT32, floats, 11);
 		for (size_t i = 0; i < 11; i++)
-			CHECK(pt_element_get_int64((PtDtype) to, out, i) == want[to][i], "%gf to %s", from[i], pt_dtype_name((PtDtype) to));
+			CHECK(pt_element_get_int64((PtDtype) to, out, i) == want[to][i], "%gf to %s", from[i],
+				  pt_dtype_name((PtDtype) to));
 	}
-	/* the loop over many and the single element agree, for all pairs, lengths and a value of each kind */
+	/*
+	 * the loop over many and the single element agree, for all pairs, lengths and a value of each
+	 * kind
+	 */
 	for (int a = 0; a < PT_NDTYPE; a++)
 		for (int b = 0; b < PT_NDTYPE; b++)
 			for (size_t n = 0; n < 40; n += 13)
@@ -171,7 +191,8 @@ test_conversion(void)
 				int wrong = 0;
 
 				for (size_t i = 0; i < n; i++)
-					pt_element_set_double((PtDtype) a, src, i, ((double) (int64_t) random_bits()) / 0x1p56);
+					pt_element_set_double((PtDtype) a, src, i,
+										  ((double) (int64_t) random_bits()) / 0x1p56);
 				memset(dst, 0xaa, sizeof(dst));
 				pt_convert((PtDtype) b, dst, (PtDtype) a, src, n);
 				for (size_t i = 0; i < n; i++)
@@ -179,13 +200,16 @@ test_conversion(void)
 					unsigned char one[8];
 
 					if (pt_dtype_is_float((PtDtype) a))
-						pt_element_set_double((PtDtype) b, one, 0, pt_element_get_double((PtDtype) a, src, i));
+						pt_element_set_double((PtDtype) b, one, 0,
+											  pt_element_get_double((PtDtype) a, src, i));
 					else
-						pt_element_set_int64((PtDtype) b, one, 0, pt_element_get_int64((PtDtype) a, src, i));
-					wrong += pt_compare_elements((PtDtype) b, one, dst + i * pt_dtype_size((PtDtype) b), 1) != 0;
+						pt_element_set_int64((PtDtype) b, one, 0,
+											 pt_element_get_int64((PtDtype) a, src, i));
+					wrong += pt_compare_elements((PtDtype) b, one,
+												 dst + i * pt_dtype_size((PtDtype) b), 1) != 0;
 				}
-				CHECK(wrong == 0 && dst[n * pt_dtype_size((PtDtype) b)] == 0xaa, "%s to %s", pt_dtype_name((PtDtype) a),
-					  pt_dtype_name((PtDtype) b));
+				CHECK(wrong == 0 && dst[n * pt_dtype_size((PtDtype) b)] == 0xaa, "%s to %s",
+					  pt_dtype_name((PtDtype) a), pt_dtype_name((PtDtype) b));
 			}
 }
 
@@ -202,20 +226,25 @@ test_shapes(void)
 	char text[PT_SHAPE_TEXT];
 	int64_t n = -1;
 
-	CHECK(pt_shape_broadcast(&a, &b, &out, &err) && strcmp(pt_shape_print(&out, text), "[2, 4, 3]") == 0, "%s", text);
+	CHECK(pt_shape_broadcast(&a, &b, &out, &err) &&
+			  strcmp(pt_shape_print(&out, text), "[2, 4, 3]") == 0,
+		  "%s", text);
 	b.dim[1] = 2;
 	CHECK(!pt_shape_broadcast(&a, &b, &out, &err) && err.code == PT_ESHAPE, "3 and 2");
 	CHECK(pt_shape_check(&huge, PT_FLOAT64, &n, &err) && n == 0, "empty");
 	huge.dim[2] = 1;
 	CHECK(!pt_shape_check(&huge, PT_FLOAT64, &n, &err) && err.code == PT_ELIMIT, "overflow");
 	huge = (PtShape){1, {INT64_MAX / 2}};
-	CHECK(!pt_shape_check(&huge, PT_FLOAT64, &n, &err) && err.code == PT_ELIMIT, "overflow in bytes");
+	CHECK(!pt_shape_check(&huge, PT_FLOAT64, &n, &err) && err.code == PT_ELIMIT,
+		  "overflow in bytes");
 	CHECK(pt_shape_check(&huge, PT_BOOL, &n, &err) && n == INT64_MAX / 2, "large");
 	huge = (PtShape){1, {-1}};
 	CHECK(!pt_shape_check(&huge, PT_BOOL, &n, &err) && err.code == PT_EINVAL, "negative");
 	huge.ndim = 9;
 	CHECK(!pt_shape_check(&huge, PT_BOOL, &n, &err) && err.code == PT_EINVAL, "9 dimensions");
-	out = (PtShape){8, {INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN}};
+	out = (PtShape){8,
+					{INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN, INT64_MIN,
+					 INT64_MIN}};
 	CHECK(strlen(pt_shape_print(&out, text)) < PT_SHAPE_TEXT, "the longest shape fits");
 	out.ndim = 0;
 	CHECK(pt_shape_numel(&out) == 1 && strcmp(pt_shape_print(&out, text), "[]") == 0, "scalar");
@@ -232,11 +261,14 @@ reads_as(const char *text, const char *want)
 	PtError err;
 	char *got;
 
-	if (!check_report(pt_tensor_parse(arena, text, &t, &err), __FILE__, __LINE__, text, ": %s %s", err.message, err.detail))
+	if (!check_report(pt_tensor_parse(arena, text, &t, &err), __FILE__, __LINE__, text, ": %s %s",
+					  err.message, err.detail))
 		return;
 	got = pt_tensor_print(&t, 1 << 20, &err);
-	CHECK(got != NULL && strcmp(got, want) == 0, "\"%s\" gave \"%s\", wanted \"%s\"", text, got, want);
-	CHECK(pt_tensor_parse(arena, got, &again, &err) && pt_tensor_compare(&t, &again) == 0, "\"%s\" does not read back", got);
+	CHECK(got != NULL && strcmp(got, want) == 0, "\"%s\" gave \"%s\", wanted \"%s\"", text, got,
+		  want);
+	CHECK(pt_tensor_parse(arena, got, &again, &err) && pt_tensor_compare(&t, &again) == 0,
+		  "\"%s\" does not read back", got);
 	free(got);
 }
 
@@ -248,8 +280,9 @@ fails_with(const char *text, PtCode code, const char *message)
 
 	if (!CHECK(!pt_tensor_parse(arena, text, &t, &err), "\"%.60s\" was read", text))
 		return;
-	CHECK(err.code == code && strstr(err.message, message) != NULL, "\"%.60s\": code %d, \"%s\" (%s), wanted %d, \"%s\"", text, err.code,
-		  err.message, err.detail, code, message);
+	CHECK(err.code == code && strstr(err.message, message) != NULL,
+		  "\"%.60s\": code %d, \"%s\" (%s), wanted %d, \"%s\"", text, err.code, err.message,
+		  err.detail, code, message);
 }
 
 static void
@@ -288,22 +321,30 @@ test_text(void)
 	reads_as("int64[]", "int64[]");
 	reads_as("bool(0)[]", "bool[]");
 	reads_as("float64[]", "float64[]");
-	reads_as("float32(2147483647,2147483647,2147483647,0)[]", "float32(2147483647,2147483647,2147483647,0)[]");
+	reads_as("float32(2147483647,2147483647,2147483647,0)[]",
+			 "float32(2147483647,2147483647,2147483647,0)[]");
 	reads_as("[[[[[[[[1]]]]]]]]", "[[[[[[[[1]]]]]]]]");
 	reads_as("[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]", "[[[1, 2], [3, 4]], [[5, 6], [7, 8]]]");
-	reads_as("[9223372036854775807, -9223372036854775808]", "[9223372036854775807, -9223372036854775808]");
+	reads_as("[9223372036854775807, -9223372036854775808]",
+			 "[9223372036854775807, -9223372036854775808]");
 	reads_as("[9223372036854775809, 1.5]", "[9.223372e+18, 1.5]");
-	reads_as("int32[1.0, 1e3, 250e-1, 0.000, 000000000000000000000000012]", "int32[1, 1000, 25, 0, 12]");
+	reads_as("int32[1.0, 1e3, 250e-1, 0.000, 000000000000000000000000012]",
+			 "int32[1, 1000, 25, 0, 12]");
 	reads_as("int64[9.223372036854775807e18, 0e99999999999999]", "[9223372036854775807, 0]");
 	reads_as("uint8[0, 255, true]", "uint8[0, 255, 1]");
 	reads_as("int8[-128, 127]", "int8[-128, 127]");
 	reads_as("bool[0, 1, 1.0, true]", "[false, true, true, true]");
-	reads_as("[0.1, 1e20, 1.5e-7, 123456792., 16777217, 1e16, 1e15, 0.0001, 0.00001]",
-			 "[0.1, 1e+20, 1.5e-07, 123456790., 16777216., 1e+16, 1000000000000000., 0.0001, 1e-05]");
-	reads_as("[3.4028235e38, 1.17549435e-38, 1e-45, 1e-50]", "[3.4028235e+38, 1.1754944e-38, 1e-45, 0.]");
-	reads_as("float64[0.1, 0.30000000000000004, 1.7976931348623157e308, 5e-324, 2.2250738585072014e-308, 1e22, 1e23, 123456789012345680]",
-			 "float64[0.1, 0.30000000000000004, 1.7976931348623157e+308, 5e-324, 2.2250738585072014e-308, 1e+22, 1e+23, 1.2345678901234568e+17]");
-	reads_as("float64[9007199254740993, 9007199254740992, 1234567890123456.7, 4.35, 0.1000000000000000055511151231257827]",
+	reads_as(
+		"[0.1, 1e20, 1.5e-7, 123456792., 16777217, 1e16, 1e15, 0.0001, 0.00001]",
+		"[0.1, 1e+20, 1.5e-07, 123456790., 16777216., 1e+16, 1000000000000000., 0.0001, 1e-05]");
+	reads_as("[3.4028235e38, 1.17549435e-38, 1e-45, 1e-50]",
+			 "[3.4028235e+38, 1.1754944e-38, 1e-45, 0.]");
+	reads_as("float64[0.1, 0.30000000000000004, 1.7976931348623157e308, 5e-324, "
+			 "2.2250738585072014e-308, 1e22, 1e23, 123456789012345680]",
+			 "float64[0.1, 0.30000000000000004, 1.7976931348623157e+308, 5e-324, "
+			 "2.2250738585072014e-308, 1e+22, 1e+23, 1.2345678901234568e+17]");
+	reads_as("float64[9007199254740993, 9007199254740992, 1234567890123456.7, 4.35, "
+			 "0.1000000000000000055511151231257827]",
 			 "float64[9007199254740992., 9007199254740992., 1234567890123456.8, 4.35, 0.1]");
 
 	fails_with("", PT_ESYNTAX, "before the end");
@@ -376,15 +417,24 @@ test_position(void)
 	PtTensor t;
 	PtError err;
 
-	CHECK(!pt_tensor_parse(arena, "[1, 2, x]", &t, &err) && strcmp(err.detail, "At character 8 of the text.") == 0, "%s", err.detail);
-	CHECK(!pt_tensor_parse(arena, "[1, 2] \xc3\xa4x", &t, &err) && strcmp(err.detail, "At character 8 of the text.") == 0, "%s", err.detail);
+	CHECK(!pt_tensor_parse(arena, "[1, 2, x]", &t, &err) &&
+			  strcmp(err.detail, "At character 8 of the text.") == 0,
+		  "%s", err.detail);
+	CHECK(!pt_tensor_parse(arena, "[1, 2] \xc3\xa4x", &t, &err) &&
+			  strcmp(err.detail, "At character 8 of the text.") == 0,
+		  "%s", err.detail);
 }
 
-/* Any bits of any dtype: printing in small steps gives what printing at once gives, and reads back identical. */
+/*
+ * Any bits of any dtype: printing in small steps gives what printing at once gives, and reads back
+ * identical.
+ */
 static void
 test_round_trip(void)
 {
-	static const PtShape shapes[] = {{1, {500}}, {3, {4, 5, 6}}, {0, {0}}, {8, {1, 2, 1, 2, 1, 2, 1, 2}}, {2, {30, 1}}, {3, {2, 0, 2}}};
+	static const PtShape shapes[] = {{1, {500}},   {3, {4, 5, 6}},
+									 {0, {0}},	   {8, {1, 2, 1, 2, 1, 2, 1, 2}},
+									 {2, {30, 1}}, {3, {2, 0, 2}}};
 	int wrong = 0;
 
 	for (int round = 0; round < 40; round++)
@@ -412,7 +462,9 @@ test_round_trip(void)
 						data[i] = random_bits();
 					else /* decimals that people write */
 						pt_element_set_double((PtDtype) dtype, data, i,
-											  ((double) (int64_t) (random_bits() % 200001) - 100000) / pow(10, round % 9));
+											  ((double) (int64_t) (random_bits() % 200001) -
+											   100000) /
+												  pow(10, round % 9));
 				}
 				text = pt_tensor_print(&t, 1 << 20, &err);
 				if (text == NULL)
@@ -427,7 +479,8 @@ test_round_trip(void)
 					used += n;
 				}
 				wrong += used != strlen(text);
-				wrong += !pt_tensor_parse(mine, text, &again, &err) || pt_tensor_compare(&t, &again) != 0;
+				wrong += !pt_tensor_parse(mine, text, &again, &err) ||
+						 pt_tensor_compare(&t, &again) != 0;
 				/* identical in bits, but for the payload of NaN */
 				if (!pt_dtype_is_float((PtDtype) dtype))
 					wrong += numel > 0 && memcmp(data, again.data, pt_tensor_bytes(&t)) != 0;
@@ -484,7 +537,8 @@ test_shortest(void)
 			double value = wide ? d : f;
 			PtNumber number;
 
-			pt_element_print(wide ? PT_FLOAT64 : PT_FLOAT32, wide ? (void *) &d : (void *) &f, 0, text);
+			pt_element_print(wide ? PT_FLOAT64 : PT_FLOAT32, wide ? (void *) &d : (void *) &f, 0,
+							 text);
 			pt_number_lex(text, &number);
 			while (number.mantissa % 10 == 0)
 				number.mantissa /= 10;
@@ -531,7 +585,8 @@ test_limits(void)
 static void
 test_binary(void)
 {
-	static const unsigned char want[] = {1, PT_INT16, 2, 0, 0, 0, 0, 1, 0, 0, 0, 2, 0x01, 0x02, 0xff, 0xfe};
+	static const unsigned char want[] = {1, PT_INT16, 2, 0, 0,	  0,	0,	  1,
+										 0, 0,		  0, 2, 0x01, 0x02, 0xff, 0xfe};
 	int16_t data[] = {0x0102, -2};
 	PtTensor t = {PT_INT16, {2, {1, 2}}, data};
 	PtTensor back;
@@ -541,25 +596,32 @@ test_binary(void)
 	{
 		int at;
 		unsigned char byte;
-	} const broken[] = {{0, 2}, {1, PT_NDTYPE}, {1, PT_INT32}, {2, 9}, {2, 1}, {3, 1}, {4, 0x80}, {4, 0x7f}, {11, 3}, {11, 1}, {11, 0}};
+	} const broken[] = {{0, 2},	   {1, PT_NDTYPE}, {1, PT_INT32}, {2, 9},  {2, 1}, {3, 1},
+						{4, 0x80}, {4, 0x7f},	   {11, 3},		  {11, 1}, {11, 0}};
 
 	CHECK(pt_tensor_wire_bytes(&t) == sizeof(want), "%zu", pt_tensor_wire_bytes(&t));
 	pt_tensor_encode(&t, wire);
 	CHECK(memcmp(wire, want, sizeof(want)) == 0, "bytes");
-	CHECK(pt_tensor_decode(arena, wire, sizeof(want), &back, &err) && pt_tensor_compare(&t, &back) == 0, "decoded");
+	CHECK(pt_tensor_decode(arena, wire, sizeof(want), &back, &err) &&
+			  pt_tensor_compare(&t, &back) == 0,
+		  "decoded");
 	for (size_t len = 0; len < sizeof(want); len++)
-		CHECK(!pt_tensor_decode(arena, wire, len, &back, &err) && err.code == PT_EBINARY, "%zu bytes", len);
-	CHECK(!pt_tensor_decode(arena, wire, sizeof(want) + 1, &back, &err) && err.code == PT_EBINARY, "a byte too many");
+		CHECK(!pt_tensor_decode(arena, wire, len, &back, &err) && err.code == PT_EBINARY,
+			  "%zu bytes", len);
+	CHECK(!pt_tensor_decode(arena, wire, sizeof(want) + 1, &back, &err) && err.code == PT_EBINARY,
+		  "a byte too many");
 	for (size_t i = 0; i < sizeof(broken) / sizeof(broken[0]); i++)
 	{
 		memcpy(wire, want, sizeof(want));
 		wire[broken[i].at] = broken[i].byte;
-		CHECK(!pt_tensor_decode(arena, wire, sizeof(want), &back, &err) && err.code == PT_EBINARY, "%zu: %s", i, err.message);
+		CHECK(!pt_tensor_decode(arena, wire, sizeof(want), &back, &err) && err.code == PT_EBINARY,
+			  "%zu: %s", i, err.message);
 	}
 	memcpy(wire, (unsigned char[]){1, PT_BOOL, 1, 0, 0, 0, 0, 2, 1, 2}, 10);
 	CHECK(!pt_tensor_decode(arena, wire, 10, &back, &err) && err.code == PT_EBINARY, "a bool of 2");
 	memcpy(wire, (unsigned char[]){1, PT_UINT8, 2, 0, 0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0}, 12);
-	CHECK(pt_tensor_decode(arena, wire, 12, &back, &err) && back.shape.dim[0] == INT32_MAX, "empty");
+	CHECK(pt_tensor_decode(arena, wire, 12, &back, &err) && back.shape.dim[0] == INT32_MAX,
+		  "empty");
 	for (int dtype = 0; dtype < PT_NDTYPE; dtype++)
 	{
 		uint64_t bits[3] = {random_bits(), random_bits(), random_bits()};
@@ -581,10 +643,41 @@ test_order(void)
 {
 	/* strictly ascending: dtype, dimensions, sizes, elements */
 	static const char *const sorted[] = {
-		"-inf", "-1.", "0.", "1.", "inf", "nan", "[]", "[-1.]", "[1.]", "[nan]", "[1., 2.]", "[1., 3.]", "[1., nan]",
-		"[2., 0.]", "float32(0,3)[]", "[[1.]]", "float64()-1", "float64()nan", "float16()-1", "float16()2", "float16()nan",
-		"bfloat16()-3", "bfloat16()1", "-5", "7", "[-9223372036854775808, 1]", "[9223372036854775807, 0]", "int32()-1", "int16()-1", "int8()-1", "int8()1", "uint8()1",
-		"uint8()255", "false", "true",
+		"-inf",
+		"-1.",
+		"0.",
+		"1.",
+		"inf",
+		"nan",
+		"[]",
+		"[-1.]",
+		"[1.]",
+		"[nan]",
+		"[1., 2.]",
+		"[1., 3.]",
+		"[1., nan]",
+		"[2., 0.]",
+		"float32(0,3)[]",
+		"[[1.]]",
+		"float64()-1",
+		"float64()nan",
+		"float16()-1",
+		"float16()2",
+		"float16()nan",
+		"bfloat16()-3",
+		"bfloat16()1",
+		"-5",
+		"7",
+		"[-9223372036854775808, 1]",
+		"[9223372036854775807, 0]",
+		"int32()-1",
+		"int16()-1",
+		"int8()-1",
+		"int8()1",
+		"uint8()1",
+		"uint8()255",
+		"false",
+		"true",
 	};
 	size_t n = sizeof(sorted) / sizeof(sorted[0]);
 	PtTensor t[64];
@@ -600,7 +693,8 @@ test_order(void)
 			int want = i < j ? -1 : i > j;
 
 			CHECK(pt_tensor_compare(&t[i], &t[j]) == want, "%s, %s", sorted[i], sorted[j]);
-			CHECK((pt_tensor_hash(&t[i], 0) == pt_tensor_hash(&t[j], 0)) == (i == j), "hash of %s, %s", sorted[i], sorted[j]);
+			CHECK((pt_tensor_hash(&t[i], 0) == pt_tensor_hash(&t[j], 0)) == (i == j),
+				  "hash of %s, %s", sorted[i], sorted[j]);
 		}
 	CHECK(pt_tensor_hash(&t[0], 0) != pt_tensor_hash(&t[0], 1), "the seed matters");
 	for (int dtype = PT_FLOAT32; dtype <= PT_BFLOAT16; dtype++)
@@ -613,8 +707,10 @@ test_order(void)
 			pt_convert((PtDtype) dtype, data[k], PT_FLOAT64, values[k], 3);
 			zero[k] = (PtTensor){(PtDtype) dtype, {1, {3}}, data[k]};
 		}
-		CHECK(pt_tensor_compare(&zero[0], &zero[1]) == 0, "-0 and the sign of NaN, %s", pt_dtype_name((PtDtype) dtype));
-		CHECK(pt_tensor_hash(&zero[0], 7) == pt_tensor_hash(&zero[1], 7), "hash, %s", pt_dtype_name((PtDtype) dtype));
+		CHECK(pt_tensor_compare(&zero[0], &zero[1]) == 0, "-0 and the sign of NaN, %s",
+			  pt_dtype_name((PtDtype) dtype));
+		CHECK(pt_tensor_hash(&zero[0], 7) == pt_tensor_hash(&zero[1], 7), "hash, %s",
+			  pt_dtype_name((PtDtype) dtype));
 	}
 }
 

@@ -164,7 +164,7 @@ SELECT storage AS t FROM pgtorch.models WHERE name = 'shared' \gset
 CREATE FUNCTION pgt_trap.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'trapped as %', current_user; RETURN NEW; END $$;
 CREATE TRIGGER spy BEFORE INSERT ON :t FOR EACH ROW EXECUTE FUNCTION pgt_trap.spy();
 SET ROLE regress_pgt_user;
-SELECT pgt_error('SELECT pgtorch_load_state_dict(''shared'', ''SELECT * FROM pgtorch_state_dict(shared)'')');
+SELECT pgt_error('SELECT pgtorch_load_state_dict(''shared'', ''SELECT * FROM pgtorch_state_dict(''''shared'''')'')');
 SET ROLE regress_pgt_owner;
 DROP TRIGGER spy ON :t;
 SET ROLE regress_pgt_user;

@@ -18,7 +18,7 @@ my $state = q{
 		FROM pgtorch.checkpoints ORDER BY model, version;
 	SELECT 'run', * FROM pgtorch.runs ORDER BY id;
 	SELECT 'epoch', * FROM pgtorch.epochs ORDER BY run, epoch;
-	SELECT 'weights', c.model, c.version, s.name, s.value
+	SELECT 'weights', c.model, c.version, s.name, md5(s.value::text)
 		FROM pgtorch.checkpoints c, LATERAL pgtorch_state_dict(c.model || '@' || c.version) s ORDER BY 2, 3, 4;
 	SELECT 'grants', m.name, c.relacl FROM pgtorch.models m JOIN pg_class c ON c.oid = m.storage ORDER BY name;
 	SELECT 'storage', m.name, a.attname, a.attstorage, a.attnotnull
@@ -35,7 +35,7 @@ $node->safe_psql(
 	SELECT pgtorch_grant('first', 'bob', 'predict'), pgtorch_grant('first', 'odd role', 'train');
 	RESET ROLE;
 	SELECT pgtorch_create_model('gone', 'nn.Linear(1, 1)'), pgtorch_drop_model('gone');
-	SELECT pgtorch_create_model(E'odd "name"\t\\', 'nn.Linear(1, 1)');
+	SELECT pgtorch_create_model(E'odd "name"\t\x5c', 'nn.Linear(1, 1)');
 	INSERT INTO pgtorch.run (model, version, status, dataset, loss, optimizer, options, device, rows, started_at, finished_at)
 		SELECT id, 2, 'done', 'SELECT 1', 'nn.MSELoss()', 'optim.Adam()', '{"epochs": 2}', 'cpu', 7, now(), now()
 		FROM pgtorch.model WHERE name = 'first';
@@ -43,6 +43,7 @@ $node->safe_psql(
 	UPDATE pgtorch.checkpoint SET run = (SELECT id FROM pgtorch.run), epoch = 2, loss = 0.5 WHERE version = 2;
 	-- views over predictions are loaded before the models
 	CREATE VIEW weights AS SELECT * FROM pgtorch_state_dict('first');
+	GRANT SELECT ON weights TO bob;
 });
 my $before = $node->safe_psql('postgres', $state);
 like($before, qr/^version\|first\|3\|f/m, 'there is something to dump');

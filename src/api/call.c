@@ -1,0 +1,184 @@
+/*
+ * call.c
+ *	  Reading the arguments of generated SQL functions.
+ */
+#include "postgres.h"
+
+#include "api/call.h"
+
+#include "catalog/pg_type.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+#include "api/ints.h"
+#include "bridge/bridge.h"
+#include "engine/module.h"
+
+PgtCall *
+pgt_call_open(FunctionCallInfo fcinfo)
+{
+	FmgrInfo *flinfo = fcinfo->flinfo;
+	PgtCall *call = flinfo->fn_extra;
+	MemoryContext old;
+	char *name;
+
+	if (call != NULL)
+		return call;
+	old = MemoryContextSwitchTo(flinfo->fn_mcxt);
+	call = palloc0(sizeof(PgtCall));
+	name = get_func_name(flinfo->fn_oid);
+	if (name == NULL)
+		elog(ERROR, "cache lookup failed for function %u", flinfo->fn_oid);
+	call->name = name;
+	get_func_signature(flinfo->fn_oid, &call->types, &call->nargs);
+	MemoryContextSwitchTo(old);
+	flinfo->fn_extra = call;
+	return call;
+}
+
+static void *
+allocate(PtArena *arena, Size bytes)
+{
+	void *p = pt_arena_alloc(arena, bytes + 1);
+
+	if (p == NULL)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	return p;
+}
+
+static char *
+text_in_arena(Datum datum, PtArena *arena)
+{
+	text *t = DatumGetTextPP(datum);
+	char *s = allocate(arena, VARSIZE_ANY_EXHDR(t));
+
+	memcpy(s, VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t));
+	return s;
+}
+
+static struct PtModule *
+module_in_arena(Datum datum, PtArena *arena)
+{
+	PtError err;
+	PtModule *m = pt_module_parse(arena, text_in_arena(datum, arena), &err);
+
+	pgt_check(m != NULL, &err);
+	return m;
+}
+
+/* double precision[] */
+static void
+reals(Datum datum, const char *name, PtArena *arena, PtValue *out)
+{
+	ArrayType *array = DatumGetArrayTypeP(datum);
+	Datum *elements;
+	double *list;
+	int n;
+
+	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
+	deconstruct_array(array, FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, &n);
+	list = allocate(arena, n * sizeof(double));
+	for (int i = 0; i < n; i++)
+		list[i] = DatumGetFloat8(elements[i]);
+	*out = (PtValue){PT_VALUE_REALS, n, {.reals = list}};
+}
+
+/* nn.module or nn.module[] */
+static void
+modules(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
+{
+	Oid element = get_element_type(type);
+	struct PtModule **list;
+	int n = 1;
+
+	if (element == InvalidOid)
+	{
+		list = allocate(arena, sizeof(*list));
+		list[0] = module_in_arena(datum, arena);
+	}
+	else
+	{
+		ArrayType *array = DatumGetArrayTypeP(datum);
+		Datum *elements;
+		int16 length;
+		bool by_value;
+		char align;
+
+		if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
+		get_typlenbyvalalign(element, &length, &by_value, &align);
+		deconstruct_array(array, element, length, by_value, align, &elements, NULL, &n);
+		list = allocate(arena, n * sizeof(*list));
+		for (int i = 0; i < n; i++)
+			list[i] = module_in_arena(elements[i], arena);
+	}
+	*out = (PtValue){PT_VALUE_MODULES, n, {.modules = list}};
+}
+
+void
+pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param, PtArena *arena,
+			   PtValue *out)
+{
+	Datum datum = PG_GETARG_DATUM(i);
+
+	if (PG_ARGISNULL(i))
+	{
+		if (!param->nullable && !param->init_none)
+			ereport(ERROR,
+					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+					 errmsg("argument \"%s\" of %s must not be NULL", param->name, call->name)));
+		*out = (PtValue){PT_VALUE_NONE, 0, {0}};
+		return;
+	}
+	switch (call->types[i])
+	{
+		case BOOLOID:
+			*out = (PtValue){PT_VALUE_BOOL, 0, {.boolean = DatumGetBool(datum)}};
+			return;
+		case INT2OID:
+			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt16(datum)}};
+			return;
+		case INT4OID:
+			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt32(datum)}};
+			return;
+		case INT8OID:
+			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt64(datum)}};
+			return;
+		case FLOAT8OID:
+			*out = (PtValue){PT_VALUE_REAL, 0, {.real = DatumGetFloat8(datum)}};
+			return;
+		case TEXTOID:
+			*out = (PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(datum, arena)}};
+			return;
+		case FLOAT8ARRAYOID:
+			reals(datum, param->name, arena, out);
+			return;
+		default:
+			break;
+	}
+	if (param->type == PT_ARG_INTS)
+		pgt_ints_value(datum, arena, out);
+	else if (param->type == PT_ARG_MODULE || param->type == PT_ARG_MODULES)
+		modules(datum, call->types[i], param->name, arena, out);
+	else
+		elog(ERROR, "function %s is declared with an argument of type %u", call->name, call->types[i]);
+}
+
+void
+pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params, PtArena *arena,
+			   PtGiven *given)
+{
+	for (int i = 0; i < call->nargs; i++)
+	{
+		if (params[i].name == NULL)
+			elog(ERROR, "function %s is declared with too many arguments", call->name);
+		given[i].name = params[i].name;
+		pgt_call_value(fcinfo, call, i, &params[i], arena, &given[i].value);
+	}
+}

@@ -1,0 +1,38 @@
+/*
+ * call.h
+ *	  SQL functions whose declarations are generated: one C entry for a whole table of rows.
+ *
+ * Which row is meant follows from the SQL function's own name, which arguments there are from its
+ * signature; both are looked up once and kept in fn_extra.
+ */
+#ifndef PGT_CALL_H
+#define PGT_CALL_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+
+#include "engine/args.h"
+
+typedef struct PgtCall
+{
+	const char *name; /* of the SQL function, without schema */
+	int nargs;
+	Oid *types; /* as declared */
+	const void *row; /* the entry's own: what the name means; NULL at first */
+} PgtCall;
+
+extern PgtCall *pgt_call_open(FunctionCallInfo fcinfo);
+
+/*
+ * Argument i as a value for a parameter of any type but tensors.  SQL NULL is None, 22004 where that is not
+ * allowed.  What the value points to lives in the arena.
+ */
+extern void pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param,
+						   PtArena *arena, PtValue *out);
+
+/* All arguments by position: given[i] has the name of params[i]. */
+extern void pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params, PtArena *arena,
+						   PtGiven *given);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * device.c
+ *	  Opening devices, and running plans on them between interrupts.
+ *
+ * Signals are blocked around every engine call that may start a thread (see bridge.h).  The engine returns
+ * after a slice, so that CHECK_FOR_INTERRUPTS runs in between, outside of the guard.
+ */
+#include "postgres.h"
+
+#include "bridge/device.h"
+
+#include <sched.h>
+#include <unistd.h>
+
+#include "bridge/bridge.h"
+#include "bridge/settings.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+int
+pgt_cpu_count(void)
+{
+	cpu_set_t set;
+	int n = 0;
+
+	if (sched_getaffinity(0, sizeof(set), &set) == 0)
+		n = CPU_COUNT(&set);
+	else
+		n = (int) sysconf(_SC_NPROCESSORS_ONLN);
+	return Max(n, 1);
+}
+
+const char *
+pgt_device_resolve(const char *name)
+{
+	if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
+		return "cpu";
+	if (strcmp(name, "cuda") == 0 || strncmp(name, "cuda:", 5) == 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("device \"%s\" is not available", name),
+						errdetail("This version of pgtorch has no library for it."),
+						errhint("Set \"pgtorch.device\" to \"cpu\".")));
+	ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown device \"%s\"", name),
+					errhint("A device is \"auto\", \"cpu\", \"cuda\" or \"cuda:N\".")));
+}
+
+static void
+close_device(void *arg)
+{
+	PtDevice *dev = arg;
+
+	dev->type->close(dev);
+}
+
+PtDevice *
+pgt_device_open(MemoryContext cxt, const char *name, int threads)
+{
+	PtDeviceOptions options = {.threads = threads};
+	PgtSignals saved;
+	PtDevice *dev;
+	PtError err;
+
+	Assert(strcmp(name, "cpu") == 0);
+	pgt_signals_block(&saved);
+	dev = pt_cpu_device.open(&options, &err);
+	pgt_signals_restore(&saved);
+	pgt_check(dev != NULL, &err);
+	pgt_release_with(cxt, close_device, dev);
+	return dev;
+}
+
+PtDevice *
+pgt_device_local(void)
+{
+	typedef struct Opened
+	{
+		struct Opened *next;
+		int threads;
+		PtDevice *dev;
+	} Opened;
+	static Opened *opened = NULL; /* plans point to their device, so none is closed before the session ends */
+	int threads = pgt_threads > 0 ? pgt_threads : 1;
+	Opened *o;
+
+	for (o = opened; o != NULL; o = o->next)
+		if (o->threads == threads)
+			return o->dev;
+	o = MemoryContextAllocZero(TopMemoryContext, sizeof(Opened));
+	o->threads = threads;
+	o->dev = pgt_device_open(TopMemoryContext, "cpu", threads);
+	o->next = opened;
+	opened = o;
+	return o->dev;
+}
+
+PtPlanOptions
+pgt_plan_options(void)
+{
+	return (PtPlanOptions){.max_bytes = (size_t) pgt_max_memory << 20};
+}
+
+void
+pgt_check_memory(uint64 bytes, const char *what)
+{
+	if (pgt_max_memory > 0 && bytes > (uint64) pgt_max_memory << 20)
+		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+						errmsg("%s of " UINT64_FORMAT " MB exceeds the limit of %d MB", what, bytes >> 20,
+							   pgt_max_memory),
+						errhint("Raise \"pgtorch.max_memory\".")));
+}
+
+PtPlan *
+pgt_plan_compile(PtGraph *g, PtDevice *dev)
+{
+	PtPlanOptions options = pgt_plan_options();
+	PgtSignals saved;
+	PtPlan *plan;
+	PtError err;
+
+	pgt_signals_block(&saved);
+	plan = pt_plan_compile(g, dev, &options, &err);
+	pgt_signals_restore(&saved);
+	pgt_check(plan != NULL, &err);
+	return plan;
+}
+
+void
+pgt_plan_run(PtPlan *plan)
+{
+	PtRun run;
+	PtError err;
+
+	do
+	{
+		PgtSignals saved;
+
+		pgt_signals_block(&saved);
+		run = pt_plan_run(plan, 1, PGT_SLICE_NS, &err);
+		pgt_signals_restore(&saved);
+		pgt_check(run != PT_RUN_ERROR, &err);
+		CHECK_FOR_INTERRUPTS();
+	} while (run == PT_RUN_MORE);
+}
+
+void
+pgt_forward_run(PtForward *f)
+{
+	PtRun run;
+	PtError err;
+
+	do
+	{
+		PgtSignals saved;
+
+		pgt_signals_block(&saved);
+		run = pt_forward_run(f, PGT_SLICE_NS, &err);
+		pgt_signals_restore(&saved);
+		pgt_check(run != PT_RUN_ERROR, &err);
+		CHECK_FOR_INTERRUPTS();
+	} while (run == PT_RUN_MORE);
+}
+
+PtRun
+pgt_fit_run(PtFit *fit, PtEpoch *epoch)
+{
+	PgtSignals saved;
+	PtRun run;
+	PtError err;
+
+	pgt_signals_block(&saved);
+	run = pt_fit_run(fit, PGT_SLICE_NS, epoch, &err);
+	pgt_signals_restore(&saved);
+	pgt_check(run != PT_RUN_ERROR, &err);
+	return run;
+}

@@ -1,0 +1,342 @@
+/*
+ * move.c
+ *	  Ops that copy elements: permute, cat, copy, pack; and arange.
+ *
+ * Elements are only bytes here; loops exist for the four sizes.
+ */
+#include <string.h>
+
+#include "cpu/cpu.h"
+
+#define TILE_BYTES (256 * 1024)
+#define BLOCK 32 /* side of the squares in which permute transposes */
+
+static int64_t
+move_ns(int64_t bytes)
+{
+	return 20 + bytes / 8;
+}
+
+/* ---------- contiguous pieces: copy, pack, cat ---------- */
+
+/* rows pieces of bytes each; from and to advance by their own steps */
+typedef struct PiecesTask
+{
+	PtCpuTask task;
+	const char *from;
+	char *to;
+	int64_t rows, bytes, from_step, to_step;
+	int64_t tile_rows, tile_bytes, tiles_across;
+} PiecesTask;
+
+static void
+run_pieces(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	PiecesTask *t = (PiecesTask *) task;
+	int64_t row = tile / t->tiles_across * t->tile_rows, at = tile % t->tiles_across * t->tile_bytes;
+	int64_t end = row + t->tile_rows < t->rows ? row + t->tile_rows : t->rows;
+	int64_t bytes = t->bytes - at < t->tile_bytes ? t->bytes - at : t->tile_bytes;
+
+	(void) scratch;
+	for (; row < end; row++)
+		memcpy(t->to + row * t->to_step + at, t->from + row * t->from_step + at, (size_t) bytes);
+}
+
+static bool
+add_pieces(PtCpuBind *b, PtStep *step, char *to, int64_t to_step, const char *from, int64_t from_step, int64_t bytes,
+		   int64_t rows)
+{
+	PiecesTask *t;
+	int64_t tile_bytes = bytes < TILE_BYTES ? bytes : TILE_BYTES;
+	int64_t tile_rows, across;
+
+	if (bytes == 0 || rows == 0 || to == from)
+		return true;
+	tile_rows = TILE_BYTES / tile_bytes;
+	tile_rows = tile_rows < rows ? tile_rows : rows;
+	across = pt_cpu_ceil(bytes, tile_bytes);
+	t = pt_cpu_task(b, step, sizeof(PiecesTask), run_pieces, pt_cpu_ceil(rows, tile_rows) * across,
+					move_ns(tile_bytes * tile_rows) + tile_rows * 5);
+	if (t == NULL)
+		return false;
+	t->to = to;
+	t->from = from;
+	t->rows = rows;
+	t->bytes = bytes;
+	t->from_step = from_step;
+	t->to_step = to_step;
+	t->tile_rows = tile_rows;
+	t->tile_bytes = tile_bytes;
+	t->tiles_across = across;
+	return true;
+}
+
+static int64_t
+bytes_of(const PtOperand *o)
+{
+	return pt_shape_numel(&o->shape) * (int64_t) pt_dtype_size(o->dtype);
+}
+
+static bool
+bind_copy(PtCpuBind *b, PtStep *step)
+{
+	int64_t bytes = bytes_of(&step->out[0]);
+
+	return add_pieces(b, step, step->out[0].data, bytes, step->in[0].data, bytes, bytes, 1);
+}
+
+/* Each part to its offset; gaps are zero since the memory was allocated. */
+static bool
+bind_pack(PtCpuBind *b, PtStep *step)
+{
+	const PtValue *offsets = pt_args_get(step->attrs, "offsets");
+	int64_t size = (int64_t) pt_dtype_size(step->out[0].dtype);
+
+	for (int i = 0; i < step->nin; i++)
+	{
+		int64_t bytes = bytes_of(&step->in[i]);
+
+		if (!add_pieces(b, step, (char *) step->out[0].data + offsets->ints[i] * size, bytes, step->in[i].data,
+						bytes, bytes, 1))
+			return false;
+	}
+	return true;
+}
+
+static bool
+bind_cat(PtCpuBind *b, PtStep *step)
+{
+	const PtShape *whole = &step->out[0].shape;
+	int64_t dim = pt_args_int(step->attrs, "dim");
+	int64_t rows = 1, inner = (int64_t) pt_dtype_size(step->out[0].dtype), at = 0;
+
+	dim = dim < 0 ? dim + whole->ndim : dim;
+	for (int d = 0; d < whole->ndim; d++)
+		*(d < dim ? &rows : &inner) *= whole->dim[d];
+	for (int i = 0; i < step->nin; i++)
+	{
+		int64_t bytes = rows == 0 ? 0 : bytes_of(&step->in[i]) / rows;
+
+		if (!add_pieces(b, step, (char *) step->out[0].data + at, inner, step->in[i].data, bytes, bytes, rows))
+			return false;
+		at += bytes;
+	}
+	return true;
+}
+
+/* ---------- permute ---------- */
+
+typedef struct PermuteTask
+{
+	PtCpuTask task;
+	const char *from;
+	char *to;
+	int size;
+	int ndim;
+	int64_t dim[PT_MAX_DIM], stride[PT_MAX_DIM]; /* of the result; strides in the input, in elements */
+	int64_t step[PT_MAX_DIM];					 /* strides in the result */
+	int along;									 /* the result's dimension that is contiguous in the input */
+	int64_t blocks, blocks_along;				 /* of the last dimension, of that one */
+} PermuteTask;
+
+/* to[i * to_row + j] = from[j * from_row + i] for i < rows, j < cols */
+#define TRANSPOSE(type)                                                                                               \
+	static void transpose_##type(char *to, int64_t to_row, const char *from, int64_t from_row, int64_t rows,           \
+								 int64_t cols)                                                                         \
+	{                                                                                                                  \
+		for (int64_t i = 0; i < rows; i++)                                                                             \
+			for (int64_t j = 0; j < cols; j++)                                                                         \
+				((type *) to)[i * to_row + j] = ((const type *) from)[j * from_row + i];                               \
+	}
+TRANSPOSE(uint8_t)
+TRANSPOSE(uint16_t)
+TRANSPOSE(uint32_t)
+TRANSPOSE(uint64_t)
+
+/* A square of the last dimension and the one that is contiguous in the input; or, if they are one, a run. */
+static void
+run_permute(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	PermuteTask *t = (PermuteTask *) task;
+	int last = t->ndim - 1;
+	int64_t from = 0, to = 0, rows, cols, j0, i0 = 0;
+	char *out;
+	const char *in;
+
+	(void) scratch;
+	j0 = tile % t->blocks * (t->along == last ? TILE_BYTES / 8 : BLOCK);
+	tile /= t->blocks;
+	if (t->along != last)
+	{
+		i0 = tile % t->blocks_along * BLOCK;
+		tile /= t->blocks_along;
+	}
+	for (int d = last - 1; d >= 0; d--)
+	{
+		if (d == t->along)
+			continue;
+		from += tile % t->dim[d] * t->stride[d];
+		to += tile % t->dim[d] * t->step[d];
+		tile /= t->dim[d];
+	}
+	in = t->from + (from + j0 * t->stride[last] + i0) * t->size;
+	out = t->to + (to + j0 + (t->along == last ? 0 : i0 * t->step[t->along])) * t->size;
+	cols = t->dim[last] - j0;
+	if (t->along == last)
+	{
+		in = t->from + (from + j0) * t->size;
+		cols = cols < TILE_BYTES / 8 ? cols : TILE_BYTES / 8;
+		memcpy(out, in, (size_t) (cols * t->size));
+		return;
+	}
+	cols = cols < BLOCK ? cols : BLOCK;
+	rows = t->dim[t->along] - i0 < BLOCK ? t->dim[t->along] - i0 : BLOCK;
+	switch (t->size)
+	{
+		case 1:
+			transpose_uint8_t(out, t->step[t->along], in, t->stride[last], rows, cols);
+			break;
+		case 2:
+			transpose_uint16_t(out, t->step[t->along], in, t->stride[last], rows, cols);
+			break;
+		case 4:
+			transpose_uint32_t(out, t->step[t->along], in, t->stride[last], rows, cols);
+			break;
+		default:
+			transpose_uint64_t(out, t->step[t->along], in, t->stride[last], rows, cols);
+			break;
+	}
+}
+
+static bool
+bind_permute(PtCpuBind *b, PtStep *step)
+{
+	const PtValue *dims = pt_args_get(step->attrs, "dims");
+	const PtShape *from = &step->in[0].shape;
+	PermuteTask plan = {.from = step->in[0].data, .to = step->out[0].data, .along = -1};
+	PermuteTask *t;
+	int64_t strides[PT_MAX_DIM], tiles = 1, stride = 1, cols;
+	int n = 0, last;
+
+	plan.size = (int) pt_dtype_size(step->in[0].dtype);
+	for (int d = from->ndim - 1; d >= 0; d--)
+	{
+		strides[d] = stride;
+		stride *= from->dim[d];
+	}
+	if (stride == 0)
+		return true;
+	/* without sizes of 1, and neighbours that stay neighbours as one */
+	for (int d = 0; d < from->ndim; d++)
+	{
+		int source = (int) dims->ints[d];
+
+		if (from->dim[source] == 1)
+			continue;
+		if (n > 0 && plan.stride[n - 1] == strides[source] * from->dim[source])
+		{
+			plan.dim[n - 1] *= from->dim[source];
+			plan.stride[n - 1] = strides[source];
+			continue;
+		}
+		plan.dim[n] = from->dim[source];
+		plan.stride[n] = strides[source];
+		n++;
+	}
+	if (n == 0)
+	{
+		plan.dim[0] = plan.stride[0] = 1;
+		n = 1;
+	}
+	plan.ndim = n;
+	last = n - 1;
+	stride = 1;
+	for (int d = last; d >= 0; d--)
+	{
+		plan.step[d] = stride;
+		stride *= plan.dim[d];
+		if (plan.stride[d] == 1)
+			plan.along = d;
+	}
+	if (plan.along == last)
+	{
+		plan.blocks = pt_cpu_ceil(plan.dim[last], TILE_BYTES / 8);
+		cols = plan.dim[last] < TILE_BYTES / 8 ? plan.dim[last] : TILE_BYTES / 8;
+	}
+	else
+	{
+		plan.blocks = pt_cpu_ceil(plan.dim[last], BLOCK);
+		plan.blocks_along = pt_cpu_ceil(plan.dim[plan.along], BLOCK);
+		cols = (plan.dim[last] < BLOCK ? plan.dim[last] : BLOCK) *
+			   (plan.dim[plan.along] < BLOCK ? plan.dim[plan.along] : BLOCK) * 4;
+		tiles = plan.blocks_along;
+	}
+	tiles *= plan.blocks;
+	for (int d = 0; d < last; d++)
+		if (d != plan.along)
+			tiles *= plan.dim[d];
+	t = pt_cpu_task(b, step, sizeof(PermuteTask), run_permute, tiles, move_ns(cols * plan.size));
+	if (t == NULL)
+		return false;
+	plan.task = t->task;
+	*t = plan;
+	return true;
+}
+
+/* ---------- arange ---------- */
+
+typedef struct ArangeTask
+{
+	PtCpuTask task;
+	bool real;
+	PtDtype dtype;
+	double start, step;
+	int64_t start_int, step_int;
+	char *to;
+	int64_t n;
+} ArangeTask;
+
+#define ARANGE_TILE 8192
+
+static void
+run_arange(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	ArangeTask *t = (ArangeTask *) task;
+	int64_t first = tile * ARANGE_TILE;
+	int64_t end = first + ARANGE_TILE < t->n ? first + ARANGE_TILE : t->n;
+
+	(void) scratch;
+	for (int64_t i = first; i < end; i++)
+		if (t->real)
+			pt_element_set_double(t->dtype, t->to, (size_t) i, t->start + (double) i * t->step);
+		else
+			pt_element_set_int64(t->dtype, t->to, (size_t) i,
+								 (int64_t) ((uint64_t) t->start_int + (uint64_t) i * (uint64_t) t->step_int));
+}
+
+static bool
+bind_arange(PtCpuBind *b, PtStep *step)
+{
+	const PtValue *start = pt_args_get(step->attrs, "start"), *by = pt_args_get(step->attrs, "step");
+	int64_t n = pt_shape_numel(&step->out[0].shape);
+	ArangeTask *t = pt_cpu_task(b, step, sizeof(ArangeTask), run_arange, pt_cpu_ceil(n, ARANGE_TILE),
+								(n < ARANGE_TILE ? n : ARANGE_TILE) * 4);
+
+	if (t == NULL)
+		return false;
+	t->dtype = step->out[0].dtype;
+	t->to = step->out[0].data;
+	t->n = n;
+	t->real = start->kind == PT_VALUE_REAL || by->kind == PT_VALUE_REAL;
+	t->start = start->kind == PT_VALUE_REAL ? start->real : (double) start->integer;
+	t->step = by->kind == PT_VALUE_REAL ? by->real : (double) by->integer;
+	t->start_int = t->real ? 0 : start->integer;
+	t->step_int = t->real ? 0 : by->integer;
+	return true;
+}
+
+const PtCpuKernel pt_cpu_copy_kernel = {"copy", NULL, bind_copy};
+const PtCpuKernel pt_cpu_pack_kernel = {"pack", NULL, bind_pack};
+const PtCpuKernel pt_cpu_cat_kernel = {"cat", NULL, bind_cat};
+const PtCpuKernel pt_cpu_permute_kernel = {"permute", NULL, bind_permute};
+const PtCpuKernel pt_cpu_arange_kernel = {"arange", NULL, bind_arange};

@@ -1,0 +1,462 @@
+/*
+ * module.c
+ *	  Trees of modules: from text and arguments, to text, state and graph.
+ *
+ * A tree is made bottom-up (children are arguments of their parent), so paths are set and shapes
+ * checked once the root is there.  What a type does is in its row (modules/, losses/); here is only
+ * what all of them share.
+ *
+ * Memory:  a tree lives in the arena that it was made in.
+ * Threads: a finished tree is read-only.
+ * Errors:  values; those about one module name its path.
+ */
+#include "engine/module.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/expr.h"
+#include "engine/fold.h"
+#include "engine/modules/table.h"
+
+/* ---------- types ---------- */
+
+const PtModuleType *
+pt_module_type_at(int i)
+{
+	int n = 0;
+
+	while (pt_module_types[n] != NULL)
+		n++;
+	return i >= 0 && i < n ? pt_module_types[i] : NULL;
+}
+
+const PtModuleType *
+pt_module_type_find(const char *name)
+{
+	const PtModuleType *found = NULL;
+
+	for (int i = 0; pt_module_types[i] != NULL; i++)
+	{
+		if (strcmp(pt_module_types[i]->name, name) == 0)
+			return pt_module_types[i];
+		if (strcasecmp(pt_module_types[i]->name, name) == 0)
+		{
+			if (found != NULL)
+				return NULL; /* ambiguous */
+			found = pt_module_types[i];
+		}
+	}
+	return found;
+}
+
+char *
+pt_module_title(const PtModule *m, char *buf)
+{
+	if (m->path[0] == '\0')
+		snprintf(buf, PT_MODULE_TITLE, "nn.%s", m->type->name);
+	else
+		snprintf(buf, PT_MODULE_TITLE, "%.100s (nn.%s)", m->path, m->type->name);
+	return buf;
+}
+
+/* ---------- making ---------- */
+
+/* Gives all of a tree its paths. */
+static bool
+set_paths(PtArena *arena, PtModule *m, const char *path, PtError *err)
+{
+	m->path = path;
+	for (int i = 0; i < m->nchildren; i++)
+	{
+		const char *child = path[0] == '\0' ? m->names[i] : pt_arena_printf(arena, "%s.%s", path, m->names[i]);
+
+		if (child == NULL)
+			return pt_fail_memory(err, strlen(path));
+		if (!set_paths(arena, m->children[i], child, err))
+			return false;
+	}
+	return true;
+}
+
+/* The children are the modules among the arguments, named "0", "1", ... */
+static bool
+take_children(PtArena *arena, PtModule *m, PtError *err)
+{
+	const char **names;
+	int n = 0;
+
+	for (int i = 0; i < m->args->count; i++)
+		if (m->args->values[i].kind == PT_VALUE_MODULES)
+			n += m->args->values[i].count;
+	m->depth = 1;
+	if (n == 0)
+		return true;
+	m->children = pt_arena_alloc(arena, (size_t) n * sizeof(*m->children));
+	names = pt_arena_alloc(arena, (size_t) n * sizeof(*names));
+	if (m->children == NULL || names == NULL)
+		return pt_fail_memory(err, (size_t) n * sizeof(*names));
+	m->names = names;
+	for (int i = 0; i < m->args->count; i++)
+	{
+		const PtValue *v = &m->args->values[i];
+
+		for (int j = 0; v->kind == PT_VALUE_MODULES && j < v->count; j++)
+		{
+			PtModule *child = v->modules[j];
+
+			if (child->type->kind == PT_MODULE_LOSS)
+				return pt_fail(err, PT_EINVAL, "nn.%s is a loss, not a layer", child->type->name);
+			if (child->depth >= PT_MODULE_DEPTH)
+				return pt_fail(err, PT_ELIMIT, "modules are nested more than %d deep", PT_MODULE_DEPTH);
+			if (child->depth >= m->depth)
+				m->depth = child->depth + 1;
+			names[m->nchildren] = pt_arena_printf(arena, "%d", m->nchildren);
+			if (names[m->nchildren] == NULL)
+				return pt_fail_memory(err, sizeof(*names));
+			m->children[m->nchildren++] = child;
+		}
+	}
+	return true;
+}
+
+/* A module whose tree is not finished: no paths, shapes unchecked. */
+static PtModule *
+make(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven, PtError *err)
+{
+	char what[80];
+	PtModule *m = pt_arena_alloc(arena, sizeof(PtModule));
+
+	if (m == NULL)
+	{
+		pt_fail_memory(err, sizeof(PtModule));
+		return NULL;
+	}
+	snprintf(what, sizeof(what), "nn.%s", type->name);
+	m->type = type;
+	m->path = "";
+	m->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
+	if (m->args == NULL || !take_children(arena, m, err))
+		return NULL;
+	return type->check == NULL || type->check(m, err) ? m : NULL;
+}
+
+/* The root of a tree: paths, and shapes as far as they are known without data. */
+static PtModule *
+finish(PtArena *arena, PtModule *m, PtError *err)
+{
+	PtShape unknown = {-1, {-1}};
+	PtShape out;
+
+	if (!set_paths(arena, m, "", err))
+		return NULL;
+	if (m->type->kind == PT_MODULE_LAYER && !pt_module_output_shape(m, &unknown, 1, &out, err))
+		return NULL;
+	return m;
+}
+
+PtModule *
+pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven, PtError *err)
+{
+	PtModule *m = make(arena, type, given, ngiven, err);
+
+	return m != NULL ? finish(arena, m, err) : NULL;
+}
+
+/* ---------- from text ---------- */
+
+static const PtModuleType *
+find_type(const PtExpr *callee, PtError *err)
+{
+	static const char *const prefixes[] = {"torch.nn.", "nn."};
+	const char *name = callee->text;
+	const char *names[256];
+	const char *nearest;
+	const PtModuleType *type;
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	{
+		size_t length = strlen(prefixes[i]);
+
+		if (strncmp(name, prefixes[i], length) == 0)
+		{
+			name += length;
+			break;
+		}
+	}
+	if ((type = pt_module_type_find(name)) != NULL)
+		return type;
+	pt_fail(err, PT_ENAME, "module \"%.64s\" does not exist", callee->text);
+	for (; n < 256 && pt_module_types[n] != NULL; n++)
+		names[n] = pt_module_types[n]->name;
+	if ((nearest = pt_nearest(name, names, n)) != NULL)
+		pt_hint(err, "Perhaps you meant \"nn.%s\".", nearest);
+	return NULL;
+}
+
+static PtModule *from_expression(PtArena *arena, const PtExpr *e, PtError *err);
+
+/* Is this a call that must be a module, rather than arithmetic like float('inf')? */
+static bool
+is_module(const PtExpr *e)
+{
+	const char *name;
+
+	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
+		return false;
+	name = e->args[0]->text;
+	return strncmp(name, "nn.", 3) == 0 || strncmp(name, "torch.nn.", 9) == 0 || pt_module_type_find(name) != NULL;
+}
+
+static bool
+argument(PtArena *arena, const PtExpr *e, PtValue *out, PtError *err)
+{
+	struct PtModule **one;
+
+	if (!is_module(e))
+		return pt_expr_constant(arena, e, out, err);
+	if ((one = pt_arena_alloc(arena, sizeof(*one))) == NULL)
+		return pt_fail_memory(err, sizeof(*one));
+	*out = (PtValue){PT_VALUE_MODULES, 1, {.modules = one}};
+	*one = from_expression(arena, e, err);
+	return *one != NULL;
+}
+
+static PtModule *
+from_expression(PtArena *arena, const PtExpr *e, PtError *err)
+{
+	const PtModuleType *type;
+	PtGiven *given;
+	int n = e->nargs - 1;
+
+	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
+	{
+		pt_fail(err, PT_ESYNTAX, "a module must be a call");
+		pt_hint(err, "For example nn.Linear(64, 10).");
+		return NULL;
+	}
+	if ((type = find_type(e->args[0], err)) == NULL)
+		return NULL;
+	if ((given = pt_arena_alloc(arena, (size_t) n * sizeof(PtGiven) + 1)) == NULL)
+	{
+		pt_fail_memory(err, (size_t) n * sizeof(PtGiven));
+		return NULL;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		given[i].name = e->keywords[i + 1];
+		if (!argument(arena, e->args[i + 1], &given[i].value, err))
+			return NULL;
+	}
+	return make(arena, type, given, n, err);
+}
+
+PtModule *
+pt_module_parse(PtArena *arena, const char *text, PtError *err)
+{
+	PtExpr *e = pt_expr_parse(arena, text, err);
+	PtModule *m = e ? from_expression(arena, e, err) : NULL;
+
+	return m != NULL ? finish(arena, m, err) : NULL;
+}
+
+/* ---------- to text ---------- */
+
+static bool
+print(PtBuffer *b, const PtModule *m, PtError *err)
+{
+	char what[80];
+
+	snprintf(what, sizeof(what), "nn.%s", m->type->name);
+	pt_buffer_add(b, what);
+	pt_buffer_add(b, "(");
+	if (!pt_args_print(b, what, m->args, print, err))
+		return false;
+	pt_buffer_add(b, ")");
+	return true;
+}
+
+char *
+pt_module_print(PtArena *arena, const PtModule *m, PtError *err)
+{
+	PtBuffer b = {.arena = arena};
+
+	if (!print(&b, m, err))
+		return NULL;
+	if (b.failed)
+	{
+		pt_fail_memory(err, b.used);
+		return NULL;
+	}
+	return b.text;
+}
+
+/* ---------- state ---------- */
+
+/* Collects entries, or (data set) gives the entries of a finished dict their initial values. */
+struct PtDeclare
+{
+	PtArena *arena;
+	PtStateDict *sd;
+	int size;
+	const PtModule *module;
+	PtError *err;
+	PtRng *rng;
+	void **data;
+	int next;
+};
+
+/* Offsets in the flat array are multiples of so many elements: 64 bytes of float32. */
+#define FLAT_ALIGN 16
+
+/* The largest flat array: its bytes must stay far from what an int64 or an address can say. */
+#define FLAT_MAX ((int64_t) 1 << 40)
+
+bool
+pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, bool trainable, PtInit init)
+{
+	PtStateDict *sd = d->sd;
+	PtState *entry;
+	int64_t numel;
+
+	if (d->data != NULL)
+	{
+		init(d->rng, d->module, dtype, shape, d->data[d->next++]);
+		return true;
+	}
+	if (!pt_shape_check(shape, dtype, &numel, d->err))
+		return false;
+	if (numel > FLAT_MAX || sd->flat + numel > FLAT_MAX)
+		return pt_fail(d->err, PT_ELIMIT, "a model may have %lld parameters at most", (long long) FLAT_MAX);
+	if (sd->count == d->size)
+	{
+		int size = d->size == 0 ? 16 : 2 * d->size;
+		PtState *grown = pt_arena_alloc(d->arena, (size_t) size * sizeof(PtState));
+
+		if (grown == NULL)
+			return pt_fail_memory(d->err, (size_t) size * sizeof(PtState));
+		if (sd->count > 0)
+			memcpy(grown, sd->entries, (size_t) sd->count * sizeof(PtState));
+		sd->entries = grown;
+		d->size = size;
+	}
+	entry = &sd->entries[sd->count++];
+	*entry = (PtState){.dtype = dtype, .shape = *shape, .trainable = trainable, .owner = d->module};
+	entry->name = d->module->path[0] == '\0' ? pt_arena_strdup(d->arena, name)
+											 : pt_arena_printf(d->arena, "%s.%s", d->module->path, name);
+	if (entry->name == NULL)
+		return pt_fail_memory(d->err, strlen(d->module->path));
+	if (trainable)
+	{
+		entry->offset = sd->flat;
+		sd->flat += (numel + FLAT_ALIGN - 1) / FLAT_ALIGN * FLAT_ALIGN;
+		sd->numel += numel;
+	}
+	return true;
+}
+
+/* A module's own entries, then its children's: PyTorch's order. */
+static bool
+declare(PtDeclare *d, const PtModule *m)
+{
+	d->module = m;
+	if (m->type->declare != NULL && !m->type->declare(d, m))
+		return false;
+	for (int i = 0; i < m->nchildren; i++)
+		if (!declare(d, m->children[i]))
+			return false;
+	return true;
+}
+
+bool
+pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err)
+{
+	PtDeclare d = {.arena = arena, .sd = out, .err = err};
+
+	memset(out, 0, sizeof(*out));
+	return declare(&d, m);
+}
+
+bool
+pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data, PtError *err)
+{
+	PtStateDict unused = *sd;
+	PtDeclare d = {.sd = &unused, .err = err, .rng = rng, .data = data};
+
+	return declare(&d, m);
+}
+
+/* ---------- inputs and shapes ---------- */
+
+int
+pt_module_inputs(const PtModule *m)
+{
+	return m->type->kind == PT_MODULE_LOSS ? 2 : 1;
+}
+
+bool
+pt_module_input_is_index(const PtModule *m, int i)
+{
+	/* a container hands its input to its first child */
+	while (m->nchildren > 0)
+		m = m->children[0];
+	return i == 0 && m->type->index_input;
+}
+
+bool
+pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtError *err)
+{
+	if (nin != pt_module_inputs(m))
+		return pt_fail(err, PT_EINVAL, "module nn.%s takes %d inputs, not %d", m->type->name, pt_module_inputs(m), nin);
+	*out = *in;
+	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
+}
+
+/* ---------- into a graph ---------- */
+
+PtRef
+pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	const char *outer = b->g->path;
+	char title[PT_MODULE_TITLE];
+	PtRef y;
+
+	if (b->g->error.code != PT_OK)
+		return PT_NO_REF;
+	if (nin != pt_module_inputs(m))
+		return pt_graph_fail(b->g, PT_EINVAL, "module %s takes %d inputs, not %d", pt_module_title(m, title),
+							 pt_module_inputs(m), nin);
+	/* a container's nodes are its children's */
+	if (m->nchildren == 0)
+	{
+		b->g->path = pt_arena_strdup(b->g->arena, pt_module_title(m, title));
+		if (b->g->path == NULL)
+			return pt_graph_fail(b->g, PT_ENOMEM, "out of memory");
+	}
+	y = m->type->build(b, m, in, nin);
+	b->g->path = outer;
+	return y;
+}
+
+PtRef
+pt_build_state(PtBuild *b, const PtModule *m, const char *name)
+{
+	int n = b->sd->count;
+
+	/* modules are built in the order of their entries, so the search is short */
+	for (int i = 0; i < n; i++)
+	{
+		int at = (b->cursor + i) % n;
+		const PtState *s = &b->sd->entries[at];
+		const char *last = strrchr(s->name, '.');
+
+		if (s->owner == m && strcmp(last != NULL ? last + 1 : s->name, name) == 0)
+		{
+			b->cursor = (at + 1) % n;
+			return b->state[at];
+		}
+	}
+	return PT_NO_REF;
+}

@@ -1,0 +1,40 @@
+/*
+ * sequential.c -- modules one after the other.
+ */
+#include "engine/modules/table.h"
+
+static bool
+shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	PtShape x = *in;
+
+	for (int i = 0; i < m->nchildren; i++)
+	{
+		if (!pt_module_output_shape(m->children[i], &x, 1, out, err))
+			return false;
+		x = *out;
+	}
+	*out = x;
+	return true;
+}
+
+static PtRef
+build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	PtRef x = in[0];
+
+	(void) nin;
+	for (int i = 0; i < m->nchildren; i++)
+		x = pt_module_build(b, m->children[i], &x, 1);
+	return x;
+}
+
+static const PtParam params[] = {{"modules", PT_ARG_MODULES}, {NULL}};
+
+const PtModuleType pt_module_sequential = {
+	.name = "Sequential",
+	.doc = "Modules one after the other: each takes the output of the one before.",
+	.params = params,
+	.shapes = shapes,
+	.build = build,
+};

@@ -1,0 +1,214 @@
+/*
+ * optim.c
+ *	  Optimizers: rows, their text form, and their rule as nodes of a graph.
+ *
+ * Memory:  an optimizer lives in the arena that it was made in.
+ * Threads: a finished one is read-only.
+ * Errors:  values; of graphs, the graph's.
+ */
+#include "engine/optim.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/expr.h"
+#include "engine/fold.h"
+#include "engine/optims/table.h"
+
+#define RULE_SIZE 1024
+#define MAX_SLOTS 8
+
+const PtOptimType *
+pt_optim_type_at(int i)
+{
+	int n = 0;
+
+	while (pt_optim_types[n] != NULL)
+		n++;
+	return i >= 0 && i < n ? pt_optim_types[i] : NULL;
+}
+
+const PtOptimType *
+pt_optim_type_find(const char *name)
+{
+	for (int i = 0; pt_optim_types[i] != NULL; i++)
+		if (strcasecmp(pt_optim_types[i]->name, name) == 0)
+			return pt_optim_types[i];
+	return NULL;
+}
+
+PtOptimizer *
+pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven, PtError *err)
+{
+	char what[80];
+	PtOptimizer *o = pt_arena_alloc(arena, sizeof(PtOptimizer));
+
+	if (o == NULL)
+	{
+		pt_fail_memory(err, sizeof(PtOptimizer));
+		return NULL;
+	}
+	snprintf(what, sizeof(what), "optim.%s", type->name);
+	o->type = type;
+	o->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
+	if (o->args == NULL || (type->check != NULL && !type->check(o->args, err)))
+		return NULL;
+	return o;
+}
+
+static const PtOptimType *
+find_type(const char *text, PtError *err)
+{
+	static const char *const prefixes[] = {"torch.optim.", "optim."};
+	const char *name = text;
+	const char *names[64];
+	const char *nearest;
+	const PtOptimType *type;
+	int n = 0;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	{
+		size_t length = strlen(prefixes[i]);
+
+		if (strncmp(name, prefixes[i], length) == 0)
+		{
+			name += length;
+			break;
+		}
+	}
+	if ((type = pt_optim_type_find(name)) != NULL)
+		return type;
+	pt_fail(err, PT_ENAME, "optimizer \"%.64s\" does not exist", text);
+	for (; n < 64 && pt_optim_types[n] != NULL; n++)
+		names[n] = pt_optim_types[n]->name;
+	if ((nearest = pt_nearest(name, names, n)) != NULL)
+		pt_hint(err, "Perhaps you meant \"optim.%s\".", nearest);
+	return NULL;
+}
+
+PtOptimizer *
+pt_optim_parse(PtArena *arena, const char *text, PtError *err)
+{
+	PtExpr *e = pt_expr_parse(arena, text, err);
+	const PtOptimType *type;
+	PtGiven *given;
+	int n;
+
+	if (e == NULL)
+		return NULL;
+	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
+	{
+		pt_fail(err, PT_ESYNTAX, "an optimizer must be a call");
+		pt_hint(err, "For example optim.Adam(lr=0.001).");
+		return NULL;
+	}
+	if ((type = find_type(e->args[0]->text, err)) == NULL)
+		return NULL;
+	n = e->nargs - 1;
+	if ((given = pt_arena_alloc(arena, (size_t) n * sizeof(PtGiven) + 1)) == NULL)
+	{
+		pt_fail_memory(err, (size_t) n * sizeof(PtGiven));
+		return NULL;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		given[i].name = e->keywords[i + 1];
+		if (!pt_expr_constant(arena, e->args[i + 1], &given[i].value, err))
+			return NULL;
+	}
+	return pt_optim_new(arena, type, given, n, err);
+}
+
+char *
+pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err)
+{
+	PtBuffer b = {.arena = arena};
+	char what[80];
+
+	snprintf(what, sizeof(what), "optim.%s", o->type->name);
+	pt_buffer_addf(&b, "%s(", what);
+	if (!pt_args_print(&b, what, o->args, NULL, err))
+		return NULL;
+	pt_buffer_add(&b, ")");
+	if (b.failed)
+	{
+		pt_fail_memory(err, b.used);
+		return NULL;
+	}
+	return b.text;
+}
+
+/* Does the rule assign this name?  "buf =" at the beginning of a statement. */
+static bool
+assigns(const char *rule, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *s = rule; s != NULL; s = strchr(s, ';'))
+	{
+		s += strspn(s, "; \n\t");
+		if (strncmp(s, name, n) == 0 && s[n + strspn(s + n, " ")] == '=')
+			return true;
+		if (*s == '\0')
+			break;
+	}
+	return false;
+}
+
+int
+pt_optim_slots(const PtOptimizer *o, const char **out)
+{
+	char rule[RULE_SIZE];
+	int n = 0;
+
+	if (!o->type->rule(o->args, rule, sizeof(rule)))
+		return 0;
+	for (int i = 0; o->type->slots[i] != NULL && n < MAX_SLOTS; i++)
+		if (assigns(rule, o->type->slots[i]))
+			out[n++] = o->type->slots[i];
+	return n;
+}
+
+bool
+pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr, const PtRef *slots,
+			   PtRef *new_p, PtRef *new_slots)
+{
+	char rule[RULE_SIZE];
+	const char *names[MAX_SLOTS];
+	PtVar vars[64] = {{"p", p}, {"g", g}, {"t", t}, {"lr", lr}};
+	int n = 4;
+	int nslots = pt_optim_slots(o, names);
+	int first_slot = n;
+
+	for (int i = 0; i < nslots; i++)
+		vars[n++] = (PtVar){names[i], slots[i]};
+	/* every argument but lr, which a scheduler may change, is a number; of a tuple: beta1, beta2 */
+	for (int i = 0; i < o->args->count; i++)
+	{
+		const PtParam *param = &o->args->params[i];
+		const PtValue *v = &o->args->values[i];
+
+		if (strcmp(param->name, "lr") == 0)
+			continue;
+		if (v->kind == PT_VALUE_REAL)
+			vars[n++] = (PtVar){param->name, pt_real(graph, v->real)};
+		for (int j = 0; v->kind == PT_VALUE_REALS && j < v->count; j++)
+		{
+			const char *name =
+				pt_arena_printf(graph->arena, "%.*s%d", (int) strlen(param->name) - 1, param->name, j + 1);
+
+			if (name == NULL)
+				return pt_graph_fail(graph, PT_ENOMEM, "out of memory") != PT_NO_REF;
+			vars[n++] = (PtVar){name, pt_real(graph, v->reals[j])};
+		}
+	}
+	if (!o->type->rule(o->args, rule, sizeof(rule)))
+		return pt_graph_fail(graph, PT_EINTERNAL, "the rule of optim.%s is too long", o->type->name) != PT_NO_REF;
+	if (!pt_expr_run(graph, rule, vars, &n, 64))
+		return false;
+	*new_p = vars[0].ref;
+	for (int i = 0; i < nslots; i++)
+		new_slots[i] = vars[first_slot + i].ref;
+	return true;
+}

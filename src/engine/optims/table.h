@@ -1,0 +1,12 @@
+/*
+ * table.h
+ *	  The rows of the optimizer table.
+ */
+#ifndef PT_OPTIMS_TABLE_H
+#define PT_OPTIMS_TABLE_H
+
+#include "engine/optim.h"
+
+extern const PtOptimType *const pt_optim_types[]; /* NULL-terminated */
+
+#endif

@@ -1,0 +1,58 @@
+/*
+ * pgtorch.c
+ *	  The library: magic block and settings.
+ *
+ * Loading does nothing else: no threads, no libraries, no shared memory, so the postmaster may load
+ * it too.
+ */
+#include "postgres.h"
+
+#include "compat.h"
+
+#include "bridge/settings.h"
+#include "fmgr.h"
+#include "utils/guc.h"
+
+#include <limits.h>
+
+PG_MODULE_MAGIC;
+
+char *pgt_device = NULL;
+int pgt_threads = 0;
+int pgt_max_memory = 0;
+int pgt_cache_memory = 256;
+
+/* auto, cpu, cuda, cuda:N */
+static bool
+check_device(char **newval, void **extra, GucSource source)
+{
+	const char *s = *newval;
+
+	if (strcmp(s, "auto") == 0 || strcmp(s, "cpu") == 0 || strcmp(s, "cuda") == 0)
+		return true;
+	if (strncmp(s, "cuda:", 5) == 0 && s[5] != '\0' && strspn(s + 5, "0123456789") == strlen(s + 5) &&
+		strlen(s + 5) <= 3)
+		return true;
+	GUC_check_errdetail("A device is \"auto\", \"cpu\", \"cuda\" or \"cuda:N\".");
+	return false;
+}
+
+void _PG_init(void);
+
+PGDLLEXPORT void
+_PG_init(void)
+{
+	DefineCustomStringVariable("pgtorch.device", "Device that networks are trained on.",
+							   "auto takes a GPU if there is one, else the CPU.", &pgt_device, "auto",
+							   PGC_USERSET, 0, check_device, NULL, NULL);
+	DefineCustomIntVariable("pgtorch.threads", "Threads that computations use.",
+							"0 means the CPUs there are for training, and one for everything else.",
+							&pgt_threads, 0, 0, 1024, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable("pgtorch.max_memory", "Memory that one model, training or computation may take.",
+							"0 means no limit.", &pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB,
+							NULL, NULL, NULL);
+	DefineCustomIntVariable("pgtorch.cache_memory", "Memory for models that a session keeps for predict.",
+							"The model in use is kept, however large.", &pgt_cache_memory, 256, 0, INT_MAX / 1024,
+							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	MarkGUCPrefixReserved("pgtorch");
+}
