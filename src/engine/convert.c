@@ -11,9 +11,12 @@
  */
 #include "engine/dtype.h"
 
-/* what is inlined below, too: gcc vectorises loops of unknown length only when told */
+/*
+ * gcc vectorises loops of unknown length from O3 on, and selects between floats only if none may
+ * trap (nothing here looks at floating-point exceptions).  Before what is to be inlined below.
+ */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("O3")
+#pragma GCC optimize("O3,no-trapping-math")
 #endif
 
 #include <string.h>

@@ -124,12 +124,16 @@ static inline float
 pt_tanhf(float x)
 {
 	float a = fabsf(x);
-	float e, y;
+	float z = x * x;
+	float p = -5.70498872745e-3f;
+	float big = 1.0f - 2.0f / (pt_expf(2.0f * a) + 1.0f);
 
-	a = a > 10.0f ? 10.0f : a;
-	e = pt_expm1f(2.0f * a);
-	y = e / (e + 2.0f);
-	return copysignf(y, x);
+	p = p * z + 2.06390887954e-2f;
+	p = p * z - 5.37397155531e-2f;
+	p = p * z + 1.33314422036e-1f;
+	p = p * z - 3.33332819422e-1f;
+	p = p * z * x + x;
+	return a < 0.625f ? p : copysignf(big, x);
 }
 
 #endif
