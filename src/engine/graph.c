@@ -263,7 +263,7 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 	}
 	if (attrs == NULL && has_attributes(op) && (node.attrs = bind_attributes(g, op, NULL, 0)) == NULL)
 		return false;
-	if (g->decomposed && op->decompose != NULL)
+	if (op->decompose != NULL && (g->decomposed || op->infer == NULL))
 		return op->decompose(g, node.in, node.nin, node.attrs, out) && g->error.code == PT_OK;
 
 	if (!op->infer(g, &node, result) || g->error.code != PT_OK)

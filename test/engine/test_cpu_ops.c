@@ -60,7 +60,7 @@ check_mm(PtDevice *dev, const char *what, PtDtype dtype, int64_t batch, int64_t 
 					pt_element_set_int64(dtype, &cell, 0, (int64_t) sum);
 					sum = pt_element_get_double(dtype, &cell, 0);
 				}
-				if (!check_close(got, sum, epsilon(dtype), 1e-6 + epsilon(dtype) + (dtype == PT_FLOAT32 ? sqrt((double) k) * 5e-7 : 0)))
+				if (!check_close(got, sum, epsilon(dtype) + (dtype == PT_FLOAT32 ? 1e-5 : 0), 1e-6 * sqrt((double) k) + epsilon(dtype)))
 				{
 					bad++;
 					CHECK(false, "%s: mm %s [%lld] %lldx%lldx%lld%s%s at %lld, %lld: %g, wanted %g", what,
@@ -165,7 +165,7 @@ test_linear(PtDevice *dev, const char *what)
 						sum += at(&in[0], i * k + p) * at(&in[1], j * k + p);
 					if (epilogue)
 						sum = fmax(0, sum + at(&extra, full ? i * n + j : j));
-					if (!check_close(got, sum, 1e-6, 1e-6 + sqrt((double) k) * 5e-7))
+					if (!check_close(got, sum, 1e-5, 1e-6 * sqrt((double) k)))
 					{
 						bad++;
 						CHECK(false, "%s: linear %lldx%lldx%lld mode %d at %lld, %lld: %g, wanted %g", what, (long long) m,
@@ -185,7 +185,7 @@ static void
 check_reduction(PtDevice *dev, const char *what, const char *name, PtDtype dtype, int ndim, const int64_t *dim, unsigned which)
 {
 	PtError err;
-	int64_t dims[8], kept[8];
+	int64_t dims[8] = {0}, kept[8] = {0};
 	int nreduced = 0, nkept = 0;
 	int64_t results = 1, n = 1;
 	double *want;

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "engine/check.h"
+#include "engine/golden.h"
 #include "engine/module.h"
 
 static PtArena *arena;
@@ -175,6 +175,44 @@ test_state(void)
 	CHECK(pt_module_state(arena, m, &sd, &err) && sd.count == 0, "no state");
 }
 
+/* Initial weights are PyTorch's from the same seed, bit for bit. */
+static void
+test_init(void)
+{
+	Golden f;
+
+	if (!golden_open(&f, "test/golden/init.txt"))
+		return;
+	while (golden_case(&f))
+	{
+		PtError err = {0};
+		PtModule *m = pt_module_parse(f.arena, f.name, &err);
+		PtStateDict sd;
+		PtRng rng;
+		void *data[16];
+
+		if (!CHECK(m != NULL && pt_module_state(f.arena, m, &sd, &err), "%s: %s", f.name, err.message))
+			continue;
+		CHECK(sd.count == f.nlines - 1, "%s has %d entries", f.name, sd.count);
+		for (int i = 0; i < sd.count; i++)
+			data[i] = pt_arena_alloc(f.arena, (size_t) pt_shape_numel(&sd.entries[i].shape) * sizeof(float));
+		pt_rng_seed(&rng, strtoull(golden_text(&f, "seed"), NULL, 10));
+		CHECK_OK(pt_module_init(m, &sd, &rng, data, &err), &err);
+		for (int i = 0; i < sd.count; i++)
+		{
+			char key[128];
+			PtTensor want;
+
+			snprintf(key, sizeof(key), "state/%s", sd.entries[i].name);
+			if (CHECK(golden_tensor(&f, key, &want), "%s: PyTorch has no %s", f.name, key))
+				CHECK(pt_shape_equal(&want.shape, &sd.entries[i].shape) &&
+						  memcmp(data[i], want.data, pt_tensor_bytes(&want)) == 0,
+					  "%s: %s differs", f.name, key);
+		}
+	}
+	golden_close(&f);
+}
+
 static void
 test_shapes(void)
 {
@@ -241,6 +279,7 @@ main(void)
 	test_text_errors();
 	test_sizes();
 	test_state();
+	test_init();
 	test_shapes();
 	test_build_errors();
 	pt_arena_free(arena);
