@@ -41,14 +41,17 @@ print_lower(const char *s)
 static bool
 is_reserved(const char *name)
 {
-	static const char *const words[] = {
-		"all",	   "analyze", "and",	 "any",	  "array",	"as",	 "asc",		"both",	  "case",	"cast",
-		"check",   "collate", "column",	 "cross", "default", "desc", "distinct", "do",	  "else",	"end",
-		"except",  "false",	  "fetch",	 "for",	  "from",	"full",	 "grant",	"group",  "having", "in",
-		"initially", "inner", "intersect", "into", "is",	"join",	 "leading", "left",	  "like",	"limit",
-		"natural", "not",	  "null",	 "offset", "on",	"only",	 "or",		"order",  "outer",	"right",
-		"select",  "similar", "some",	 "symmetric", "table", "then", "to",	"trailing", "true", "union",
-		"unique",  "user",	  "using",	 "variadic", "when", "where", "window",	"with"};
+	static const char *const words[] =
+		{"all",		 "analyze",	 "and",		  "any",	"array",	 "as",		"asc",
+		 "both",	 "case",	 "cast",	  "check",	"collate",	 "column",	"cross",
+		 "default",	 "desc",	 "distinct",  "do",		"else",		 "end",		"except",
+		 "false",	 "fetch",	 "for",		  "from",	"full",		 "grant",	"group",
+		 "having",	 "in",		 "initially", "inner",	"intersect", "into",	"is",
+		 "join",	 "leading",	 "left",	  "like",	"limit",	 "natural", "not",
+		 "null",	 "offset",	 "on",		  "only",	"or",		 "order",	"outer",
+		 "right",	 "select",	 "similar",	  "some",	"symmetric", "table",	"then",
+		 "to",		 "trailing", "true",	  "union",	"unique",	 "user",	"using",
+		 "variadic", "when",	 "where",	  "window", "with"};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (strcmp(words[i], name) == 0)
@@ -136,7 +139,8 @@ print_head(const char *schema, const char *name, const PtParam *params, const ch
 }
 
 static void
-print_comment(const char *schema, const char *name, const PtParam *params, const char *const *types, const char *doc)
+print_comment(const char *schema, const char *name, const PtParam *params, const char *const *types,
+			  const char *doc)
 {
 	printf("COMMENT ON FUNCTION %s.", schema);
 	print_lower(name);
@@ -152,14 +156,15 @@ print_comment(const char *schema, const char *name, const PtParam *params, const
 static void
 print_body(const char *entry, bool strict)
 {
-	printf("\tLANGUAGE c IMMUTABLE %sPARALLEL SAFE AS 'MODULE_PATHNAME', '%s';\n", strict ? "STRICT " : "", entry);
+	printf("\tLANGUAGE c IMMUTABLE %sPARALLEL SAFE AS 'MODULE_PATHNAME', '%s';\n",
+		   strict ? "STRICT " : "", entry);
 }
 
 /* ---------- modules and optimizers ---------- */
 
 static void
-declare_constructor(const char *schema, const char *name, const PtParam *params, const char *type, const char *entry,
-					const char *doc)
+declare_constructor(const char *schema, const char *name, const PtParam *params, const char *type,
+					const char *entry, const char *doc)
 {
 	print_head(schema, name, params, NULL);
 	printf(" RETURNS %s\n", type);
@@ -188,13 +193,15 @@ declare_optimizers(void)
 	const PtOptimType *t;
 
 	for (int i = 0; (t = pt_optim_type_at(i)) != NULL; i++)
-		declare_constructor("optim", t->name, t->params, "optim.optimizer", "pgtorch_optim_new", t->doc);
+		declare_constructor("optim", t->name, t->params, "optim.optimizer", "pgtorch_optim_new",
+							t->doc);
 }
 
 /* ---------- ops ---------- */
 
 /* Numbers that may stand for a tensor, each exactly, so that an integer does not become a float on the way. */
-static const char *const numbers[] = {"smallint", "integer", "bigint", "double precision", "boolean"};
+static const char *const numbers[] = {"smallint", "integer", "bigint", "double precision",
+									  "boolean"};
 #define NUMBERS 5
 
 /* SQL operators of scalar ops: with numbers on either side. */
@@ -202,7 +209,8 @@ static const struct
 {
 	const char *op;
 	const char *name;
-} operators[] = {{"+", "add"}, {"-", "sub"}, {"*", "mul"}, {"/", "div"}, {"%", "remainder"}, {"^", "pow"}};
+} operators[] = {{"+", "add"}, {"-", "sub"},	   {"*", "mul"},
+				 {"/", "div"}, {"%", "remainder"}, {"^", "pow"}};
 
 static const char *
 operator_of(const PtOp *op)
@@ -260,8 +268,9 @@ declare_operator(const PtOp *op, const char *symbol, const char *left, const cha
 static bool
 takes_numbers(const PtOp *op)
 {
-	static const char *const names[] = {"add", "sub", "mul", "div", "floor_divide", "remainder", "pow",
-										"eq",  "ne",  "lt",	 "le",	"gt",			"ge"};
+	static const char *const names[] = {"add",		 "sub", "mul", "div", "floor_divide",
+										"remainder", "pow", "eq",  "ne",  "lt",
+										"le",		 "gt",	"ge"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(names[i], op->name) == 0)

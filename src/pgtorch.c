@@ -49,7 +49,7 @@ _PG_init(void)
 							"0 means the CPUs there are for training, and one for everything else.",
 							&pgt_threads, 0, 0, 1024, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pgtorch.max_memory", "Memory that one model, training or computation may take.",
-							"0 means no limit.", &pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB,
+							"0 means three quarters of the machine's memory.", &pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB,
 							NULL, NULL, NULL);
 	DefineCustomIntVariable("pgtorch.cache_memory", "Memory for models that a session keeps for predict.",
 							"The model in use is kept, however large.", &pgt_cache_memory, 256, 0, INT_MAX / 1024,

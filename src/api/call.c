@@ -122,8 +122,8 @@ modules(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
 }
 
 void
-pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param, PtArena *arena,
-			   PtValue *out)
+pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param,
+			   PtArena *arena, PtValue *out)
 {
 	Datum datum = PG_GETARG_DATUM(i);
 
@@ -167,7 +167,8 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 	else if (param->type == PT_ARG_MODULE || param->type == PT_ARG_MODULES)
 		modules(datum, call->types[i], param->name, arena, out);
 	else
-		elog(ERROR, "function %s is declared with an argument of type %u", call->name, call->types[i]);
+		elog(ERROR, "function %s is declared with an argument of type %u", call->name,
+			 call->types[i]);
 }
 
 void

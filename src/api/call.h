@@ -18,7 +18,7 @@ typedef struct PgtCall
 {
 	const char *name; /* of the SQL function, without schema */
 	int nargs;
-	Oid *types; /* as declared */
+	Oid *types;		 /* as declared */
 	const void *row; /* the entry's own: what the name means; NULL at first */
 } PgtCall;
 
@@ -28,11 +28,11 @@ extern PgtCall *pgt_call_open(FunctionCallInfo fcinfo);
  * Argument i as a value for a parameter of any type but tensors.  SQL NULL is None, 22004 where that is not
  * allowed.  What the value points to lives in the arena.
  */
-extern void pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param,
-						   PtArena *arena, PtValue *out);
+extern void pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i,
+						   const PtParam *param, PtArena *arena, PtValue *out);
 
 /* All arguments by position: given[i] has the name of params[i]. */
-extern void pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params, PtArena *arena,
-						   PtGiven *given);
+extern void pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params,
+						   PtArena *arena, PtGiven *given);
 
 #endif

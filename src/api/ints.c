@@ -209,6 +209,7 @@ pgtorch_ints_from_array(PG_FUNCTION_ARGS)
 	if (n > MAX_INTS)
 		fail_size();
 	for (int i = 0; i < n; i++)
-		ints[i] = ARR_ELEMTYPE(array) == INT4OID ? DatumGetInt32(elements[i]) : DatumGetInt64(elements[i]);
+		ints[i] = ARR_ELEMTYPE(array) == INT4OID ? DatumGetInt32(elements[i])
+												 : DatumGetInt64(elements[i]);
 	PG_RETURN_TEXT_P(print_ints(ints, n));
 }

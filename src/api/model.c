@@ -82,6 +82,12 @@ pgt_module_manifest(const PgtModule *m, PgtCheckpoint *checkpoint)
 	}
 }
 
+static bool
+interrupted(void)
+{
+	return InterruptPending;
+}
+
 /*
  * pgtorch_create_model(name text, module nn.module, seed bigint, or_replace boolean) returns void
  *
@@ -120,8 +126,14 @@ pgtorch_create_model(PG_FUNCTION_ARGS)
 	data = palloc(checkpoint.nparams * sizeof(void *) + 1);
 	for (int i = 0; i < checkpoint.nparams; i++)
 		data[i] = checkpoint.params[i].data;
-	pt_rng_seed(&rng, (uint64_t) PG_GETARG_INT64(2));
-	pgt_check(pt_module_init(module.root, &module.state, &rng, data, &err), &err);
+	/* an interrupt may turn out to be nothing to us: then from the beginning */
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		pt_rng_seed(&rng, (uint64_t) PG_GETARG_INT64(2));
+		rng.stop = interrupted;
+		pgt_check(pt_module_init(module.root, &module.state, &rng, data, &err), &err);
+	} while (rng.stopped);
 	(void) pgt_checkpoint_write(&model, &checkpoint, true);
 	PG_RETURN_VOID();
 }

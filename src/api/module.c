@@ -103,7 +103,7 @@ canonical_equal(FunctionCallInfo fcinfo)
 	text *b = PG_GETARG_TEXT_PP(1);
 
 	return VARSIZE_ANY_EXHDR(a) == VARSIZE_ANY_EXHDR(b) &&
-		memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
+		   memcmp(VARDATA_ANY(a), VARDATA_ANY(b), VARSIZE_ANY_EXHDR(a)) == 0;
 }
 
 PG_FUNCTION_INFO_V1(pgtorch_canonical_eq);
@@ -135,7 +135,8 @@ pgtorch_canonical_hash_extended(PG_FUNCTION_ARGS)
 {
 	text *t = PG_GETARG_TEXT_PP(0);
 
-	return hash_any_extended((unsigned char *) VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t), PG_GETARG_INT64(1));
+	return hash_any_extended((unsigned char *) VARDATA_ANY(t), VARSIZE_ANY_EXHDR(t),
+							 PG_GETARG_INT64(1));
 }
 
 /*

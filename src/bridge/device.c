@@ -93,20 +93,29 @@ pgt_device_local(void)
 	return o->dev;
 }
 
+/* In bytes.  Without a setting three quarters of the machine: less than what would bring the server down. */
+static uint64
+memory_limit(void)
+{
+	if (pgt_max_memory > 0)
+		return (uint64) pgt_max_memory << 20;
+	return (uint64) sysconf(_SC_PHYS_PAGES) * (uint64) sysconf(_SC_PAGESIZE) / 4 * 3;
+}
+
 PtPlanOptions
 pgt_plan_options(void)
 {
-	return (PtPlanOptions){.max_bytes = (size_t) pgt_max_memory << 20};
+	return (PtPlanOptions){.max_bytes = memory_limit()};
 }
 
 void
 pgt_check_memory(uint64 bytes, const char *what)
 {
-	if (pgt_max_memory > 0 && bytes > (uint64) pgt_max_memory << 20)
+	if (bytes > memory_limit())
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-						errmsg("%s of " UINT64_FORMAT " MB exceeds the limit of %d MB", what, bytes >> 20,
-							   pgt_max_memory),
-						errhint("Raise \"pgtorch.max_memory\".")));
+						errmsg("%s of " UINT64_FORMAT " MB exceeds the limit of " UINT64_FORMAT " MB", what, bytes >> 20,
+							   memory_limit() >> 20),
+						errhint("The limit is \"pgtorch.max_memory\", by default three quarters of the machine's memory.")));
 }
 
 PtPlan *

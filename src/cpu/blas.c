@@ -24,7 +24,8 @@
 #define NO_TRANS 111
 #define TRANS 112
 
-static const char *const libraries[] = {"libopenblas.so.0", "libopenblas.so", "libopenblasp.so.0", NULL};
+static const char *const libraries[] = {"libopenblas.so.0", "libopenblas.so", "libopenblasp.so.0",
+										NULL};
 
 #if defined(__x86_64__)
 static bool
@@ -60,10 +61,13 @@ core_type(void)
 static bool
 core_suits(const char *core)
 {
-	static const char *const narrow[] = {"Prescott", "Core2", "Penryn", "Dunnington", "Atom", "Nehalem",
-										 "Sandybridge", "Opteron", "Opteron_SSE3", "Barcelona", "Bobcat",
-										 "Bulldozer", "Nano", "Katmai", "Coppermine", "Northwood", "Banias",
-										 "Athlon", "Generic", "generic", NULL};
+	static const char *const narrow[] = {"Prescott",	"Core2",   "Penryn",
+										 "Dunnington",	"Atom",	   "Nehalem",
+										 "Sandybridge", "Opteron", "Opteron_SSE3",
+										 "Barcelona",	"Bobcat",  "Bulldozer",
+										 "Nano",		"Katmai",  "Coppermine",
+										 "Northwood",	"Banias",  "Athlon",
+										 "Generic",		"generic", NULL};
 
 	if (!has_avx2())
 		return true;
@@ -129,7 +133,8 @@ open_blas(PtBlas *blas)
 
 	if (library == NULL)
 		return false;
-	if (!find(library, "cblas_sgemm", &blas->sgemm) || !find(library, "cblas_dgemm", &blas->dgemm) ||
+	if (!find(library, "cblas_sgemm", &blas->sgemm) ||
+		!find(library, "cblas_dgemm", &blas->dgemm) ||
 		!find(library, "openblas_set_num_threads", &set_num_threads))
 		goto refuse;
 	if (find(library, "openblas_get_corename", &get_corename))
@@ -168,17 +173,19 @@ pt_blas_open(void)
 }
 
 void
-pt_blas_gemm(PtBlas *blas, bool is_double, bool ta, bool tb, size_t m, size_t n, size_t k, const void *a,
-			 size_t lda, const void *b, size_t ldb, bool accumulate, void *c, size_t ldc)
+pt_blas_gemm(PtBlas *blas, bool is_double, bool ta, bool tb, size_t m, size_t n, size_t k,
+			 const void *a, size_t lda, const void *b, size_t ldb, bool accumulate, void *c,
+			 size_t ldc)
 {
 	if (blas->serial)
 		pthread_mutex_lock(&blas->lock);
 	if (is_double)
-		blas->dgemm(ROW_MAJOR, ta ? TRANS : NO_TRANS, tb ? TRANS : NO_TRANS, (int) m, (int) n, (int) k, 1.0, a,
-					(int) lda, b, (int) ldb, accumulate ? 1.0 : 0.0, c, (int) ldc);
+		blas->dgemm(ROW_MAJOR, ta ? TRANS : NO_TRANS, tb ? TRANS : NO_TRANS, (int) m, (int) n,
+					(int) k, 1.0, a, (int) lda, b, (int) ldb, accumulate ? 1.0 : 0.0, c, (int) ldc);
 	else
-		blas->sgemm(ROW_MAJOR, ta ? TRANS : NO_TRANS, tb ? TRANS : NO_TRANS, (int) m, (int) n, (int) k, 1.0f, a,
-					(int) lda, b, (int) ldb, accumulate ? 1.0f : 0.0f, c, (int) ldc);
+		blas->sgemm(ROW_MAJOR, ta ? TRANS : NO_TRANS, tb ? TRANS : NO_TRANS, (int) m, (int) n,
+					(int) k, 1.0f, a, (int) lda, b, (int) ldb, accumulate ? 1.0f : 0.0f, c,
+					(int) ldc);
 	if (blas->serial)
 		pthread_mutex_unlock(&blas->lock);
 }

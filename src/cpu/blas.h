@@ -15,8 +15,9 @@
 /* cblas.h's interface, by hand: the header need not be there.  int as of a BLAS with 32-bit indices. */
 typedef void (*PtSgemm)(int order, int ta, int tb, int m, int n, int k, float alpha, const float *a,
 						int lda, const float *b, int ldb, float beta, float *c, int ldc);
-typedef void (*PtDgemm)(int order, int ta, int tb, int m, int n, int k, double alpha, const double *a,
-						int lda, const double *b, int ldb, double beta, double *c, int ldc);
+typedef void (*PtDgemm)(int order, int ta, int tb, int m, int n, int k, double alpha,
+						const double *a, int lda, const double *b, int ldb, double beta, double *c,
+						int ldc);
 
 typedef struct PtBlas
 {
@@ -34,8 +35,8 @@ typedef struct PtBlas
 extern PtBlas *pt_blas_open(void);
 
 /* op(A) op(B) with row-major operands; beta is 0, or 1 to accumulate */
-extern void pt_blas_gemm(PtBlas *blas, bool is_double, bool ta, bool tb, size_t m, size_t n, size_t k,
-						 const void *a, size_t lda, const void *b, size_t ldb, bool accumulate, void *c,
-						 size_t ldc);
+extern void pt_blas_gemm(PtBlas *blas, bool is_double, bool ta, bool tb, size_t m, size_t n,
+						 size_t k, const void *a, size_t lda, const void *b, size_t ldb,
+						 bool accumulate, void *c, size_t ldc);
 
 #endif

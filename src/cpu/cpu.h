@@ -34,10 +34,10 @@ struct PtCpuTask
 	/* scratch: the thread's own.  A tile that fails sets fault and does whatever is harmless. */
 	void (*run)(PtCpuTask *task, int64_t tile, char *scratch);
 	int64_t ntiles;
-	int64_t nrounds; /* all tiles run once in each */
-	int64_t round;	 /* the current one; set by the device */
-	int64_t tile_ns; /* estimate */
-	bool parallel;	 /* worth more than one thread */
+	int64_t nrounds;  /* all tiles run once in each */
+	int64_t round;	  /* the current one; set by the device */
+	int64_t tile_ns;  /* estimate */
+	bool parallel;	  /* worth more than one thread */
 	atomic_int fault; /* not 0: explain says what it means */
 	bool (*explain)(const PtCpuTask *task, PtError *err);
 	const PtStep *step;
@@ -68,18 +68,22 @@ extern const PtCpuKernel *pt_cpu_kernel_find(const char *name);
 
 /* Adds a task of the given size (a struct that begins with PtCpuTask); NULL after b->err is filled. */
 extern void *pt_cpu_task(PtCpuBind *b, const PtStep *step, size_t size,
-						 void (*run)(PtCpuTask *, int64_t, char *), int64_t ntiles, int64_t tile_ns);
+						 void (*run)(PtCpuTask *, int64_t, char *), int64_t ntiles,
+						 int64_t tile_ns);
 /* Says that a task needs bytes of scratch on each thread. */
 extern void pt_cpu_want_scratch(PtCpuBind *b, size_t bytes);
 
 extern const PtCpuKernel pt_cpu_program_kernel; /* of steps without op */
 extern const PtCpuKernel pt_cpu_mm_kernel, pt_cpu_linear_kernel;
-extern const PtCpuKernel pt_cpu_sum_kernel, pt_cpu_prod_kernel, pt_cpu_amax_kernel, pt_cpu_amin_kernel;
+extern const PtCpuKernel pt_cpu_sum_kernel, pt_cpu_prod_kernel, pt_cpu_amax_kernel,
+	pt_cpu_amin_kernel;
 extern const PtCpuKernel pt_cpu_argmax_kernel, pt_cpu_argmin_kernel;
 extern const PtCpuKernel pt_cpu_softmax_kernel, pt_cpu_log_softmax_kernel;
 extern const PtCpuKernel pt_cpu_cross_entropy_kernel, pt_cpu_cross_entropy_backward_kernel;
-extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_kernel, pt_cpu_arange_kernel;
-extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel, pt_cpu_monitor_kernel;
+extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_kernel,
+	pt_cpu_arange_kernel;
+extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel,
+	pt_cpu_monitor_kernel;
 
 /* ---------- programs (program.c) ---------- */
 

@@ -171,8 +171,8 @@ step_name(const PtStep *step)
 bool
 pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err)
 {
-	pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\" for dtype %s", step_name(step),
-			pt_dtype_name(dtype));
+	pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\" for dtype %s",
+			step_name(step), pt_dtype_name(dtype));
 	return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
 }
 
@@ -188,7 +188,8 @@ prepare(PtDevice *dev, PtSchedule *s, PtError *err)
 
 		if (kernel == NULL)
 		{
-			pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\"", step_name(step));
+			pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\"",
+					step_name(step));
 			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
 		}
 		step->kernel = (void *) kernel;
@@ -199,7 +200,8 @@ prepare(PtDevice *dev, PtSchedule *s, PtError *err)
 		{
 			if (kernel != &pt_cpu_mm_kernel && kernel != &pt_cpu_linear_kernel)
 			{
-				pt_fail(err, PT_EUNSUPPORTED, "%s has no epilogue on device \"cpu\"", step_name(step));
+				pt_fail(err, PT_EUNSUPPORTED, "%s has no epilogue on device \"cpu\"",
+						step_name(step));
 				return false;
 			}
 			if (!pt_cpu_program_check(step->epilogue, step->path, err))
@@ -246,8 +248,8 @@ grow_scratch(PtCpu *cpu, size_t bytes, PtError *err)
 }
 
 void *
-pt_cpu_task(PtCpuBind *b, const PtStep *step, size_t size, void (*run)(PtCpuTask *, int64_t, char *),
-			int64_t ntiles, int64_t tile_ns)
+pt_cpu_task(PtCpuBind *b, const PtStep *step, size_t size,
+			void (*run)(PtCpuTask *, int64_t, char *), int64_t ntiles, int64_t tile_ns)
 {
 	PtCpuTask *task = pt_arena_alloc(b->arena, size);
 

@@ -81,15 +81,17 @@ explain_batch(const PtCpuTask *task, PtError *err)
 
 	for (int64_t r = 0; r < t->count; r++)
 		if (row_of(t, r) < 0)
-			return pt_fail(err, PT_EINTERNAL, "batch wants position %lld of %lld rows", (long long) (t->ctl[0] + r),
-						   (long long) t->nperm);
+			return pt_fail(err, PT_EINTERNAL, "batch wants position %lld of %lld rows",
+						   (long long) (t->ctl[0] + r), (long long) t->nperm);
 	return pt_fail(err, PT_EINTERNAL, "batch wants rows that are not there");
 }
 
 static bool
 bind_batch(PtCpuBind *b, PtStep *step)
 {
-	BatchTask plan = {.rows = step->in[0].data, .perm = step->in[1].data, .ctl = step->in[2].data,
+	BatchTask plan = {.rows = step->in[0].data,
+					  .perm = step->in[1].data,
+					  .ctl = step->in[2].data,
 					  .to = step->out[0].data};
 	BatchTask *t;
 
@@ -102,10 +104,13 @@ bind_batch(PtCpuBind *b, PtStep *step)
 	for (int d = 1; d < step->out[0].shape.ndim; d++)
 		plan.bytes *= step->out[0].shape.dim[d];
 	if (plan.offset < 0 || plan.offset + plan.bytes > plan.stride)
-		return pt_fail(b->err, PT_EINTERNAL, "batch column of %lld bytes at %lld is outside rows of %lld bytes",
+		return pt_fail(b->err, PT_EINTERNAL,
+					   "batch column of %lld bytes at %lld is outside rows of %lld bytes",
 					   (long long) plan.bytes, (long long) plan.offset, (long long) plan.stride);
 	plan.tile_rows = plan.bytes > 0 ? TILE_BYTES / plan.bytes : plan.count;
-	plan.tile_rows = plan.tile_rows < 1 ? 1 : plan.tile_rows > plan.count ? plan.count : plan.tile_rows;
+	plan.tile_rows = plan.tile_rows < 1			   ? 1
+					 : plan.tile_rows > plan.count ? plan.count
+												   : plan.tile_rows;
 	t = pt_cpu_task(b, step, sizeof(BatchTask), run_batch,
 					plan.count > 0 ? pt_cpu_ceil(plan.count, plan.tile_rows) : 0,
 					plan.tile_rows * (10 + plan.bytes / 8));

@@ -9,7 +9,11 @@
 
 #include <string.h>
 
-#define ISA(isa) {#isa, &pt_cpu_##isa##_scalar, &pt_cpu_##isa##_gemm, &pt_cpu_##isa##_reduce, &pt_cpu_##isa##_rows}
+#define ISA(isa)                                                                    \
+	{                                                                               \
+#isa, &pt_cpu_##isa##_scalar, &pt_cpu_##isa##_gemm, &pt_cpu_##isa##_reduce, \
+			&pt_cpu_##isa##_rows                                                    \
+	}
 
 #if defined(__x86_64__)
 
@@ -54,6 +58,7 @@ pt_isa_choose(const char *name, PtError *err)
 	if (name != NULL)
 		pt_fail(err, PT_EDEVICE, "this CPU does not run instruction set \"%s\"", name);
 	else
-		pt_fail(err, PT_EDEVICE, "this CPU runs none of the instruction sets pgtorch was built for");
+		pt_fail(err, PT_EDEVICE,
+				"this CPU runs none of the instruction sets pgtorch was built for");
 	return NULL;
 }

@@ -28,8 +28,8 @@
 
 typedef enum Way
 {
-	WAY_ROWS,	 /* dot products */
-	WAY_COLUMN,	 /* the same, of a product with one column */
+	WAY_ROWS,	/* dot products */
+	WAY_COLUMN, /* the same, of a product with one column */
 	WAY_OWN,
 	WAY_LIBRARY,
 	WAY_SIMPLE
@@ -60,7 +60,10 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 {
 	const PtIsaScalar *isa = t->task.isa->scalar;
 	bool integers = pt_dtype_class(t->dtype) == PT_I64;
-	enum { COLS = 64 };
+	enum
+	{
+		COLS = 64
+	};
 	union
 	{
 		float f[COLS];
@@ -80,8 +83,10 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 				isa->load[t->dtype](sum, (const char *) g->bias + j * t->size, cols);
 			for (size_t p = 0; p < g->k; p++)
 			{
-				const char *a = (const char *) g->a + (g->ta ? p * g->lda + i : i * g->lda + p) * t->size;
-				const char *b = (const char *) g->b + (g->tb ? j * g->ldb + p : p * g->ldb + j) * t->size;
+				const char *a =
+					(const char *) g->a + (g->ta ? p * g->lda + i : i * g->lda + p) * t->size;
+				const char *b =
+					(const char *) g->b + (g->tb ? j * g->ldb + p : p * g->ldb + j) * t->size;
 
 				isa->load[t->dtype](one, a, 1);
 				if (g->tb)
@@ -90,7 +95,8 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 					isa->load[t->dtype](row, b, cols);
 				if (integers)
 					for (size_t q = 0; q < cols; q++)
-						sum->i[q] = (int64_t) ((uint64_t) sum->i[q] + (uint64_t) one->i[0] * (uint64_t) row->i[q]);
+						sum->i[q] = (int64_t) ((uint64_t) sum->i[q] +
+											   (uint64_t) one->i[0] * (uint64_t) row->i[q]);
 				else
 					for (size_t q = 0; q < cols; q++)
 						sum->f[q] += one->f[0] * row->f[q];
@@ -111,8 +117,17 @@ static void
 multiply_column(const MatmulTask *t, PtGemm *g, int is_double)
 {
 	/* the column is contiguous: it is the row of the transposed product */
-	PtGemm h = {.m = 1, .n = g->m, .k = g->k, .a = g->b, .lda = g->ldb, .b = g->a, .ldb = g->lda, .c = g->c,
-				.ldc = g->m, .tb = true, .accumulate = g->accumulate};
+	PtGemm h = {.m = 1,
+				.n = g->m,
+				.k = g->k,
+				.a = g->b,
+				.lda = g->ldb,
+				.b = g->a,
+				.ldb = g->lda,
+				.c = g->c,
+				.ldc = g->m,
+				.tb = true,
+				.accumulate = g->accumulate};
 
 	t->task.isa->gemm->rows[is_double](&h);
 	if (g->bias == NULL)
@@ -134,8 +149,8 @@ run_epilogue(MatmulTask *t, int64_t at, const PtGemm *g, char *scratch)
 		ok = pt_cpu_program_run(t->epilogue, at, at + (int64_t) g->m * t->n, scratch);
 	else
 		for (size_t i = 0; ok && i < g->m; i++)
-			ok = pt_cpu_program_run(t->epilogue, at + (int64_t) i * t->n, at + (int64_t) i * t->n + (int64_t) g->n,
-									scratch);
+			ok = pt_cpu_program_run(t->epilogue, at + (int64_t) i * t->n,
+									at + (int64_t) i * t->n + (int64_t) g->n, scratch);
 	if (!ok)
 		atomic_store(&t->task.fault, 1);
 }
@@ -148,7 +163,8 @@ run_matmul(PtCpuTask *task, int64_t tile, char *scratch)
 	int64_t batch = per_matrix == 1 ? tile : tile / per_matrix;
 	int64_t within = tile - batch * per_matrix;
 	int64_t row = t->tiles_n == 1 ? within : within / t->tiles_n;
-	int64_t m0 = row * t->tile_m, n0 = (within - row * t->tiles_n) * t->tile_n, k0 = task->round * t->tile_k;
+	int64_t m0 = row * t->tile_m, n0 = (within - row * t->tiles_n) * t->tile_n,
+			k0 = task->round * t->tile_k;
 	int64_t at = batch * t->m * t->n + m0 * t->n + n0;
 	int is_double = t->dtype == PT_FLOAT64;
 	PtGemm g;
@@ -158,8 +174,10 @@ run_matmul(PtCpuTask *task, int64_t tile, char *scratch)
 	g.m = (size_t) (t->m - m0 < t->tile_m ? t->m - m0 : t->tile_m);
 	g.n = (size_t) (t->n - n0 < t->tile_n ? t->n - n0 : t->tile_n);
 	g.k = (size_t) (t->k - k0 < t->tile_k ? t->k - k0 : t->tile_k);
-	g.a = t->a + (size_t) (batch * t->batch_a + (t->ta ? k0 * t->lda + m0 : m0 * t->lda + k0)) * t->size;
-	g.b = t->b + (size_t) (batch * t->batch_b + (t->tb ? n0 * t->ldb + k0 : k0 * t->ldb + n0)) * t->size;
+	g.a = t->a +
+		  (size_t) (batch * t->batch_a + (t->ta ? k0 * t->lda + m0 : m0 * t->lda + k0)) * t->size;
+	g.b = t->b +
+		  (size_t) (batch * t->batch_b + (t->tb ? n0 * t->ldb + k0 : k0 * t->ldb + n0)) * t->size;
 	g.c = t->c + (size_t) at * t->size;
 	g.lda = (size_t) t->lda;
 	g.ldb = (size_t) t->ldb;
@@ -210,8 +228,8 @@ operand_bytes(const PtOperand *o)
 static bool
 fits_output(const PtStep *step)
 {
-	return step->epilogue == NULL ||
-		   (step->out[0].dtype == step->in[0].dtype && step->epilogue->inputs[0].dtype == step->in[0].dtype);
+	return step->epilogue == NULL || (step->out[0].dtype == step->in[0].dtype &&
+									  step->epilogue->inputs[0].dtype == step->in[0].dtype);
 }
 
 static bool
@@ -261,7 +279,8 @@ choose_way(const MatmulTask *t)
 		return WAY_ROWS;
 	if (!t->ta && t->n == 1 && t->ldb == (t->tb ? t->k : 1))
 		return WAY_COLUMN;
-	if (flop < LIBRARY_FLOP || t->k == 0 || !is_small_int(t->m) || !is_small_int(t->n) || !is_small_int(t->k))
+	if (flop < LIBRARY_FLOP || t->k == 0 || !is_small_int(t->m) || !is_small_int(t->n) ||
+		!is_small_int(t->k))
 		return WAY_OWN;
 	return WAY_LIBRARY;
 }
@@ -293,7 +312,8 @@ choose_tiles(MatmulTask *t, int threads, int64_t batch, double mac_ns)
 		else
 			t->tile_n = pt_cpu_ceil(pt_cpu_ceil(t->tile_n, 2), unit_n) * unit_n;
 	}
-	while ((double) t->tile_m * (double) t->tile_n * (double) t->tile_k * mac_ns > 2 * TILE_NS && t->tile_k > 1024)
+	while ((double) t->tile_m * (double) t->tile_n * (double) t->tile_k * mac_ns > 2 * TILE_NS &&
+		   t->tile_k > 1024)
 		t->tile_k = pt_cpu_ceil(t->tile_k, 2);
 }
 
@@ -305,6 +325,8 @@ bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 	double mac_ns;
 	int64_t tiles, ns, rounds;
 
+	if (plan.m == 0 || plan.n == 0 || batch == 0)
+		return true;
 	plan.dtype = step->in[0].dtype;
 	plan.size = pt_dtype_size(plan.dtype);
 	plan.a = step->in[0].data;
@@ -320,19 +342,23 @@ bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 	if (step->epilogue != NULL)
 	{
 		plan.epilogue =
-			pt_cpu_program_bind(b, step->epilogue, step->in + step->nin - step->nepilogue, plan.c, step->out);
+			pt_cpu_program_bind(b, step->epilogue, step->in + step->nin - step->nepilogue, plan.c,
+								step->out);
 		if (plan.epilogue == NULL)
 			return false;
 	}
-	mac_ns = plan.way == WAY_SIMPLE ? 1.0 : plan.way == WAY_LIBRARY || plan.way == WAY_OWN ? 0.04 : 0.1;
+	mac_ns = plan.way == WAY_SIMPLE							  ? 1.0
+			 : plan.way == WAY_LIBRARY || plan.way == WAY_OWN ? 0.04
+															  : 0.1;
 	if (plan.dtype == PT_FLOAT64)
 		mac_ns *= 2;
 	choose_tiles(&plan, b->dev->threads, batch, mac_ns);
-	plan.tiles_m = plan.m > 0 ? pt_cpu_ceil(plan.m, plan.tile_m) : 0;
-	plan.tiles_n = plan.n > 0 ? pt_cpu_ceil(plan.n, plan.tile_n) : 0;
+	plan.tiles_m = pt_cpu_ceil(plan.m, plan.tile_m);
+	plan.tiles_n = pt_cpu_ceil(plan.n, plan.tile_n);
 	rounds = plan.k > 0 ? pt_cpu_ceil(plan.k, plan.tile_k) : 1;
 	tiles = batch * plan.tiles_m * plan.tiles_n;
-	ns = 50 + (int64_t) ((double) plan.tile_m * (double) plan.tile_n * (double) plan.tile_k * mac_ns);
+	ns = 50 +
+		 (int64_t) ((double) plan.tile_m * (double) plan.tile_n * (double) plan.tile_k * mac_ns);
 	if (plan.epilogue != NULL)
 		ns += pt_cpu_program_ns(plan.epilogue, plan.tile_m * plan.tile_n);
 	t = pt_cpu_task(b, step, sizeof(MatmulTask), run_matmul, tiles, ns);
@@ -383,7 +409,8 @@ static bool
 bind_linear(PtCpuBind *b, PtStep *step)
 {
 	const PtShape *x = &step->in[0].shape, *w = &step->in[1].shape;
-	MatmulTask t = {.tb = true, .m = 1, .n = w->dim[0], .k = w->dim[1], .lda = w->dim[1], .ldb = w->dim[1]};
+	MatmulTask t =
+		{.tb = true, .m = 1, .n = w->dim[0], .k = w->dim[1], .lda = w->dim[1], .ldb = w->dim[1]};
 
 	for (int i = 0; i < x->ndim - 1; i++)
 		t.m *= x->dim[i];

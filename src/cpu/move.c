@@ -33,7 +33,8 @@ static void
 run_pieces(PtCpuTask *task, int64_t tile, char *scratch)
 {
 	PiecesTask *t = (PiecesTask *) task;
-	int64_t row = tile / t->tiles_across * t->tile_rows, at = tile % t->tiles_across * t->tile_bytes;
+	int64_t row = tile / t->tiles_across * t->tile_rows,
+			at = tile % t->tiles_across * t->tile_bytes;
 	int64_t end = row + t->tile_rows < t->rows ? row + t->tile_rows : t->rows;
 	int64_t bytes = t->bytes - at < t->tile_bytes ? t->bytes - at : t->tile_bytes;
 
@@ -43,8 +44,8 @@ run_pieces(PtCpuTask *task, int64_t tile, char *scratch)
 }
 
 static bool
-add_pieces(PtCpuBind *b, PtStep *step, char *to, int64_t to_step, const char *from, int64_t from_step, int64_t bytes,
-		   int64_t rows)
+add_pieces(PtCpuBind *b, PtStep *step, char *to, int64_t to_step, const char *from,
+		   int64_t from_step, int64_t bytes, int64_t rows)
 {
 	PiecesTask *t;
 	int64_t tile_bytes = bytes < TILE_BYTES ? bytes : TILE_BYTES;
@@ -96,8 +97,8 @@ bind_pack(PtCpuBind *b, PtStep *step)
 	{
 		int64_t bytes = bytes_of(&step->in[i]);
 
-		if (!add_pieces(b, step, (char *) step->out[0].data + offsets->ints[i] * size, bytes, step->in[i].data,
-						bytes, bytes, 1))
+		if (!add_pieces(b, step, (char *) step->out[0].data + offsets->ints[i] * size, bytes,
+						step->in[i].data, bytes, bytes, 1))
 			return false;
 	}
 	return true;
@@ -117,7 +118,8 @@ bind_cat(PtCpuBind *b, PtStep *step)
 	{
 		int64_t bytes = rows == 0 ? 0 : bytes_of(&step->in[i]) / rows;
 
-		if (!add_pieces(b, step, (char *) step->out[0].data + at, inner, step->in[i].data, bytes, bytes, rows))
+		if (!add_pieces(b, step, (char *) step->out[0].data + at, inner, step->in[i].data, bytes,
+						bytes, rows))
 			return false;
 		at += bytes;
 	}
@@ -133,20 +135,21 @@ typedef struct PermuteTask
 	char *to;
 	int size;
 	int ndim;
-	int64_t dim[PT_MAX_DIM], stride[PT_MAX_DIM]; /* of the result; strides in the input, in elements */
-	int64_t step[PT_MAX_DIM];					 /* strides in the result */
-	int along;									 /* the result's dimension that is contiguous in the input */
-	int64_t blocks, blocks_along;				 /* of the last dimension, of that one */
+	int64_t dim[PT_MAX_DIM],
+		stride[PT_MAX_DIM];		  /* of the result; strides in the input, in elements */
+	int64_t step[PT_MAX_DIM];	  /* strides in the result */
+	int along;					  /* the result's dimension that is contiguous in the input */
+	int64_t blocks, blocks_along; /* of the last dimension, of that one */
 } PermuteTask;
 
 /* to[i * to_row + j] = from[j * from_row + i] for i < rows, j < cols */
-#define TRANSPOSE(type)                                                                                               \
-	static void transpose_##type(char *to, int64_t to_row, const char *from, int64_t from_row, int64_t rows,           \
-								 int64_t cols)                                                                         \
-	{                                                                                                                  \
-		for (int64_t i = 0; i < rows; i++)                                                                             \
-			for (int64_t j = 0; j < cols; j++)                                                                         \
-				((type *) to)[i * to_row + j] = ((const type *) from)[j * from_row + i];                               \
+#define TRANSPOSE(type)                                                                        \
+	static void transpose_##type(char *to, int64_t to_row, const char *from, int64_t from_row, \
+								 int64_t rows, int64_t cols)                                   \
+	{                                                                                          \
+		for (int64_t i = 0; i < rows; i++)                                                     \
+			for (int64_t j = 0; j < cols; j++)                                                 \
+				((type *) to)[i * to_row + j] = ((const type *) from)[j * from_row + i];       \
 	}
 TRANSPOSE(uint8_t)
 TRANSPOSE(uint16_t)
@@ -311,16 +314,19 @@ run_arange(PtCpuTask *task, int64_t tile, char *scratch)
 			pt_element_set_double(t->dtype, t->to, (size_t) i, t->start + (double) i * t->step);
 		else
 			pt_element_set_int64(t->dtype, t->to, (size_t) i,
-								 (int64_t) ((uint64_t) t->start_int + (uint64_t) i * (uint64_t) t->step_int));
+								 (int64_t) ((uint64_t) t->start_int +
+											(uint64_t) i * (uint64_t) t->step_int));
 }
 
 static bool
 bind_arange(PtCpuBind *b, PtStep *step)
 {
-	const PtValue *start = pt_args_get(step->attrs, "start"), *by = pt_args_get(step->attrs, "step");
+	const PtValue *start = pt_args_get(step->attrs, "start"),
+				  *by = pt_args_get(step->attrs, "step");
 	int64_t n = pt_shape_numel(&step->out[0].shape);
-	ArangeTask *t = pt_cpu_task(b, step, sizeof(ArangeTask), run_arange, pt_cpu_ceil(n, ARANGE_TILE),
-								(n < ARANGE_TILE ? n : ARANGE_TILE) * 4);
+	ArangeTask *t =
+		pt_cpu_task(b, step, sizeof(ArangeTask), run_arange, pt_cpu_ceil(n, ARANGE_TILE),
+					(n < ARANGE_TILE ? n : ARANGE_TILE) * 4);
 
 	if (t == NULL)
 		return false;

@@ -19,7 +19,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#define SPINS 2000	   /* of about 20 ns each, before a worker sleeps */
+#define SPINS 2000		/* of about 20 ns each, before a worker sleeps */
 #define SPINS_YIELD 200 /* before it lets others have the core */
 #define STACK_BYTES (2 * 1024 * 1024)
 
@@ -167,7 +167,8 @@ pt_pool_free(PtPool *pool)
 }
 
 void
-pt_pool_run(PtPool *pool, void (*run)(void *, int64_t, int), void *arg, int64_t first, int64_t count)
+pt_pool_run(PtPool *pool, void (*run)(void *, int64_t, int), void *arg, int64_t first,
+			int64_t count)
 {
 	if (!pool->tried)
 		start(pool);

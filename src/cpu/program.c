@@ -40,10 +40,10 @@ typedef struct Input
 	PtDtype dtype;
 	PtClass cls;
 	Access access;
-	bool direct;	   /* memory may be used in place */
-	size_t size;	   /* of an element */
-	int place;		   /* the register that it is loaded into */
-	int64_t period;	   /* of PERIODIC, and of WALK if it is contiguous that far */
+	bool direct;	/* memory may be used in place */
+	size_t size;	/* of an element */
+	int place;		/* the register that it is loaded into */
+	int64_t period; /* of PERIODIC, and of WALK if it is contiguous that far */
 	const int64_t *stride;
 } Input;
 
@@ -100,7 +100,8 @@ pt_cpu_program_check(const PtProgram *p, const char *path, PtError *err)
 		if (isa != NULL && find_unit(isa->scalar, i) != NULL)
 			continue;
 		pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\" for %s",
-				op != NULL ? op->name : "a conversion", i->cls <= PT_I64 ? classes[i->cls] : "its class");
+				op != NULL ? op->name : "a conversion",
+				i->cls <= PT_I64 ? classes[i->cls] : "its class");
 		return path == NULL ? false : pt_detail(err, "In module %s.", path);
 	}
 	return true;
@@ -113,14 +114,14 @@ operands(PtScalar op)
 {
 	switch (op)
 	{
-#define PT_UNARY(name, ...)                                                                                           \
-	case PT_S_##name:                                                                                                  \
+#define PT_UNARY(name, ...) \
+	case PT_S_##name:       \
 		return 1;
-#define PT_BINARY(name, ...)                                                                                          \
-	case PT_S_##name:                                                                                                  \
+#define PT_BINARY(name, ...) \
+	case PT_S_##name:        \
 		return 2;
-#define PT_TERNARY(name, ...)                                                                                         \
-	case PT_S_##name:                                                                                                  \
+#define PT_TERNARY(name, ...) \
+	case PT_S_##name:         \
 		return 3;
 #include "engine/scalar.def"
 		default:
@@ -211,8 +212,8 @@ place_outputs(PtCpuProgram *q, const PtProgram *p, const int *written)
 			{
 				last_read[k] = q->ninstructions;
 				for (int o = 0; o < q->noutputs; o++)
-					if (overlap(q->inputs[k].data, p->points * q->inputs[k].size, q->outputs[o].data,
-								p->points * q->outputs[o].size))
+					if (overlap(q->inputs[k].data, p->points * q->inputs[k].size,
+								q->outputs[o].data, p->points * q->outputs[o].size))
 						q->inputs[k].direct = false;
 			}
 	}
@@ -227,7 +228,8 @@ place_outputs(PtCpuProgram *q, const PtProgram *p, const int *written)
 				o->direct = false; /* a second copy */
 		for (int k = 0; k < q->ninputs && o->direct; k++)
 			if (q->inputs[k].direct && last_read[k] > w &&
-				overlap(q->inputs[k].data, p->points * q->inputs[k].size, o->data, p->points * o->size))
+				overlap(q->inputs[k].data, p->points * q->inputs[k].size, o->data,
+						p->points * o->size))
 				o->direct = false;
 		if (!o->direct)
 			continue;
@@ -248,7 +250,8 @@ place_outputs(PtCpuProgram *q, const PtProgram *p, const int *written)
 }
 
 PtCpuProgram *
-pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void *result, const PtOperand *out)
+pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void *result,
+					const PtOperand *out)
 {
 	PtCpuProgram *q = pt_arena_alloc(b->arena, sizeof(PtCpuProgram));
 	int place[PT_PROGRAM_REGISTERS];   /* where a register's value is now */
@@ -288,7 +291,9 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 			place[p->inputs[k].reg] = AT_INPUT + k;
 		if (i->cls != PT_F32)
 			widest = 8;
-		q->point_ps += (int64_t) i->size * (i->access == LINEAR ? 40 : i->access == WALK ? 150 : 10);
+		q->point_ps += (int64_t) i->size * (i->access == LINEAR ? 40
+											: i->access == WALK ? 150
+																: 10);
 	}
 	for (int k = 0; k < p->nnumbers; k++)
 		if (p->numbers[k].cls != PT_F32)
@@ -327,7 +332,8 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 	most = CACHE_BYTES / ((p->nregisters > 0 ? p->nregisters : 1) * (int64_t) widest) & ~63;
 	most = most < CHUNK_MIN ? CHUNK_MIN : most > CHUNK_MAX ? CHUNK_MAX : most;
 	for (int k = 0; k < p->ninputs; k++)
-		if (q->inputs[k].access == PERIODIC && q->inputs[k].period <= most && q->inputs[k].period > period)
+		if (q->inputs[k].access == PERIODIC && q->inputs[k].period <= most &&
+			q->inputs[k].period > period)
 			period = q->inputs[k].period;
 	q->chunk = most / period * period;
 	for (int k = 0; k < p->ninputs; k++)
@@ -398,7 +404,8 @@ walk(const PtCpuProgram *q, const Input *in, char *reg, int64_t first, int64_t n
 			q->isa->fill[in->cls](reg, &value, (size_t) take);
 		}
 		else
-			q->isa->gather[in->dtype](reg, in->data + at * (int64_t) in->size, stride, (size_t) take);
+			q->isa->gather[in->dtype](reg, in->data + at * (int64_t) in->size, stride,
+									  (size_t) take);
 		n -= take;
 		if (n == 0)
 			return;
@@ -425,7 +432,7 @@ load_constants(const PtCpuProgram *q, char **at, char **registers, int64_t first
 	{
 		const PtProgramNumber *number = &p->numbers[k];
 		float f = (float) number->real;
-		const void *value = number->cls == PT_F32 ? (const void *) &f
+		const void *value = number->cls == PT_F32	? (const void *) &f
 							: number->cls == PT_F64 ? (const void *) &number->real
 													: (const void *) &number->integer;
 
@@ -458,7 +465,8 @@ load_constants(const PtCpuProgram *q, char **at, char **registers, int64_t first
 				have += more;
 			}
 			for (; have < n; have *= 2) /* one whole period is there: double it */
-				memcpy(reg + have * (int64_t) width, reg, (size_t) (have < n - have ? have : n - have) * width);
+				memcpy(reg + have * (int64_t) width, reg,
+					   (size_t) (have < n - have ? have : n - have) * width);
 			at[AT_INPUT + k] = reg;
 		}
 	}
@@ -531,7 +539,8 @@ pt_cpu_program_run(const PtCpuProgram *q, int64_t first, int64_t last, char *scr
 		}
 		for (int j = 0; j < q->noutputs; j++)
 			if (!q->outputs[j].direct)
-				q->isa->store[q->outputs[j].dtype](at[AT_OUTPUT + j], at[q->outputs[j].from], (size_t) n);
+				q->isa->store[q->outputs[j].dtype](at[AT_OUTPUT + j], at[q->outputs[j].from],
+												   (size_t) n);
 	}
 	return true;
 }

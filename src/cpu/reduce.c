@@ -81,7 +81,7 @@ collapse(ReduceTask *t, const PtShape *shape, const bool *reduced)
 			t->nreduced *= t->dim[d];
 		else
 			t->nresults *= t->dim[d];
-	t->inner = t->reduced[0] ? 1 : t->dim[0];
+	t->inner = t->reduced[0] || t->dim[0] == 0 ? 1 : t->dim[0];
 }
 
 /* Offset of index i among the kept (or reduced) dimensions from dimension `from` on. */
@@ -104,7 +104,10 @@ offset_of(const ReduceTask *t, int64_t i, bool reduced, int from)
 static void
 start(const ReduceTask *t, void *acc, int64_t n)
 {
-	double real = t->op == PT_REDUCE_SUM ? 0 : t->op == PT_REDUCE_PROD ? 1 : t->op == PT_REDUCE_MAX ? -INFINITY : INFINITY;
+	double real = t->op == PT_REDUCE_SUM	? 0
+				  : t->op == PT_REDUCE_PROD ? 1
+				  : t->op == PT_REDUCE_MAX	? -INFINITY
+											: INFINITY;
 	int64_t integer = t->op == PT_REDUCE_SUM	? 0
 					  : t->op == PT_REDUCE_PROD ? 1
 					  : t->op == PT_REDUCE_MAX	? INT64_MIN
@@ -161,7 +164,8 @@ reduce_cols(const ReduceTask *t, void *acc, int64_t at, int64_t rows, int64_t st
 
 /* Elements first to last - 1 of the reduced ones, for `cols` results from result on (side by side). */
 static void
-reduce_part(const ReduceTask *t, void *acc, int64_t result, int64_t cols, int64_t first, int64_t last)
+reduce_part(const ReduceTask *t, void *acc, int64_t result, int64_t cols, int64_t first,
+			int64_t last)
 {
 	int axis = t->reduced[0] ? 0 : 1; /* the innermost reduced dimension */
 	int64_t base = offset_of(t, result, false, 0);
@@ -245,7 +249,8 @@ plan_reduce(ReduceTask *t, const PtStep *step)
 	const PtValue *dims = step->attrs == NULL ? NULL : pt_args_get(step->attrs, "dim");
 	const PtShape *shape = &step->in[0].shape;
 	bool reduced[PT_MAX_DIM] = {false};
-	bool all = dims == NULL || dims->kind == PT_VALUE_NONE || (dims->kind == PT_VALUE_INTS && dims->count == 0);
+	bool all = dims == NULL || dims->kind == PT_VALUE_NONE ||
+			   (dims->kind == PT_VALUE_INTS && dims->count == 0);
 
 	for (int d = 0; d < shape->ndim; d++)
 		reduced[d] = all;
@@ -290,16 +295,21 @@ prepare_reduce(PtCpu *dev, PtStep *step, PtError *err)
 static bool
 bind_reduce(PtCpuBind *b, PtStep *step, PtReduce op)
 {
-	ReduceTask plan = {.op = op, .x = step->in[0].data, .out = step->out[0].data, .partial = step->scratch};
+	ReduceTask plan = {.op = op,
+					   .x = step->in[0].data,
+					   .out = step->out[0].data,
+					   .partial = step->scratch};
 	int64_t ns;
 
 	plan_reduce(&plan, step);
 	ns = 30 + plan.group * (10 + plan.part / 8);
 	for (int phase = 0; phase < (plan.parts > 1 ? 2 : 1); phase++)
 	{
-		ReduceTask *t = phase == 0 ? pt_cpu_task(b, step, sizeof(ReduceTask), run_reduce, plan.parts * plan.groups, ns)
-								   : pt_cpu_task(b, step, sizeof(ReduceTask), run_combine,
-												 pt_cpu_ceil(plan.nresults, PT_REDUCE_COLS), plan.parts * 50);
+		ReduceTask *t =
+			phase == 0
+				? pt_cpu_task(b, step, sizeof(ReduceTask), run_reduce, plan.parts * plan.groups, ns)
+				: pt_cpu_task(b, step, sizeof(ReduceTask), run_combine,
+							  pt_cpu_ceil(plan.nresults, PT_REDUCE_COLS), plan.parts * 50);
 
 		if (t == NULL)
 			return false;
@@ -387,7 +397,10 @@ load_number(const ArgTask *t, Number *to, int64_t result, int64_t i)
 static int64_t
 search(const ArgTask *t, int64_t result, int64_t first, int64_t last)
 {
-	enum { MANY = 64 };
+	enum
+	{
+		MANY = 64
+	};
 	const PtIsaScalar *isa = t->task.isa->scalar;
 	size_t size = pt_dtype_size(t->dtype);
 	size_t width = pt_dtype_class(t->dtype) == PT_F32 ? 4 : 8;
@@ -401,7 +414,8 @@ search(const ArgTask *t, int64_t result, int64_t first, int64_t last)
 	{
 		int64_t take = last - i < MANY ? last - i : MANY;
 
-		isa->gather[t->dtype](loaded, t->x + (size_t) (base + i * t->inner) * size, t->inner, (size_t) take);
+		isa->gather[t->dtype](loaded, t->x + (size_t) (base + i * t->inner) * size, t->inner,
+							  (size_t) take);
 		for (int64_t j = 0; j < take; j++)
 		{
 			memcpy(&x, loaded + (size_t) j * width, width);
@@ -428,7 +442,8 @@ run_arg(PtCpuTask *task, int64_t tile, char *scratch)
 
 	(void) scratch;
 	for (; result < end; result++)
-		(t->parts > 1 ? t->partial + part * results : t->out)[result] = search(t, result, first, last);
+		(t->parts > 1 ? t->partial + part * results : t->out)[result] =
+			search(t, result, first, last);
 }
 
 static void
@@ -467,7 +482,9 @@ plan_arg(ArgTask *t, const PtStep *step)
 		t->length = pt_shape_numel(shape);
 	else
 		for (int d = 0; d < shape->ndim; d++)
-			*(d < dim->integer ? &t->outer : d == dim->integer ? &t->length : &t->inner) *= shape->dim[d];
+			*(d < dim->integer	  ? &t->outer
+			  : d == dim->integer ? &t->length
+								  : &t->inner) *= shape->dim[d];
 	results = t->outer * t->inner;
 	t->part = results >= 16 || t->length <= PART ? t->length : PART;
 	t->part = t->part < 1 ? 1 : t->part;
@@ -491,16 +508,20 @@ prepare_arg(PtCpu *dev, PtStep *step, PtError *err)
 static bool
 bind_arg(PtCpuBind *b, PtStep *step, bool largest)
 {
-	ArgTask plan = {.largest = largest, .dtype = step->in[0].dtype, .x = step->in[0].data, .out = step->out[0].data,
+	ArgTask plan = {.largest = largest,
+					.dtype = step->in[0].dtype,
+					.x = step->in[0].data,
+					.out = step->out[0].data,
 					.partial = step->scratch};
 
 	plan_arg(&plan, step);
 	for (int phase = 0; phase < (plan.parts > 1 ? 2 : 1); phase++)
 	{
-		ArgTask *t = phase == 0 ? pt_cpu_task(b, step, sizeof(ArgTask), run_arg, plan.parts * plan.groups,
-											  30 + plan.group * (20 + 2 * plan.part))
-								: pt_cpu_task(b, step, sizeof(ArgTask), run_arg_combine, plan.outer * plan.inner,
-											  plan.parts * 20);
+		ArgTask *t = phase == 0
+						 ? pt_cpu_task(b, step, sizeof(ArgTask), run_arg, plan.parts * plan.groups,
+									   30 + plan.group * (20 + 2 * plan.part))
+						 : pt_cpu_task(b, step, sizeof(ArgTask), run_arg_combine,
+									   plan.outer * plan.inner, plan.parts * 20);
 
 		if (t == NULL)
 			return false;

@@ -13,7 +13,7 @@
 
 #include "cpu/cpu.h"
 
-#define BUFFER 512	   /* elements worked on at once */
+#define BUFFER 512 /* elements worked on at once */
 #define TILE_ELEMENTS 16384
 
 typedef struct RowsTask
@@ -23,8 +23,8 @@ typedef struct RowsTask
 	int kind;		/* of the isa's tables: 0 float, 1 double */
 	PtDtype dtype, target_dtype;
 	size_t size;
-	int64_t rows, cols;	 /* rows to do, elements in each */
-	int64_t inner;		 /* distance of a row's elements; rows of one group of inner lie side by side */
+	int64_t rows, cols; /* rows to do, elements in each */
+	int64_t inner; /* distance of a row's elements; rows of one group of inner lie side by side */
 	int64_t tile_rows;
 	const char *x, *target, *lse_in, *grad;
 	char *out, *lse;
@@ -182,7 +182,10 @@ target_of(const RowsTask *t, int64_t r)
 {
 	int64_t target;
 
-	t->task.isa->scalar->load[t->target_dtype](&target, t->target + (size_t) r * pt_dtype_size(t->target_dtype), 1);
+	t->task.isa->scalar->load[t->target_dtype](&target,
+											   t->target +
+												   (size_t) r * pt_dtype_size(t->target_dtype),
+											   1);
 	return target;
 }
 
@@ -261,7 +264,8 @@ run_cross_entropy(PtCpuTask *task, int64_t tile, char *scratch)
 			}
 			put(t, loss, 0, lse);
 			isa->scalar->store[t->dtype](t->lse + at, loss, 1);
-			isa->scalar->load[t->dtype](x, t->x + (size_t) ((r + i) * t->cols + target) * t->size, 1);
+			isa->scalar->load[t->dtype](x, t->x + (size_t) ((r + i) * t->cols + target) * t->size,
+										1);
 			put(t, loss, 0, lse - get(t, x, 0));
 			isa->scalar->store[t->dtype](t->out + at, loss, 1);
 		}
@@ -333,8 +337,8 @@ explain_target(const PtCpuTask *task, PtError *err)
 			continue;
 		pt_fail(err, PT_EDATA, "target %lld is out of bounds for %lld classes", (long long) target,
 				(long long) t->cols);
-		pt_detail(err, "It is row %lld of the batch; classes count from 0 to %lld.", (long long) r + 1,
-				  (long long) t->cols - 1);
+		pt_detail(err, "It is row %lld of the batch; classes count from 0 to %lld.",
+				  (long long) r + 1, (long long) t->cols - 1);
 		return false;
 	}
 	return pt_fail(err, PT_EDATA, "target is out of bounds for %lld classes", (long long) t->cols);
@@ -364,8 +368,10 @@ bind_rows(PtCpuBind *b, PtStep *step, RowsTask *plan, void (*run)(PtCpuTask *, i
 	plan->out = step->out[0].data;
 	plan->tile_rows = plan->cols > 0 ? TILE_ELEMENTS / plan->cols : plan->rows;
 	plan->tile_rows = plan->tile_rows < 1 ? 1 : plan->tile_rows;
-	ns = (plan->tile_rows < plan->rows ? plan->tile_rows : plan->rows) * (20 + plan->cols * (plan->kind == 1 ? 15 : 2));
-	t = pt_cpu_task(b, step, sizeof(RowsTask), run, plan->cols > 0 ? pt_cpu_ceil(plan->rows, plan->tile_rows) : 0, ns);
+	ns = (plan->tile_rows < plan->rows ? plan->tile_rows : plan->rows) *
+		 (20 + plan->cols * (plan->kind == 1 ? 15 : 2));
+	t = pt_cpu_task(b, step, sizeof(RowsTask), run,
+					plan->cols > 0 ? pt_cpu_ceil(plan->rows, plan->tile_rows) : 0, ns);
 	if (t == NULL)
 		return false;
 	plan->task = t->task;
@@ -429,4 +435,4 @@ const PtCpuKernel pt_cpu_softmax_kernel = {"softmax", prepare_rows, bind_softmax
 const PtCpuKernel pt_cpu_log_softmax_kernel = {"log_softmax", prepare_rows, bind_log_softmax};
 const PtCpuKernel pt_cpu_cross_entropy_kernel = {"cross_entropy", prepare_rows, bind_cross_entropy};
 const PtCpuKernel pt_cpu_cross_entropy_backward_kernel = {"cross_entropy_backward", prepare_rows,
-														   bind_cross_entropy_backward};
+														  bind_cross_entropy_backward};

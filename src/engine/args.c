@@ -217,10 +217,11 @@ check_range(const char *what, const PtParam *p, double x, PtError *err)
 		pt_integer_print((int64_t) x, value);
 	pt_number_print(low ? p->max : p->min, bound);
 	if (low && x > p->max - 1 && isinf(p->max))
-		return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be finite, not %s", p->name, what, value);
+		return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be finite, not %s", p->name,
+					   what, value);
 	return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be %s %s, not %s", p->name, what,
-				   p->open ? (low ? "less than" : "greater than") : (low ? "at most" : "at least"), bound,
-				   value);
+				   p->open ? (low ? "less than" : "greater than") : (low ? "at most" : "at least"),
+				   bound, value);
 }
 
 static bool
@@ -237,10 +238,13 @@ check_word(const char *what, const PtParam *p, const PtValue *v, PtError *err)
 		if (strcmp(p->words[i], v->word) == 0)
 			return true;
 		snprintf(words + used, sizeof(words) - used, "%s\"%s\"",
-				 i == 0 ? "" : p->words[i + 1] ? ", " : " or ", p->words[i]);
+				 i == 0			   ? ""
+				 : p->words[i + 1] ? ", "
+								   : " or ",
+				 p->words[i]);
 	}
-	return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be %s, not \"%.64s\"", p->name, what, words,
-				   v->word);
+	return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be %s, not \"%.64s\"", p->name, what,
+				   words, v->word);
 }
 
 /* A list of ints as a list of reals. */
@@ -345,8 +349,9 @@ convert(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtError 
 			if (v->kind != PT_VALUE_REALS)
 				break;
 			if (want > 0 && v->count != want)
-				return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must have %d elements, not %d",
-							   p->name, what, want, v->count);
+				return pt_fail(err, PT_EINVAL,
+							   "argument \"%s\" of %s must have %d elements, not %d", p->name, what,
+							   want, v->count);
 			for (int i = 0; i < v->count; i++)
 				if (!check_range(what, p, v->reals[i], err))
 					return false;
@@ -411,7 +416,8 @@ text_numbers(PtArena *arena, const PtParam *p, PtValue *v, PtError *err)
 		reals[n] = strtod(s, &end);
 		ints[n] = strtoll(s, NULL, 10);
 		if (end == s)
-			return pt_fail(err, PT_EINTERNAL, "the default of parameter \"%s\" cannot be read", p->name);
+			return pt_fail(err, PT_EINTERNAL, "the default of parameter \"%s\" cannot be read",
+						   p->name);
 		s = end;
 		n++;
 	}
@@ -515,8 +521,8 @@ fail_unknown(const char *what, const PtParam *params, const char *name, PtError 
 
 /* The modules given by position from given[0] on, as one list. */
 static bool
-gather_modules(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given, int n, PtValue *v,
-			   PtError *err)
+gather_modules(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given, int n,
+			   PtValue *v, PtError *err)
 {
 	struct PtModule **list;
 	int count = 0;
@@ -538,8 +544,8 @@ gather_modules(PtArena *arena, const char *what, const PtParam *p, const PtGiven
 }
 
 PtArgs *
-pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGiven *given, int ngiven,
-			 PtError *err)
+pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGiven *given,
+			 int ngiven, PtError *err)
 {
 	PtArgs *args;
 	int count = 0;
@@ -576,7 +582,8 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 		set[i] = true;
 		if (params[i].type == PT_ARG_MODULES)
 		{
-			if (!gather_modules(arena, what, &params[i], given + i, positional - i, &args->values[i], err))
+			if (!gather_modules(arena, what, &params[i], given + i, positional - i,
+								&args->values[i], err))
 				return NULL;
 			break;
 		}

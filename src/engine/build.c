@@ -128,13 +128,18 @@ eval_list(Builder *b, const PtExpr *e, PtValue *out)
 			return false;
 		tensors |= values[i].kind == PT_VALUE_TENSOR;
 		reals |= values[i].kind == PT_VALUE_REAL;
-		if (values[i].kind != PT_VALUE_TENSOR && values[i].kind != PT_VALUE_INT && values[i].kind != PT_VALUE_REAL)
+		if (values[i].kind != PT_VALUE_TENSOR && values[i].kind != PT_VALUE_INT &&
+			values[i].kind != PT_VALUE_REAL)
 			return pt_fail(b->err, PT_ETYPE, "a list may hold tensors or numbers only");
 	}
 	list = pt_arena_alloc(b->arena, n * sizeof(double) + 1);
 	if (list == NULL)
 		return pt_fail_memory(b->err, n * sizeof(double));
-	*out = (PtValue){tensors ? PT_VALUE_TENSORS : reals ? PT_VALUE_REALS : PT_VALUE_INTS, e->nargs, {.ints = list}};
+	*out = (PtValue){tensors ? PT_VALUE_TENSORS
+					 : reals ? PT_VALUE_REALS
+							 : PT_VALUE_INTS,
+					 e->nargs,
+					 {.ints = list}};
 	for (int i = 0; i < e->nargs; i++)
 	{
 		const PtValue *v = &values[i];
@@ -181,7 +186,9 @@ operator_scalar(const char *op)
 static bool
 fail_operand(Builder *b, const char *op, const PtValue *v)
 {
-	const char *what = v->kind == PT_VALUE_WORD ? "strings" : v->kind == PT_VALUE_NONE ? "None" : "lists";
+	const char *what = v->kind == PT_VALUE_WORD	  ? "strings"
+					   : v->kind == PT_VALUE_NONE ? "None"
+												  : "lists";
 
 	return pt_fail(b->err, PT_ETYPE, "operator %s does not take %s", op, what);
 }
@@ -229,7 +236,8 @@ eval_binary(Builder *b, const PtExpr *e, PtValue *out)
 		return pt_fail(b->err, PT_ETYPE, "operator @ needs tensors, not numbers");
 	/* x ** 2 is the one power that everybody writes */
 	if (e->text[0] == '*' && e->text[1] == '*' && v[1].kind != PT_VALUE_TENSOR &&
-		(v[1].kind == PT_VALUE_REAL ? v[1].real == 2 : v[1].kind == PT_VALUE_INT && v[1].integer == 2) &&
+		(v[1].kind == PT_VALUE_REAL ? v[1].real == 2
+									: v[1].kind == PT_VALUE_INT && v[1].integer == 2) &&
 		pt_dtype_is_float(pt_value(b->g, v[0].tensor)->dtype))
 		return set_ref(b, pt_scalar1(b->g, PT_S_square, v[0].tensor), out);
 	for (int i = 0; i < 2; i++)
@@ -245,7 +253,8 @@ eval_binary(Builder *b, const PtExpr *e, PtValue *out)
 static const char *
 op_name(const char *name, char *buf, size_t size)
 {
-	static const char *const prefixes[] = {"torch.nn.functional.", "nn.functional.", "torch.", "F."};
+	static const char *const prefixes[] = {"torch.nn.functional.", "nn.functional.", "torch.",
+										   "F."};
 	size_t n;
 
 	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
@@ -283,7 +292,8 @@ fail_function(Builder *b, const PtExpr *callee)
 		for (int i = 0; i < b->nvars; i++)
 			if (strlen(b->vars[i].name) == (size_t) (dot - callee->text) &&
 				strncmp(b->vars[i].name, callee->text, (size_t) (dot - callee->text)) == 0)
-				return pt_hint(b->err, "Write %s(%s) instead of %s().", dot + 1, b->vars[i].name, callee->text);
+				return pt_hint(b->err, "Write %s(%s) instead of %s().", dot + 1, b->vars[i].name,
+							   callee->text);
 	}
 	for (int i = 0; n < 1024 && pt_op_at(i) != NULL; i++)
 		if (pt_op_at(i)->flags & PT_OP_PUBLIC)
@@ -314,7 +324,8 @@ apply_bound(Builder *b, const PtOp *op, PtArgs *args, PtValue *out)
 		else if (op->params[i].type == PT_ARG_TENSOR)
 		{
 			if (pt_value_is_number(v) && op->scalar == PT_S_NONE)
-				return pt_fail(b->err, PT_ETYPE, "argument \"%s\" of %s must be a tensor, not a number",
+				return pt_fail(b->err, PT_ETYPE,
+							   "argument \"%s\" of %s must be a tensor, not a number",
 							   op->params[i].name, op->name);
 			in[nin++] = v->kind == PT_VALUE_TENSOR ? v->tensor
 						: v->kind == PT_VALUE_NONE ? PT_NO_REF
@@ -345,7 +356,8 @@ eval_op(Builder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 		given[i].name = e->keywords ? e->keywords[i + 1] : NULL;
 		if (!eval(b, e->args[i + 1], &given[i].value))
 			return false;
-		plain &= given[i].name == NULL && (given[i].value.kind == PT_VALUE_TENSOR || pt_value_is_number(&given[i].value));
+		plain &= given[i].name == NULL &&
+				 (given[i].value.kind == PT_VALUE_TENSOR || pt_value_is_number(&given[i].value));
 	}
 	for (int i = 0; plain && i <= n; i++)
 		plain = (op->params[i].name == NULL) == (i == n);
@@ -354,7 +366,8 @@ eval_op(Builder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 		PtRef in[3];
 
 		for (int i = 0; i < n; i++)
-			in[i] = given[i].value.kind == PT_VALUE_TENSOR ? given[i].value.tensor : number_ref(b, &given[i].value);
+			in[i] = given[i].value.kind == PT_VALUE_TENSOR ? given[i].value.tensor
+														   : number_ref(b, &given[i].value);
 		return set_ref(b, pt_apply(b->g, op, in, n, NULL), out);
 	}
 	args = pt_args_bind(b->arena, op->name, op->params, given, n, b->err);
@@ -462,7 +475,9 @@ eval_ref(Builder *b, const PtExpr *e)
 		if (pt_value_is_number(&v))
 			return number_ref(b, &v);
 		pt_fail(b->err, PT_ETYPE, "an expression must give a tensor, not %s",
-				v.kind == PT_VALUE_NONE ? "None" : v.kind == PT_VALUE_WORD ? "a string" : "a list");
+				v.kind == PT_VALUE_NONE	  ? "None"
+				: v.kind == PT_VALUE_WORD ? "a string"
+										  : "a list");
 	}
 	if (b->g->error.code == PT_OK)
 		b->g->error = *b->err;
@@ -521,7 +536,8 @@ pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars, int nvars)
 	if (expr->kind != PT_EXPR_LAMBDA)
 		return eval_ref(&b, expr);
 	if (expr->integer != nvars)
-		return pt_graph_fail(g, PT_EINVAL, "expression takes %d inputs, not %d", (int) expr->integer, nvars);
+		return pt_graph_fail(g, PT_EINVAL, "expression takes %d inputs, not %d",
+							 (int) expr->integer, nvars);
 	own = pt_arena_alloc(g->arena, (size_t) (nvars + expr->nargs) * sizeof(PtVar));
 	if (own == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
@@ -546,7 +562,8 @@ parse_scratch(PtGraph *g, const char *text, bool statements, PtArena **scratch)
 	if (*scratch == NULL)
 		pt_fail_memory(&err, sizeof(PtExpr));
 	else
-		e = statements ? pt_expr_parse_statements(*scratch, text, &err) : pt_expr_parse(*scratch, text, &err);
+		e = statements ? pt_expr_parse_statements(*scratch, text, &err)
+					   : pt_expr_parse(*scratch, text, &err);
 	if (e == NULL)
 		g->error = err;
 	return e;
@@ -572,7 +589,8 @@ pt_expr_text(PtGraph *g, const char *text, const PtVar *vars, int nvars)
 	PtError err;
 	PtArena *scratch;
 	const PtExpr *e = parse_scratch(g, text, false, &scratch);
-	Builder b = {.g = g, .arena = g->arena, .source = text, .vars = vars, .nvars = nvars, .err = &err};
+	Builder b =
+		{.g = g, .arena = g->arena, .source = text, .vars = vars, .nvars = nvars, .err = &err};
 	PtRef ref = e != NULL ? eval_ref(&b, e) : PT_NO_REF;
 
 	pt_arena_free(scratch);

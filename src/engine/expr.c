@@ -70,19 +70,39 @@ enum
 
 /* Longer ones first where one begins with another. */
 static const Operator operators[] = {
-	{"**", PRECEDENCE_POWER},	{"*", PRECEDENCE_PRODUCT},	{"//", PRECEDENCE_PRODUCT},
-	{"/", PRECEDENCE_PRODUCT},	{"%", PRECEDENCE_PRODUCT},	{"@", PRECEDENCE_PRODUCT},
-	{"+", PRECEDENCE_SUM},		{"->", 0},					{"-", PRECEDENCE_SUM},
-	{"==", PRECEDENCE_COMPARE}, {"!=", PRECEDENCE_COMPARE}, {"<=", PRECEDENCE_COMPARE},
-	{">=", PRECEDENCE_COMPARE}, {"<<", 0},					{">>", 0},
-	{"<", PRECEDENCE_COMPARE},	{">", PRECEDENCE_COMPARE},	{"=", 0},
-	{"(", 0},					{")", 0},					{"[", 0},
-	{"]", 0},					{",", 0},					{";", 0},
-	{":", 0},					{".", 0},					{"&", 0},
-	{"|", 0},					{"^", 0},					{"~", 0},
+	{"**", PRECEDENCE_POWER},
+	{"*", PRECEDENCE_PRODUCT},
+	{"//", PRECEDENCE_PRODUCT},
+	{"/", PRECEDENCE_PRODUCT},
+	{"%", PRECEDENCE_PRODUCT},
+	{"@", PRECEDENCE_PRODUCT},
+	{"+", PRECEDENCE_SUM},
+	{"->", 0},
+	{"-", PRECEDENCE_SUM},
+	{"==", PRECEDENCE_COMPARE},
+	{"!=", PRECEDENCE_COMPARE},
+	{"<=", PRECEDENCE_COMPARE},
+	{">=", PRECEDENCE_COMPARE},
+	{"<<", 0},
+	{">>", 0},
+	{"<", PRECEDENCE_COMPARE},
+	{">", PRECEDENCE_COMPARE},
+	{"=", 0},
+	{"(", 0},
+	{")", 0},
+	{"[", 0},
+	{"]", 0},
+	{",", 0},
+	{";", 0},
+	{":", 0},
+	{".", 0},
+	{"&", 0},
+	{"|", 0},
+	{"^", 0},
+	{"~", 0},
 };
 
-static const char *const reserved[] = {"if",	 "else",  "for",   "in",  "is",	   "lambda",
+static const char *const reserved[] = {"if",	"else",	 "for",	  "in",	 "is",	   "lambda",
 									   "await", "yield", "while", "def", "return", "import"};
 
 /* ---------- errors ---------- */
@@ -97,8 +117,7 @@ pt_expr_character(const char *text, int position)
 	return n;
 }
 
-static bool
-fail_at(Parser *p, int position, const char *fmt, ...) PT_PRINTF(3, 4);
+static bool fail_at(Parser *p, int position, const char *fmt, ...) PT_PRINTF(3, 4);
 
 static bool
 fail_at(Parser *p, int position, const char *fmt, ...)
@@ -109,7 +128,8 @@ fail_at(Parser *p, int position, const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
-	return pt_fail(p->err, PT_ESYNTAX, "%s at character %d", what, pt_expr_character(p->source, position));
+	return pt_fail(p->err, PT_ESYNTAX, "%s at character %d", what,
+				   pt_expr_character(p->source, position));
 }
 
 static bool
@@ -495,7 +515,8 @@ parse_arguments(Parser *p, Children *c)
 		const char *keyword = NULL;
 
 		if (at_operator(p, "*") || at_operator(p, "**"))
-			return fail_at(p, p->token.position, "unpacking with \"%s\" is not supported", p->token.text);
+			return fail_at(p, p->token.position, "unpacking with \"%s\" is not supported",
+						   p->token.text);
 		if ((value = parse_expression(p)) == NULL)
 			return false;
 		if (at_operator(p, "="))
@@ -505,7 +526,8 @@ parse_arguments(Parser *p, Children *c)
 			keyword = value->text;
 			for (int i = 0; i < c->count && named; i++)
 				if (c->keywords[i] != NULL && strcmp(c->keywords[i], keyword) == 0)
-					return fail_at(p, value->position, "argument \"%.64s\" is given twice", keyword);
+					return fail_at(p, value->position, "argument \"%.64s\" is given twice",
+								   keyword);
 			named = true;
 			if (!advance(p) || (value = parse_expression(p)) == NULL)
 				return false;
@@ -633,7 +655,8 @@ parse_postfix(Parser *p)
 		}
 		else if (at_operator(p, "[") || at_operator(p, "."))
 		{
-			fail_at(p, position, "%s not supported", p->token.text[0] == '[' ? "indexing is" : "fields are");
+			fail_at(p, position, "%s not supported",
+					p->token.text[0] == '[' ? "indexing is" : "fields are");
 			return NULL;
 		}
 		else
@@ -647,7 +670,10 @@ static PtExpr *
 parse_unary(Parser *p)
 {
 	PtExpr *e = NULL;
-	const char *op = at_operator(p, "-") ? "-" : at_operator(p, "+") ? "+" : at_word(p, "not") ? "not" : NULL;
+	const char *op = at_operator(p, "-")   ? "-"
+					 : at_operator(p, "+") ? "+"
+					 : at_word(p, "not")   ? "not"
+										   : NULL;
 	int position = p->token.position;
 
 	/* every way down the grammar comes through here */
@@ -808,7 +834,8 @@ begins_lambda(const char *text)
 	s += strspn(s, " \t\r\n");
 	parenthesis = *s == '(';
 	s += parenthesis;
-	while (is_name_start(*s) || is_digit(*s) || strchr(parenthesis ? " \t\r\n," : " \t\r\n", *s) != NULL)
+	while (is_name_start(*s) || is_digit(*s) ||
+		   strchr(parenthesis ? " \t\r\n," : " \t\r\n", *s) != NULL)
 	{
 		if (*s == '\0')
 			return false;
@@ -885,7 +912,9 @@ pt_expr_parse(PtArena *arena, const char *text, PtError *err)
 		if (at_word(&p, "if"))
 			pt_hint(err, "Write where(condition, a, b).");
 		else if (p.token.kind == TOKEN_OPERATOR && strchr("&|^~<>", p.token.text[0]) != NULL)
-			pt_hint(err, "Bit operators are not supported; for conditions there are logical_and() and logical_or().");
+			pt_hint(
+				err,
+				"Bit operators are not supported; for conditions there are logical_and() and logical_or().");
 		return NULL;
 	}
 	return e;

@@ -12,19 +12,19 @@
 
 typedef enum PtExprKind
 {
-	PT_EXPR_NAME,	 /* text: dotted, "nn.Linear" */
-	PT_EXPR_INT,	 /* integer */
-	PT_EXPR_REAL,	 /* real */
-	PT_EXPR_STRING,	 /* text */
+	PT_EXPR_NAME,	/* text: dotted, "nn.Linear" */
+	PT_EXPR_INT,	/* integer */
+	PT_EXPR_REAL,	/* real */
+	PT_EXPR_STRING, /* text */
 	PT_EXPR_NONE,
-	PT_EXPR_BOOL,	 /* integer 0 or 1 */
-	PT_EXPR_LIST,	 /* args: of [..] or (..) with a comma */
-	PT_EXPR_UNARY,	 /* text "-", "+", "not"; args[0] */
-	PT_EXPR_BINARY,	 /* text "+", "==", "**", "@", ...; args[0], args[1] */
-	PT_EXPR_CALL,	 /* args[0] is the callee; then positional args, then keywords */
-	PT_EXPR_LAMBDA,	 /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
-	PT_EXPR_ASSIGN	 /* a statement "text = args[0]"; only in a lambda's body or a list of statements */
-	/* PT_EXPR_INDEX, PT_EXPR_FIELD come with the full expression language */
+	PT_EXPR_BOOL,	/* integer 0 or 1 */
+	PT_EXPR_LIST,	/* args: of [..] or (..) with a comma */
+	PT_EXPR_UNARY,	/* text "-", "+", "not"; args[0] */
+	PT_EXPR_BINARY, /* text "+", "==", "**", "@", ...; args[0], args[1] */
+	PT_EXPR_CALL,	/* args[0] is the callee; then positional args, then keywords */
+	PT_EXPR_LAMBDA, /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
+	PT_EXPR_ASSIGN /* a statement "text = args[0]"; only in a lambda's body or a list of statements */
+				   /* PT_EXPR_INDEX, PT_EXPR_FIELD come with the full expression language */
 } PtExprKind;
 
 typedef struct PtExpr
@@ -37,7 +37,8 @@ typedef struct PtExpr
 	int depth;	  /* of the tree below; a walker may recurse, the parser limits it */
 	int nargs;
 	struct PtExpr **args;
-	const char **keywords; /* of a call: [nargs], NULL where positional; or NULL if there are none */
+	const char *
+		*keywords; /* of a call: [nargs], NULL where positional; or NULL if there are none */
 } PtExpr;
 
 /* The whole text is one expression or a lambda; nesting over 1000 deep or too long is PT_ELIMIT. */
@@ -64,7 +65,8 @@ typedef struct PtVar
 	const char *name;
 	PtRef ref;
 } PtVar;
-extern PtRef pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars, int nvars); /* a lambda's parameters are vars, in order */
+extern PtRef pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars,
+						   int nvars); /* a lambda's parameters are vars, in order */
 
 /* Several statements "h = f(x); y = h + x": assignments add to vars (of size room); for update rules. */
 extern bool pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int room);

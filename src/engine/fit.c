@@ -222,7 +222,8 @@ prepare(PtFit *fit, PtError *err)
 		if (fit->rows == NULL || !dev->type->upload(dev, fit->rows, spec->rows, spec->nrows * spec->stride, err))
 			return false;
 	}
-	fit->order = malloc(spec->nrows * sizeof(int64_t));
+	/* where host and device share memory, so do the permutation and its copy */
+	fit->order = dev->type->shares_host ? fit->perm : malloc(spec->nrows * sizeof(int64_t));
 	if (fit->order == NULL)
 		return pt_fail_memory(err, spec->nrows * sizeof(int64_t));
 
@@ -284,6 +285,8 @@ pt_fit_free(PtFit *fit)
 	pt_plan_free(fit->full.plan);
 	pt_plan_free(fit->tail.plan);
 	pt_network_free(fit->net);
+	if (fit->order != fit->perm)
+		free(fit->order);
 	{
 		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->perm};
 
@@ -296,7 +299,6 @@ pt_fit_free(PtFit *fit)
 			fit->dev->type->free(fit->dev, fit->slots[i]);
 	if (!fit->dev->type->shares_host && fit->rows != NULL)
 		fit->dev->type->free(fit->dev, fit->rows);
-	free(fit->order);
 	pt_arena_free(fit->arena);
 }
 
@@ -324,7 +326,8 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	}
 	fit->cursor = 0;
 	*complete = true;
-	return fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t), err) &&
+	return (fit->order == fit->perm ||
+			fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t), err)) &&
 		fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
 		fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
 }
@@ -405,5 +408,5 @@ pt_fit_bytes(const PtFit *fit)
 {
 	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
 		(fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
-		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + 2 * fit->spec.nrows * sizeof(int64_t);
+		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + fit->spec.nrows * sizeof(int64_t);
 }

@@ -168,7 +168,8 @@ fold_reals(const char *op, double a, double b, PtValue *out, PtError *err)
 			if (a == 0 && b < 0)
 				return fail_zero(err);
 			if (a < 0 && isfinite(a) && isfinite(b) && b != floor(b))
-				return pt_fail(err, PT_EINVAL, "a negative number to a fractional power is not real");
+				return pt_fail(err, PT_EINVAL,
+							   "a negative number to a fractional power is not real");
 			y = pow(a, b);
 			if (isinf(y) && isfinite(a) && isfinite(b))
 				return pt_fail(err, PT_ERANGE, "float out of range in a constant expression");
@@ -250,7 +251,8 @@ pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
 		*out = bool_value(compare(op, a, b));
 	else if (op[0] == '@')
 		return pt_fail(err, PT_ETYPE, "operator @ needs tensors, not numbers");
-	else if (a->kind == PT_VALUE_REAL || b->kind == PT_VALUE_REAL || divide || (power && as_integer(b) < 0))
+	else if (a->kind == PT_VALUE_REAL || b->kind == PT_VALUE_REAL || divide ||
+			 (power && as_integer(b) < 0))
 		return fold_reals(op, as_real(a), as_real(b), out, err);
 	else
 		return fold_integers(op, as_integer(a), as_integer(b), out, err);
@@ -287,7 +289,8 @@ fold_convert(const char *name, const PtValue *v, PtValue *out, PtError *err)
 }
 
 bool
-pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, bool *known, PtError *err)
+pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, bool *known,
+			 PtError *err)
 {
 	static const struct
 	{
@@ -376,7 +379,8 @@ pt_real_print(double x, char *buf)
 	exponent = atoi(e + 1);
 	if (exponent < -4 || exponent >= 16)
 		return strcpy(buf, digits); /* C's exponent has two digits at least, as Python's has */
-	snprintf(buf, PT_REAL_TEXT, "%.*f", precision - 1 - exponent > 1 ? precision - 1 - exponent : 1, x);
+	snprintf(buf, PT_REAL_TEXT, "%.*f", precision - 1 - exponent > 1 ? precision - 1 - exponent : 1,
+			 x);
 	return buf;
 }
 
@@ -465,10 +469,12 @@ pt_value_equal(const PtValue *a, const PtValue *b)
 			return memcmp(&a->real, &b->real, sizeof(double)) == 0;
 		case PT_VALUE_INTS:
 			return a->count == b->count &&
-				   (a->count == 0 || memcmp(a->ints, b->ints, (size_t) a->count * sizeof(int64_t)) == 0);
+				   (a->count == 0 ||
+					memcmp(a->ints, b->ints, (size_t) a->count * sizeof(int64_t)) == 0);
 		case PT_VALUE_REALS:
 			return a->count == b->count &&
-				   (a->count == 0 || memcmp(a->reals, b->reals, (size_t) a->count * sizeof(double)) == 0);
+				   (a->count == 0 ||
+					memcmp(a->reals, b->reals, (size_t) a->count * sizeof(double)) == 0);
 		case PT_VALUE_WORD:
 			return strcmp(a->word, b->word) == 0;
 		case PT_VALUE_DTYPE:
@@ -561,7 +567,8 @@ pt_value_print(PtBuffer *b, const PtValue *v)
 
 bool
 pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
-			  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err), PtError *err)
+			  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err),
+			  PtError *err)
 {
 	const char *separator = "";
 

@@ -21,10 +21,11 @@ pt_value_is_number(const PtValue *v)
 /* "-", "+", "not" of a number. */
 extern bool pt_fold_unary(const char *op, const PtValue *a, PtValue *out, PtError *err);
 /* + - * / // % **, comparisons, "and", "or" of two numbers. */
-extern bool pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out, PtError *err);
+extern bool pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
+						   PtError *err);
 /* float(x), int(x), math.sqrt(x) and the like; *known says whether there is such a function. */
-extern bool pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, bool *known,
-						 PtError *err);
+extern bool pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out,
+						 bool *known, PtError *err);
 /* inf and nan, math.pi and math.e, also of torch; false if it is not one of them. */
 extern bool pt_fold_constant(const char *name, PtValue *out);
 
@@ -54,6 +55,7 @@ extern void pt_value_print(PtBuffer *b, const PtValue *v);
  * from its default.  MODULE and MODULES are left to print_module.
  */
 extern bool pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
-						  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err), PtError *err);
+						  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err),
+						  PtError *err);
 
 #endif

@@ -70,7 +70,8 @@ set_paths(PtArena *arena, PtModule *m, const char *path, PtError *err)
 	m->path = path;
 	for (int i = 0; i < m->nchildren; i++)
 	{
-		const char *child = path[0] == '\0' ? m->names[i] : pt_arena_printf(arena, "%s.%s", path, m->names[i]);
+		const char *child =
+			path[0] == '\0' ? m->names[i] : pt_arena_printf(arena, "%s.%s", path, m->names[i]);
 
 		if (child == NULL)
 			return pt_fail_memory(err, strlen(path));
@@ -109,7 +110,8 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 			if (child->type->kind == PT_MODULE_LOSS)
 				return pt_fail(err, PT_EINVAL, "nn.%s is a loss, not a layer", child->type->name);
 			if (child->depth >= PT_MODULE_DEPTH)
-				return pt_fail(err, PT_ELIMIT, "modules are nested more than %d deep", PT_MODULE_DEPTH);
+				return pt_fail(err, PT_ELIMIT, "modules are nested more than %d deep",
+							   PT_MODULE_DEPTH);
 			if (child->depth >= m->depth)
 				m->depth = child->depth + 1;
 			names[m->nchildren] = pt_arena_printf(arena, "%d", m->nchildren);
@@ -157,7 +159,8 @@ finish(PtArena *arena, PtModule *m, PtError *err)
 }
 
 PtModule *
-pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven, PtError *err)
+pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven,
+			  PtError *err)
 {
 	PtModule *m = make(arena, type, given, ngiven, err);
 
@@ -207,7 +210,8 @@ is_module(const PtExpr *e)
 	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
 		return false;
 	name = e->args[0]->text;
-	return strncmp(name, "nn.", 3) == 0 || strncmp(name, "torch.nn.", 9) == 0 || pt_module_type_find(name) != NULL;
+	return strncmp(name, "nn.", 3) == 0 || strncmp(name, "torch.nn.", 9) == 0 ||
+		   pt_module_type_find(name) != NULL;
 }
 
 static bool
@@ -315,7 +319,8 @@ struct PtDeclare
 #define FLAT_MAX ((int64_t) 1 << 40)
 
 bool
-pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, bool trainable, PtInit init)
+pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, bool trainable,
+		   PtInit init)
 {
 	PtStateDict *sd = d->sd;
 	PtState *entry;
@@ -329,7 +334,8 @@ pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, 
 	if (!pt_shape_check(shape, dtype, &numel, d->err))
 		return false;
 	if (numel > FLAT_MAX || sd->flat + numel > FLAT_MAX)
-		return pt_fail(d->err, PT_ELIMIT, "a model may have %lld parameters at most", (long long) FLAT_MAX);
+		return pt_fail(d->err, PT_ELIMIT, "a model may have %lld parameters at most",
+					   (long long) FLAT_MAX);
 	if (sd->count == d->size)
 	{
 		int size = d->size == 0 ? 16 : 2 * d->size;
@@ -344,8 +350,9 @@ pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, 
 	}
 	entry = &sd->entries[sd->count++];
 	*entry = (PtState){.dtype = dtype, .shape = *shape, .trainable = trainable, .owner = d->module};
-	entry->name = d->module->path[0] == '\0' ? pt_arena_strdup(d->arena, name)
-											 : pt_arena_printf(d->arena, "%s.%s", d->module->path, name);
+	entry->name = d->module->path[0] == '\0'
+					  ? pt_arena_strdup(d->arena, name)
+					  : pt_arena_printf(d->arena, "%s.%s", d->module->path, name);
 	if (entry->name == NULL)
 		return pt_fail_memory(d->err, strlen(d->module->path));
 	if (trainable)
@@ -409,7 +416,8 @@ bool
 pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtError *err)
 {
 	if (nin != pt_module_inputs(m))
-		return pt_fail(err, PT_EINVAL, "module nn.%s takes %d inputs, not %d", m->type->name, pt_module_inputs(m), nin);
+		return pt_fail(err, PT_EINVAL, "module nn.%s takes %d inputs, not %d", m->type->name,
+					   pt_module_inputs(m), nin);
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
 }
@@ -426,8 +434,8 @@ pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	if (b->g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (nin != pt_module_inputs(m))
-		return pt_graph_fail(b->g, PT_EINVAL, "module %s takes %d inputs, not %d", pt_module_title(m, title),
-							 pt_module_inputs(m), nin);
+		return pt_graph_fail(b->g, PT_EINVAL, "module %s takes %d inputs, not %d",
+							 pt_module_title(m, title), pt_module_inputs(m), nin);
 	/* a container's nodes are its children's */
 	if (m->nchildren == 0)
 	{

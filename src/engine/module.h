@@ -54,8 +54,9 @@ typedef struct PtModuleType
 	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
 
 	/* of a loss: how targets are meant, and what its output implies for predict_proba */
-	bool class_targets;			/* class indices [B] or probabilities [B, C] */
-	const char *probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
+	bool class_targets; /* class indices [B] or probabilities [B, C] */
+	const char *
+		probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
 
 	/* of a layer whose first input holds indices (Embedding): that input is int64 */
 	bool index_input;
@@ -86,7 +87,8 @@ typedef struct PtState
 	PtDtype dtype;
 	PtShape shape;
 	bool trainable; /* a parameter; false: a buffer (running_mean) */
-	int64_t offset; /* trainable: of its first element in the flat parameter array; entries are 64-byte aligned */
+	int64_t
+		offset; /* trainable: of its first element in the flat parameter array; entries are 64-byte aligned */
 	const PtModule *owner;
 } PtState;
 
@@ -94,30 +96,34 @@ typedef struct PtStateDict
 {
 	int count;
 	PtState *entries;
-	int64_t flat; /* elements of the flat parameter array, padding included */
+	int64_t flat;  /* elements of the flat parameter array, padding included */
 	int64_t numel; /* trainable elements proper */
 } PtStateDict;
 
 extern const PtModuleType *pt_module_type_at(int i); /* NULL past the end */
-extern const PtModuleType *pt_module_type_find(const char *name); /* exact PyTorch name, case-insensitive if unique */
+extern const PtModuleType *pt_module_type_find(
+	const char *name); /* exact PyTorch name, case-insensitive if unique */
 
 /* Text -> tree (in the arena).  Shapes known before data are checked (Linear after Linear). */
 extern PtModule *pt_module_parse(PtArena *arena, const char *text, PtError *err);
 /* A tree -> canonical text. */
 extern char *pt_module_print(PtArena *arena, const PtModule *m, PtError *err);
 /* A module from bound arguments, as SQL's nn.linear(...) makes it. */
-extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven, PtError *err);
+extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given,
+							   int ngiven, PtError *err);
 
 /* Of the root of a tree.  The entries point to its modules. */
 extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err);
 /* Initial values as PyTorch's constructors draw them, in order; data[i] has room for entry i. */
-extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data, PtError *err);
+extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data,
+						   PtError *err);
 
 /* How many inputs forward takes, and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
 extern bool pt_module_input_is_index(const PtModule *m, int i);
 /* Output shape per row for input shapes per row, known or not; for pgtorch_summary and checks. */
-extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtError *err);
+extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out,
+								   PtError *err);
 
 /*
  * Adds the module's ops to a graph.  state[i] is the value of state_dict entry i.  training: dropout
@@ -138,7 +144,9 @@ extern PtRef pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int
 extern PtRef pt_build_state(PtBuild *b, const PtModule *m, const char *name);
 
 /* For declare functions. */
-typedef void (*PtInit)(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, void *data);
-extern bool pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, bool trainable, PtInit init);
+typedef void (*PtInit)(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape,
+					   void *data);
+extern bool pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape,
+					   bool trainable, PtInit init);
 
 #endif

@@ -39,7 +39,8 @@ pt_optim_type_find(const char *name)
 }
 
 PtOptimizer *
-pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven, PtError *err)
+pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven,
+			 PtError *err)
 {
 	char what[80];
 	PtOptimizer *o = pt_arena_alloc(arena, sizeof(PtOptimizer));
@@ -171,8 +172,8 @@ pt_optim_slots(const PtOptimizer *o, const char **out)
 }
 
 bool
-pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr, const PtRef *slots,
-			   PtRef *new_p, PtRef *new_slots)
+pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr,
+			   const PtRef *slots, PtRef *new_p, PtRef *new_slots)
 {
 	char rule[RULE_SIZE];
 	const char *names[MAX_SLOTS];
@@ -195,8 +196,8 @@ pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, 
 			vars[n++] = (PtVar){param->name, pt_real(graph, v->real)};
 		for (int j = 0; v->kind == PT_VALUE_REALS && j < v->count; j++)
 		{
-			const char *name =
-				pt_arena_printf(graph->arena, "%.*s%d", (int) strlen(param->name) - 1, param->name, j + 1);
+			const char *name = pt_arena_printf(graph->arena, "%.*s%d",
+											   (int) strlen(param->name) - 1, param->name, j + 1);
 
 			if (name == NULL)
 				return pt_graph_fail(graph, PT_ENOMEM, "out of memory") != PT_NO_REF;
@@ -204,7 +205,8 @@ pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, 
 		}
 	}
 	if (!o->type->rule(o->args, rule, sizeof(rule)))
-		return pt_graph_fail(graph, PT_EINTERNAL, "the rule of optim.%s is too long", o->type->name) != PT_NO_REF;
+		return pt_graph_fail(graph, PT_EINTERNAL, "the rule of optim.%s is too long",
+							 o->type->name) != PT_NO_REF;
 	if (!pt_expr_run(graph, rule, vars, &n, 64))
 		return false;
 	*new_p = vars[0].ref;

@@ -32,6 +32,8 @@ pt_rng_seed(PtRng *rng, uint64_t seed)
 	rng->next = 0;
 	rng->has_normal = false;
 	rng->normal = 0;
+	rng->stop = NULL;
+	rng->stopped = false;
 }
 
 static inline uint32_t
@@ -106,17 +108,26 @@ mantissa_bits(PtDtype dtype)
 	return dtype == PT_FLOAT16 ? 11 : dtype == PT_BFLOAT16 ? 8 : 24;
 }
 
+/* Whether a fill should end before element i. */
+static inline bool
+stopped(PtRng *rng, int64_t i)
+{
+	if ((i & 0xffff) == 0 && rng->stop != NULL && rng->stop())
+		rng->stopped = true;
+	return rng->stopped;
+}
+
 void
 pt_rng_uniform(PtRng *rng, PtDtype dtype, void *data, int64_t n, double from, double to)
 {
 	if (dtype == PT_FLOAT64)
 	{
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
 			((double *) data)[i] = fma(unit_double(rng), to - from, from);
 	}
 	else if (dtype == PT_FLOAT32 && from == 0 && to == 1)
 	{
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
 			((float *) data)[i] = unit_bits(rng, 24);
 	}
 	else
@@ -125,7 +136,7 @@ pt_rng_uniform(PtRng *rng, PtDtype dtype, void *data, int64_t n, double from, do
 		float range = round_to(dtype, round_to(dtype, (float) to) - low);
 		int bits = mantissa_bits(dtype);
 
-		for (int64_t i = 0; i < n; i++)
+		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
 			pt_element_set_double(dtype, data, (size_t) i, fmaf(unit_bits(rng, bits), range, low));
 	}
 }
@@ -175,7 +186,7 @@ normal_blocks(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, dou
 	float m = round_to(dtype, (float) mean);
 	float s = round_to(dtype, (float) std);
 
-	for (int64_t start = 0; start < n; start += 16)
+	for (int64_t start = 0; start < n && !stopped(rng, start); start += 16)
 	{
 		int64_t at = start;
 

@@ -17,6 +17,9 @@ typedef struct PtRng
 	int next;
 	bool has_normal; /* the second value of a Box-Muller pair, as PyTorch keeps it */
 	double normal;
+	/* (optional, set after seeding) asked every 65536 values; when it says true, fills end early and stopped is set */
+	bool (*stop)(void);
+	bool stopped;
 } PtRng;
 
 extern void pt_rng_seed(PtRng *rng, uint64_t seed); /* torch.manual_seed */

@@ -65,6 +65,8 @@ open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
 	if (net->sd.numel == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" has no parameters to train", model->name)));
+	/* weights, gradients and at least one copy on the way in and out */
+	pgt_check_memory((uint64) net->sd.flat * sizeof(float) * 3, "training memory");
 }
 
 /* Reads the query as this network and loss want it. */

@@ -23,7 +23,9 @@ each_device(void (*f)(PtDevice *dev, const char *what), bool no_library)
 		for (int threads = 1; threads <= 3; threads += 2)
 		{
 			PtError err;
-			PtDeviceOptions options = {.threads = threads, .no_library = no_library, .isa = isa_names[i]};
+			PtDeviceOptions options = {.threads = threads,
+									   .no_library = no_library,
+									   .isa = isa_names[i]};
 			PtDevice *dev = pt_cpu_device.open(&options, &err);
 			char what[32];
 
@@ -82,8 +84,9 @@ new_operand(PtDtype dtype, int ndim, const int64_t *dim)
 	return o;
 }
 
-#define OPERAND(dtype, ...)                                                                                           \
-	new_operand(dtype, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+#define OPERAND(dtype, ...)                                                        \
+	new_operand(dtype, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+				(int64_t[]){__VA_ARGS__})
 
 __attribute__((unused)) static bool
 fence_stands(const PtOperand *o)
@@ -100,7 +103,8 @@ __attribute__((unused)) static void
 fill_random(PtOperand *o, double scale)
 {
 	for (int64_t i = 0; i < numel(o); i++)
-		pt_element_set_double(o->dtype, o->data, (size_t) i, random_real() * scale);
+		pt_element_set_double(o->dtype, o->data, (size_t) i,
+							  (o->dtype == PT_UINT8 ? fabs(random_real()) : random_real()) * scale);
 }
 
 __attribute__((unused)) static PtOperand
@@ -112,8 +116,9 @@ random_operand(PtDtype dtype, double scale, int ndim, const int64_t *dim)
 	return o;
 }
 
-#define RANDOM(dtype, scale, ...)                                                                                     \
-	random_operand(dtype, scale, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), (int64_t[]){__VA_ARGS__})
+#define RANDOM(dtype, scale, ...)                                                            \
+	random_operand(dtype, scale, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+				   (int64_t[]){__VA_ARGS__})
 
 __attribute__((unused)) static double
 at(const PtOperand *o, int64_t i)
@@ -148,11 +153,53 @@ typedef struct Attribute
 	PtValue value;
 } Attribute;
 
-#define INT_ATTR(name, x) {name, {PT_VALUE_INT, 0, {.integer = (x)}}}
-#define REAL_ATTR(name, x) {name, {PT_VALUE_REAL, 0, {.real = (x)}}}
-#define BOOL_ATTR(name, x) {name, {PT_VALUE_BOOL, 0, {.boolean = (x)}}}
-#define INTS_ATTR(name, n, x) {name, {PT_VALUE_INTS, (n), {.ints = (x)}}}
-#define NONE_ATTR(name) {name, {.kind = PT_VALUE_NONE}}
+#define INT_ATTR(name, x)      \
+	{                          \
+		name,                  \
+		{                      \
+			PT_VALUE_INT, 0,   \
+			{                  \
+				.integer = (x) \
+			}                  \
+		}                      \
+	}
+#define REAL_ATTR(name, x)    \
+	{                         \
+		name,                 \
+		{                     \
+			PT_VALUE_REAL, 0, \
+			{                 \
+				.real = (x)   \
+			}                 \
+		}                     \
+	}
+#define BOOL_ATTR(name, x)     \
+	{                          \
+		name,                  \
+		{                      \
+			PT_VALUE_BOOL, 0,  \
+			{                  \
+				.boolean = (x) \
+			}                  \
+		}                      \
+	}
+#define INTS_ATTR(name, n, x)   \
+	{                           \
+		name,                   \
+		{                       \
+			PT_VALUE_INTS, (n), \
+			{                   \
+				.ints = (x)     \
+			}                   \
+		}                       \
+	}
+#define NONE_ATTR(name)           \
+	{                             \
+		name,                     \
+		{                         \
+			.kind = PT_VALUE_NONE \
+		}                         \
+	}
 
 typedef struct Attributes
 {
@@ -178,7 +225,8 @@ set_attributes(Attributes *to, const Attribute *from, int n)
 
 /* Runs a schedule `repeat` times; counts in *waits how often wait said MORE. */
 __attribute__((unused)) static bool
-run_schedule(PtDevice *dev, PtSchedule *s, int64_t repeat, int64_t budget_ns, int *waits, PtError *err)
+run_schedule(PtDevice *dev, PtSchedule *s, int64_t repeat, int64_t budget_ns, int *waits,
+			 PtError *err)
 {
 	PtRun state = PT_RUN_ERROR;
 	size_t workspace = 0;
@@ -203,12 +251,17 @@ run_schedule(PtDevice *dev, PtSchedule *s, int64_t repeat, int64_t budget_ns, in
 
 /* One step of an op by name. */
 __attribute__((unused)) static bool
-run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOperand *in, int nin, PtOperand *out,
-	   int nout, PtError *err)
+run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOperand *in, int nin,
+	   PtOperand *out, int nout, PtError *err)
 {
 	PtOp op = {.name = name, .scalar = PT_S_NONE};
 	Attributes a;
-	PtStep step = {.op = &op, .attrs = set_attributes(&a, attrs, nattrs), .nin = nin, .nout = nout, .in = in, .out = out};
+	PtStep step = {.op = &op,
+				   .attrs = set_attributes(&a, attrs, nattrs),
+				   .nin = nin,
+				   .nout = nout,
+				   .in = in,
+				   .out = out};
 	PtSchedule s = {.steps = &step, .nsteps = 1};
 
 	return run_schedule(dev, &s, 1, INT64_MAX, NULL, err);
@@ -217,7 +270,11 @@ run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOp
 __attribute__((unused)) static bool
 run_program(PtDevice *dev, const PtProgram *program, PtOperand *in, PtOperand *out, PtError *err)
 {
-	PtStep step = {.program = program, .nin = program->ninputs, .nout = program->noutputs, .in = in, .out = out};
+	PtStep step = {.program = program,
+				   .nin = program->ninputs,
+				   .nout = program->noutputs,
+				   .in = in,
+				   .out = out};
 	PtSchedule s = {.steps = &step, .nsteps = 1};
 
 	return run_schedule(dev, &s, 1, INT64_MAX, NULL, err);

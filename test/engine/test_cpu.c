@@ -22,9 +22,12 @@ typedef struct Reference
 } Reference;
 
 static const Reference references[] = {
-#define PT_UNARY(name, rule, integers, ...) {PT_S_##name, 1, sizeof(#integers) == sizeof("INTS"), 2.5},
-#define PT_BINARY(name, rule, integers, ...) {PT_S_##name, 2, sizeof(#integers) == sizeof("INTS"), 2.5},
-#define PT_TERNARY(name, rule, integers, ...) {PT_S_##name, 3, sizeof(#integers) == sizeof("INTS"), 2.5},
+#define PT_UNARY(name, rule, integers, ...) \
+	{PT_S_##name, 1, sizeof(#integers) == sizeof("INTS"), 2.5},
+#define PT_BINARY(name, rule, integers, ...) \
+	{PT_S_##name, 2, sizeof(#integers) == sizeof("INTS"), 2.5},
+#define PT_TERNARY(name, rule, integers, ...) \
+	{PT_S_##name, 3, sizeof(#integers) == sizeof("INTS"), 2.5},
 #include "engine/scalar.def"
 };
 
@@ -42,46 +45,86 @@ wanted(PtScalar op, double a, double b, double c)
 {
 	switch (op)
 	{
-		case PT_S_add: return a + b;
-		case PT_S_sub: return a - b;
-		case PT_S_mul: return a * b;
-		case PT_S_div: return a / b;
-		case PT_S_floor_divide: return b == 0 ? a / b : floor((a - python_mod(a, b)) / b + 0.25);
-		case PT_S_remainder: return python_mod(a, b);
-		case PT_S_pow: return pow(a, b);
-		case PT_S_maximum: return isnan(a) || isnan(b) ? NAN : fmax(a, b);
-		case PT_S_minimum: return isnan(a) || isnan(b) ? NAN : fmin(a, b);
-		case PT_S_neg: return -a;
-		case PT_S_abs: return fabs(a);
-		case PT_S_sign: return (a > 0) - (a < 0);
-		case PT_S_square: return a * a;
-		case PT_S_reciprocal: return 1 / a;
-		case PT_S_exp: return exp(a);
-		case PT_S_expm1: return expm1(a);
-		case PT_S_log: return log(a);
-		case PT_S_log1p: return log1p(a);
-		case PT_S_sqrt: return sqrt(a);
-		case PT_S_rsqrt: return 1 / sqrt(a);
-		case PT_S_tanh: return tanh(a);
-		case PT_S_sigmoid: return 1 / (1 + exp(-a));
-		case PT_S_relu: return isnan(a) ? a : fmax(a, 0);
-		case PT_S_floor: return floor(a);
-		case PT_S_ceil: return ceil(a);
-		case PT_S_round: return nearbyint(a);
-		case PT_S_trunc: return trunc(a);
-		case PT_S_eq: return a == b;
-		case PT_S_ne: return a != b;
-		case PT_S_lt: return a < b;
-		case PT_S_le: return a <= b;
-		case PT_S_gt: return a > b;
-		case PT_S_ge: return a >= b;
-		case PT_S_logical_and: return a != 0 && b != 0;
-		case PT_S_logical_or: return a != 0 || b != 0;
-		case PT_S_logical_not: return a == 0;
-		case PT_S_isnan: return isnan(a);
-		case PT_S_isfinite: return isfinite(a);
-		case PT_S_where: return a != 0 ? b : c;
-		default: return NAN;
+		case PT_S_add:
+			return a + b;
+		case PT_S_sub:
+			return a - b;
+		case PT_S_mul:
+			return a * b;
+		case PT_S_div:
+			return a / b;
+		case PT_S_floor_divide:
+			return b == 0 ? a / b : floor((a - python_mod(a, b)) / b + 0.25);
+		case PT_S_remainder:
+			return python_mod(a, b);
+		case PT_S_pow:
+			return pow(a, b);
+		case PT_S_maximum:
+			return isnan(a) || isnan(b) ? NAN : fmax(a, b);
+		case PT_S_minimum:
+			return isnan(a) || isnan(b) ? NAN : fmin(a, b);
+		case PT_S_neg:
+			return -a;
+		case PT_S_abs:
+			return fabs(a);
+		case PT_S_sign:
+			return (a > 0) - (a < 0);
+		case PT_S_square:
+			return a * a;
+		case PT_S_reciprocal:
+			return 1 / a;
+		case PT_S_exp:
+			return exp(a);
+		case PT_S_expm1:
+			return expm1(a);
+		case PT_S_log:
+			return log(a);
+		case PT_S_log1p:
+			return log1p(a);
+		case PT_S_sqrt:
+			return sqrt(a);
+		case PT_S_rsqrt:
+			return 1 / sqrt(a);
+		case PT_S_tanh:
+			return tanh(a);
+		case PT_S_sigmoid:
+			return 1 / (1 + exp(-a));
+		case PT_S_relu:
+			return isnan(a) ? a : fmax(a, 0);
+		case PT_S_floor:
+			return floor(a);
+		case PT_S_ceil:
+			return ceil(a);
+		case PT_S_round:
+			return nearbyint(a);
+		case PT_S_trunc:
+			return trunc(a);
+		case PT_S_eq:
+			return a == b;
+		case PT_S_ne:
+			return a != b;
+		case PT_S_lt:
+			return a < b;
+		case PT_S_le:
+			return a <= b;
+		case PT_S_gt:
+			return a > b;
+		case PT_S_ge:
+			return a >= b;
+		case PT_S_logical_and:
+			return a != 0 && b != 0;
+		case PT_S_logical_or:
+			return a != 0 || b != 0;
+		case PT_S_logical_not:
+			return a == 0;
+		case PT_S_isnan:
+			return isnan(a);
+		case PT_S_isfinite:
+			return isfinite(a);
+		case PT_S_where:
+			return a != 0 ? b : c;
+		default:
+			return NAN;
 	}
 }
 
@@ -89,7 +132,12 @@ wanted(PtScalar op, double a, double b, double c)
 static PtProgram
 one_op(PtScalar op, int arity, PtDtype dtype, int64_t n)
 {
-	PtProgram p = {.space = {1, {n}}, .points = n, .ninputs = arity, .ninstructions = 1, .noutputs = 1, .nregisters = 4};
+	PtProgram p = {.space = {1, {n}},
+				   .points = n,
+				   .ninputs = arity,
+				   .ninstructions = 1,
+				   .noutputs = 1,
+				   .nregisters = 4};
 
 	for (int k = 0; k < arity; k++)
 	{
@@ -103,7 +151,8 @@ one_op(PtScalar op, int arity, PtDtype dtype, int64_t n)
 	return p;
 }
 
-static const double specials[] = {0.0, -0.0, 1.0, -1.0, 0.5, -0.5, 2.0, 3.0, -3.0, 100.0, -100.0, 1e-30, 1e30, -1e30};
+static const double specials[] = {0.0, -0.0, 1.0,	-1.0,	0.5,   -0.5, 2.0,
+								  3.0, -3.0, 100.0, -100.0, 1e-30, 1e30, -1e30};
 
 static void
 test_scalar_ops(PtDevice *dev, const char *what)
@@ -118,12 +167,13 @@ test_scalar_ops(PtDevice *dev, const char *what)
 			PtDtype dtype = dtypes[d];
 			bool is_int = dtype == PT_INT64;
 			int64_t n = sizes[(r + d) % 4];
-			PtOperand in[3], out = OPERAND(dtype, n);
+			PtOperand in[3], out;
 			PtProgram p;
 			int bad = 0;
 
 			if ((is_int && !ref->integers) || ref->op == PT_S_NONE)
 				continue;
+			out = OPERAND(dtype, n);
 			for (int k = 0; k < 3; k++)
 			{
 				in[k] = RANDOM(dtype, is_int ? 20 : 4, n);
@@ -139,10 +189,12 @@ test_scalar_ops(PtDevice *dev, const char *what)
 					}
 					else if (random_bits() % 4 == 0)
 						pt_element_set_double(dtype, in[k].data, (size_t) i,
-											  specials[random_bits() % (sizeof(specials) / sizeof(double))]);
+											  specials[random_bits() %
+													   (sizeof(specials) / sizeof(double))]);
 					else if (random_bits() % 16 == 0)
 						pt_element_set_double(dtype, in[k].data, (size_t) i,
-											  (double[]){NAN, INFINITY, -INFINITY}[random_bits() % 3]);
+											  (double[]){NAN, INFINITY,
+														 -INFINITY}[random_bits() % 3]);
 			}
 			p = one_op(ref->op, ref->arity, dtype, n);
 			CHECK_OK(run_program(dev, &p, in, &out, &err), &err);
@@ -150,7 +202,9 @@ test_scalar_ops(PtDevice *dev, const char *what)
 			{
 				double a = at(&in[0], i), b = at(&in[1], i), c = at(&in[2], i);
 				double want = wanted(ref->op, a, b, c), got = at(&out, i);
-				double eps = epsilon(dtype) * (dtype == PT_FLOAT32 || dtype == PT_FLOAT64 ? 2.5 : 0.51) + 1e-6 * (d == 2 || d == 3);
+				double eps =
+					epsilon(dtype) * (dtype == PT_FLOAT32 || dtype == PT_FLOAT64 ? 2.5 : 0.51) +
+					1e-6 * (d == 2 || d == 3);
 				PtOperand one = {.dtype = dtype};
 				double cell[1];
 
@@ -172,11 +226,15 @@ test_scalar_ops(PtDevice *dev, const char *what)
 					else
 						continue;
 				}
-				if (!check_close(got, want, eps, dtype == PT_FLOAT64 ? 1e-300 : dtype == PT_FLOAT16 ? 6e-8 : dtype == PT_BFLOAT16 ? 1e-40 : 1e-44))
+				if (!check_close(got, want, eps,
+								 dtype == PT_FLOAT64	? 1e-300
+								 : dtype == PT_FLOAT16	? 6e-8
+								 : dtype == PT_BFLOAT16 ? 1e-40
+														: 1e-44))
 				{
 					bad++;
-					CHECK(false, "%s: op %zu %s: op(%g, %g, %g) is %.9g, wanted %.9g", what, r, pt_dtype_name(dtype), a,
-						  b, c, got, want);
+					CHECK(false, "%s: op %zu %s: op(%g, %g, %g) is %.9g, wanted %.9g", what, r,
+						  pt_dtype_name(dtype), a, b, c, got, want);
 				}
 			}
 			CHECK(fence_stands(&out), "op %zu wrote past the end", r);
@@ -198,22 +256,30 @@ test_conversions(PtDevice *dev, const char *what)
 		{
 			PtDtype from = dtypes[f], to = dtypes[t];
 			PtOperand x = RANDOM(from, 300, n), y = OPERAND(to, n), want = OPERAND(to, n);
-			PtProgram p = {.space = {1, {n}}, .points = n, .ninputs = 1, .noutputs = 1, .nregisters = 4};
+			PtProgram p = {.space = {1, {n}},
+						   .points = n,
+						   .ninputs = 1,
+						   .noutputs = 1,
+						   .nregisters = 4};
 			PtClass cls = pt_dtype_class(from);
 
 			p.inputs[0] = (PtProgramInput){.reg = 0, .dtype = from, .stride = {1}};
-			p.instructions[p.ninstructions++] = (PtInstruction){
-				(uint8_t) (pt_dtype_class(to) == PT_F32	  ? PT_S_to_f32
-						   : pt_dtype_class(to) == PT_F64 ? PT_S_to_f64
-														  : PT_S_to_i64),
-				(uint8_t) cls, 1, {0}};
+			p.instructions[p.ninstructions++] =
+				(PtInstruction){(uint8_t) (pt_dtype_class(to) == PT_F32	  ? PT_S_to_f32
+										   : pt_dtype_class(to) == PT_F64 ? PT_S_to_f64
+																		  : PT_S_to_i64),
+								(uint8_t) cls,
+								1,
+								{0}};
 			if (to == PT_BOOL)
 				p.instructions[0] = (PtInstruction){PT_S_to_bool, (uint8_t) cls, 2, {0}},
-				p.instructions[p.ninstructions++] = (PtInstruction){PT_S_to_i64, (uint8_t) cls, 1, {2}};
+				p.instructions[p.ninstructions++] =
+					(PtInstruction){PT_S_to_i64, (uint8_t) cls, 1, {2}};
 			p.outputs[0] = (PtProgramOutput){1, to};
 			CHECK_OK(run_program(dev, &p, &x, &y, &err), &err);
 			pt_convert(to, want.data, from, x.data, (size_t) n);
-			CHECK(memcmp(y.data, want.data, bytes_of(&y)) == 0, "%s: %s to %s", what, pt_dtype_name(from), pt_dtype_name(to));
+			CHECK(memcmp(y.data, want.data, bytes_of(&y)) == 0, "%s: %s to %s", what,
+				  pt_dtype_name(from), pt_dtype_name(to));
 			CHECK(fence_stands(&y), "fence");
 			free(x.data);
 			free(y.data);
@@ -231,7 +297,12 @@ test_strides(PtDevice *dev, const char *what)
 
 	for (int round = 0; round < 120; round++)
 	{
-		PtProgram p = {.ninputs = 3, .nnumbers = 1, .ninstructions = 3, .noutputs = 2, .nregisters = 6, .points = 1};
+		PtProgram p = {.ninputs = 3,
+					   .nnumbers = 1,
+					   .ninstructions = 3,
+					   .noutputs = 2,
+					   .nregisters = 6,
+					   .points = 1};
 		PtOperand in[3], out[2];
 		int64_t dim[4];
 		int bad = 0;
@@ -254,7 +325,8 @@ test_strides(PtDevice *dev, const char *what)
 			bool swap = random_bits() % 4 == 0 && p.space.ndim > 1;
 			int order[4] = {0, 1, 2, 3};
 
-			p.inputs[k] = (PtProgramInput){.reg = (uint8_t) k, .dtype = k == 2 ? PT_FLOAT16 : PT_FLOAT32};
+			p.inputs[k] =
+				(PtProgramInput){.reg = (uint8_t) k, .dtype = k == 2 ? PT_FLOAT16 : PT_FLOAT32};
 			if (swap)
 			{
 				order[0] = p.space.ndim - 1;
@@ -320,13 +392,16 @@ test_strides(PtDevice *dev, const char *what)
 			}
 			CHECK_OK(run_program(dev, &p, in, out, &err), &err);
 			for (int64_t i = 0; i < p.points && bad < 3; i++)
-				if (!check_close(at(&out[0], i), want[i], 1e-6, 2e-6) || at(&out[1], i) != (at(&out[0], i) > 1))
+				if (!check_close(at(&out[0], i), want[i], 1e-6, 2e-6) ||
+					at(&out[1], i) != (at(&out[0], i) > 1))
 				{
 					bad++;
-					CHECK(false, "%s: round %d, point %lld of %lld: %g and %g, wanted %g", what, round, (long long) i,
-						  (long long) p.points, at(&out[0], i), at(&out[1], i), want[i]);
+					CHECK(false, "%s: round %d, point %lld of %lld: %g and %g, wanted %g", what,
+						  round, (long long) i, (long long) p.points, at(&out[0], i),
+						  at(&out[1], i), want[i]);
 				}
-			CHECK(bad == 0 && (in_place || fence_stands(&out[0])) && fence_stands(&out[1]), "%s: strides, round %d", what, round);
+			CHECK(bad == 0 && (in_place || fence_stands(&out[0])) && fence_stands(&out[1]),
+				  "%s: strides, round %d", what, round);
 			free(want);
 			free(mine);
 		}
@@ -343,7 +418,8 @@ test_in_place(PtDevice *dev, const char *what)
 	PtError err;
 	const int64_t n = 3000;
 	PtOperand in[2] = {RANDOM(PT_FLOAT32, 4, n), RANDOM(PT_FLOAT32, 4, n)}, out[2] = {in[1], in[0]};
-	PtOperand a = RANDOM(PT_FLOAT32, 0, n), b = RANDOM(PT_FLOAT32, 0, n), third = OPERAND(PT_FLOAT32, n);
+	PtOperand a = RANDOM(PT_FLOAT32, 0, n), b = RANDOM(PT_FLOAT32, 0, n),
+			  third = OPERAND(PT_FLOAT32, n);
 	PtProgram p = {.space = {1, {n}}, .points = n, .ninputs = 2, .noutputs = 2, .nregisters = 4};
 	bool ok = true;
 
@@ -354,7 +430,9 @@ test_in_place(PtDevice *dev, const char *what)
 	p.outputs[0] = (PtProgramOutput){0, PT_FLOAT32};
 	p.outputs[1] = (PtProgramOutput){1, PT_FLOAT32};
 	CHECK_OK(run_program(dev, &p, in, out, &err), &err);
-	CHECK(memcmp(in[1].data, a.data, bytes_of(&a)) == 0 && memcmp(in[0].data, b.data, bytes_of(&b)) == 0, "%s: swap", what);
+	CHECK(memcmp(in[1].data, a.data, bytes_of(&a)) == 0 &&
+			  memcmp(in[0].data, b.data, bytes_of(&b)) == 0,
+		  "%s: swap", what);
 
 	/* in0 = in0 + in1, but in0 is read again; the sum is stored twice */
 	memcpy(in[0].data, a.data, bytes_of(&a));
@@ -371,7 +449,8 @@ test_in_place(PtDevice *dev, const char *what)
 	{
 		float sum = (float) at(&a, i) + (float) at(&b, i);
 
-		ok = ok && at(&in[0], i) == sum && at(&third, i) == sum && at(&in[1], i) == (float) at(&a, i) * sum;
+		ok = ok && at(&in[0], i) == sum && at(&third, i) == sum &&
+			 at(&in[1], i) == (float) at(&a, i) * sum;
 	}
 	CHECK(ok, "%s: in place", what);
 	free(a.data);
@@ -388,12 +467,14 @@ test_zero_division(PtDevice *dev, const char *what)
 	for (int64_t where = 0; where < 100000; where += 33333)
 	{
 		PtError err;
-		PtOperand in[2] = {RANDOM(PT_INT32, 50, 100000), OPERAND(PT_INT32, 100000)}, out = OPERAND(PT_INT32, 100000);
+		PtOperand in[2] = {RANDOM(PT_INT32, 50, 100000), OPERAND(PT_INT32, 100000)},
+				  out = OPERAND(PT_INT32, 100000);
 		PtProgram p = one_op(PT_S_remainder, 2, PT_INT32, 100000);
 
 		for (int64_t i = 0; i < 100000; i++)
 			pt_element_set_int64(PT_INT32, in[1].data, (size_t) i, i == where ? 0 : 7);
-		CHECK(!run_program(dev, &p, in, &out, &err) && err.code == PT_EZERODIV, "%s: zero at %lld", what, (long long) where);
+		CHECK(!run_program(dev, &p, in, &out, &err) && err.code == PT_EZERODIV, "%s: zero at %lld",
+			  what, (long long) where);
 		p = one_op(PT_S_floor_divide, 2, PT_INT32, 100000);
 		pt_element_set_int64(PT_INT32, in[1].data, (size_t) where, -2);
 		CHECK_OK(run_program(dev, &p, in, &out, &err), &err);
@@ -409,7 +490,10 @@ test_zero_division(PtDevice *dev, const char *what)
 static void
 sweep(const PtIsa *isa, const char *name, PtScalar op, double (*reference)(double), double allowed)
 {
-	enum { N = 512 };
+	enum
+	{
+		N = 512
+	};
 	double worst = 0;
 	float x[N], y[N], worst_at = 0;
 	uint64_t bits = 0;
@@ -433,9 +517,12 @@ sweep(const PtIsa *isa, const char *name, PtScalar op, double (*reference)(doubl
 
 			if (isnan(want) || isinf(rounded) || rounded == 0)
 			{
-				if (isnan(want) ? !isnan(y[i]) : y[i] != rounded && !(rounded == 0 && fabsf(y[i]) <= 0x1p-149f) &&
-													 !(isinf(rounded) && isfinite(want) && fabsf(y[i]) > 3.40282e38f))
-					CHECK(false, "%s %s(%g) is %g, wanted %g", isa->name, name, (double) x[i], (double) y[i], want);
+				if (isnan(want)
+						? !isnan(y[i])
+						: y[i] != rounded && !(rounded == 0 && fabsf(y[i]) <= 0x1p-149f) &&
+							  !(isinf(rounded) && isfinite(want) && fabsf(y[i]) > 3.40282e38f))
+					CHECK(false, "%s %s(%g) is %g, wanted %g", isa->name, name, (double) x[i],
+						  (double) y[i], want);
 				continue;
 			}
 			ulp = fabs((double) y[i] - want) / fmax(ldexp(1, ilogb(want) - 23), 0x1p-149);
@@ -475,7 +562,13 @@ test_mathematics(void)
 static PtProgram
 increment(int64_t n)
 {
-	PtProgram p = {.space = {1, {n}}, .points = n, .ninputs = 1, .nnumbers = 1, .ninstructions = 1, .noutputs = 1, .nregisters = 3};
+	PtProgram p = {.space = {1, {n}},
+				   .points = n,
+				   .ninputs = 1,
+				   .nnumbers = 1,
+				   .ninstructions = 1,
+				   .noutputs = 1,
+				   .nregisters = 3};
 
 	p.inputs[0] = (PtProgramInput){.reg = 0, .dtype = PT_FLOAT32, .stride = {1}};
 	p.numbers[0] = (PtProgramNumber){.reg = 1, .cls = PT_F32, .real = 1};
@@ -506,7 +599,8 @@ test_budget(PtDevice *dev, const char *what)
 			CHECK_OK(run_schedule(dev, &s, repeat, budgets[b], &waits, &err), &err);
 			for (int64_t i = 0; i < n; i++)
 				ok = ok && at(&x, i) == (double) (2 * repeat);
-			CHECK(ok, "%s: budget %lld: %g after %lld runs", what, (long long) budgets[b], at(&x, 0), (long long) repeat);
+			CHECK(ok, "%s: budget %lld: %g after %lld runs", what, (long long) budgets[b],
+				  at(&x, 0), (long long) repeat);
 			if (budgets[b] == 1 && n == 1000000)
 				CHECK(waits > 20, "%s: %d waits", what, waits);
 			if (budgets[b] == INT64_MAX)
@@ -522,14 +616,16 @@ test_errors(PtDevice *dev, const char *what)
 	PtError err;
 	PtOperand x = RANDOM(PT_FLOAT32, 1, 4);
 	PtOp op = {.name = "frobnicate", .scalar = PT_S_NONE};
-	PtStep step = {.op = &op, .nin = 1, .nout = 1, .in = &x, .out = &x, .path = "0 (nn.Frobnicate)"};
+	PtStep step =
+		{.op = &op, .nin = 1, .nout = 1, .in = &x, .out = &x, .path = "0 (nn.Frobnicate)"};
 	PtSchedule s = {.steps = &step, .nsteps = 1};
 	void *p;
 
-	CHECK(!pt_cpu_device.prepare(dev, &s, &err) && err.code == PT_EUNSUPPORTED && strstr(err.message, "frobnicate") &&
-			  strstr(err.detail, "0 (nn.Frobnicate)"),
+	CHECK(!pt_cpu_device.prepare(dev, &s, &err) && err.code == PT_EUNSUPPORTED &&
+			  strstr(err.message, "frobnicate") && strstr(err.detail, "0 (nn.Frobnicate)"),
 		  "%s: %s", what, err.message);
-	CHECK(pt_cpu_device.alloc(dev, SIZE_MAX - 100, &err) == NULL && err.code == PT_ENOMEM, "a huge allocation");
+	CHECK(pt_cpu_device.alloc(dev, SIZE_MAX - 100, &err) == NULL && err.code == PT_ENOMEM,
+		  "a huge allocation");
 	p = pt_cpu_device.alloc(dev, 1000, &err);
 	CHECK(p != NULL && (uintptr_t) p % 64 == 0 && ((char *) p)[999] == 0, "alloc");
 	pt_cpu_device.free(dev, p);
@@ -556,7 +652,9 @@ test_info(void)
 	}
 	CHECK(n == 4, "%d lines of info", n);
 	pt_cpu_device.close(dev);
-	CHECK(pt_cpu_device.open(&(PtDeviceOptions){.isa = "mmx"}, &err) == NULL && err.code == PT_EDEVICE, "an unknown isa");
+	CHECK(pt_cpu_device.open(&(PtDeviceOptions){.isa = "mmx"}, &err) == NULL &&
+			  err.code == PT_EDEVICE,
+		  "an unknown isa");
 }
 
 int

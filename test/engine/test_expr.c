@@ -167,7 +167,8 @@ test_errors(void)
 	check_error("a if b else c", PT_ESYNTAX, "unexpected \"if\"");
 	check_error("lambda x: x", PT_ESYNTAX, "\"lambda\" is not supported");
 	check_error("a & b", PT_ESYNTAX, "unexpected \"&\"");
-	check_error("a b", PT_ESYNTAX, "unexpected \"b\", expected an operator or the end, at character 3");
+	check_error("a b", PT_ESYNTAX,
+				"unexpected \"b\", expected an operator or the end, at character 3");
 	check_error("1 + not x", PT_ESYNTAX, "expected an operand");
 	check_error("(x, x) -> x", PT_ESYNTAX, "named twice");
 	check_error("(x, a.b) -> x", PT_ESYNTAX, "unexpected \"->\"");
@@ -195,8 +196,10 @@ repeat(const char *before, const char *piece, int n, const char *after)
 static void
 test_hostile(void)
 {
-	static const char *const deep[][2] = {{"(", ""}, {"[", ""}, {"f(", ""}, {"-", "x"}, {"not ", "x"}, {"x ** ", "x"},
-										  {"x + ", "x"}, {"f(a=", "x"}, {"2 ** -", "x"}, {"x and ", "x"}};
+	static const char *const deep[][2] = {{"(", ""},	  {"[", ""},	 {"f(", ""},
+										  {"-", "x"},	  {"not ", "x"}, {"x ** ", "x"},
+										  {"x + ", "x"},  {"f(a=", "x"}, {"2 ** -", "x"},
+										  {"x and ", "x"}};
 	char *text;
 	PtError err = {0};
 	PtExpr *e;
@@ -334,10 +337,11 @@ check_graph(const char *text, const char *want)
 		const PtGraphValue *v = pt_value(g, y);
 
 		if (v->role == PT_ROLE_NUMBER)
-			snprintf(buf, sizeof(buf), "number %g, %u nodes", v->dtype == PT_FLOAT32 ? v->real : (double) v->integer,
-					 g->nnodes);
+			snprintf(buf, sizeof(buf), "number %g, %u nodes",
+					 v->dtype == PT_FLOAT32 ? v->real : (double) v->integer, g->nnodes);
 		else
-			snprintf(buf, sizeof(buf), "%s %s %s, %u nodes", v->role == PT_ROLE_RESULT ? g->nodes[v->node].op->name : v->name,
+			snprintf(buf, sizeof(buf), "%s %s %s, %u nodes",
+					 v->role == PT_ROLE_RESULT ? g->nodes[v->node].op->name : v->name,
 					 pt_dtype_name(v->dtype), pt_shape_print(&v->shape, shape), g->nnodes);
 	}
 	CHECK(strcmp(buf, want) == 0, "%s gives %s, wanted %s", text, buf, want);
@@ -392,9 +396,12 @@ test_statements(void)
 	PtExpr *lambda;
 
 	CHECK(pt_expr_run(g, "b = 0.9; m = b * g; p = p - m;", vars, &n, 4), "%s", g->error.message);
-	CHECK(n == 4 && strcmp(vars[2].name, "b") == 0 && strcmp(vars[3].name, "m") == 0, "%d variables", n);
-	CHECK(vars[0].ref != p && pt_value(g, vars[2].ref)->role == PT_ROLE_NUMBER, "p is assigned, b a number");
-	CHECK(!pt_expr_run(g, "q = 1", vars, &n, 4) && g->error.code == PT_ELIMIT, "%s", g->error.message);
+	CHECK(n == 4 && strcmp(vars[2].name, "b") == 0 && strcmp(vars[3].name, "m") == 0,
+		  "%d variables", n);
+	CHECK(vars[0].ref != p && pt_value(g, vars[2].ref)->role == PT_ROLE_NUMBER,
+		  "p is assigned, b a number");
+	CHECK(!pt_expr_run(g, "q = 1", vars, &n, 4) && g->error.code == PT_ELIMIT, "%s",
+		  g->error.message);
 	pt_graph_free(g);
 
 	g = pt_graph_new(&err);
@@ -403,7 +410,8 @@ test_statements(void)
 	lambda = pt_expr_parse(arena, "(a, b) -> c = sum(a); c + b", &err);
 	p = pt_expr_build(g, lambda, vars, 2);
 	CHECK(p != PT_NO_REF && pt_value(g, p)->shape.dim[0] == 4, "%s", g->error.message);
-	CHECK(pt_expr_build(g, lambda, vars, 1) == PT_NO_REF && g->error.code == PT_EINVAL, "%s", g->error.message);
+	CHECK(pt_expr_build(g, lambda, vars, 1) == PT_NO_REF && g->error.code == PT_EINVAL, "%s",
+		  g->error.message);
 	pt_graph_free(g);
 }
 
@@ -413,8 +421,10 @@ static void
 test_args(void)
 {
 	static const char *const words[] = {"none", "mean", "sum", NULL};
-	static const PtParam params[] = {{"n", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 10},
-									 {"p", PT_ARG_REAL, .init = 0.5, .bounded = true, .open = true, .max = 1},
+	static const PtParam params[] = {{"n", PT_ARG_INT, .required = true, .bounded = true, .min = 1,
+									  .max = 10},
+									 {"p", PT_ARG_REAL, .init = 0.5, .bounded = true, .open = true,
+									  .max = 1},
 									 {"betas", PT_ARG_REALS, .text = "(0.9, 0.999)"},
 									 {"size", PT_ARG_INTS, .text = "(1, 2)"},
 									 {"reduction", PT_ARG_WORD, .text = "mean", .words = words},
@@ -434,13 +444,13 @@ test_args(void)
 	CHECK(strcmp(pt_args_word(a, "reduction"), "mean") == 0 && pt_args_is_none(a, "seed"));
 	CHECK(pt_args_get(a, "dtype")->dtype == PT_FLOAT64 && pt_args_get(a, "other") == NULL);
 
-#define REFUSED(name_, value_, code_, text_) \
-	do \
-	{ \
-		given[1] = (PtGiven){name_, value_}; \
+#define REFUSED(name_, value_, code_, text_)                                                   \
+	do                                                                                         \
+	{                                                                                          \
+		given[1] = (PtGiven){name_, value_};                                                   \
 		CHECK(pt_args_bind(arena, "f", params, given, 2, &err) == NULL && err.code == code_ && \
-				  strcmp(err.message, text_) == 0, \
-			  "%s", err.message); \
+				  strcmp(err.message, text_) == 0,                                             \
+			  "%s", err.message);                                                              \
 	} while (0)
 #define INT(x) ((PtValue){PT_VALUE_INT, 0, {.integer = (x)}})
 #define REAL(x) ((PtValue){PT_VALUE_REAL, 0, {.real = (x)}})
@@ -450,11 +460,13 @@ test_args(void)
 	REFUSED("p", REAL(NAN), PT_EINVAL, "argument \"p\" of f must be greater than 0, not nan");
 	REFUSED("p", WORD("a"), PT_ETYPE, "argument \"p\" of f must be a number, not a string");
 	REFUSED("n", INT(1), PT_EINVAL, "argument \"n\" of f is given twice");
-	REFUSED("reduction", WORD("avg"), PT_EINVAL, "argument \"reduction\" of f must be \"none\", \"mean\" or \"sum\", not \"avg\"");
+	REFUSED("reduction", WORD("avg"), PT_EINVAL,
+			"argument \"reduction\" of f must be \"none\", \"mean\" or \"sum\", not \"avg\"");
 	REFUSED("betas", ((PtValue){PT_VALUE_REALS, 1, {.reals = (double[]){1}}}), PT_EINVAL,
 			"argument \"betas\" of f must have 2 elements, not 1");
 	REFUSED("on", INT(2), PT_ETYPE, "argument \"on\" of f must be True or False, not an integer");
-	REFUSED("on", ((PtValue){PT_VALUE_NONE, 0, {0}}), PT_ETYPE, "argument \"on\" of f must be True or False, not None");
+	REFUSED("on", ((PtValue){PT_VALUE_NONE, 0, {0}}), PT_ETYPE,
+			"argument \"on\" of f must be True or False, not None");
 	REFUSED("reductoin", WORD("sum"), PT_ENAME, "f has no argument \"reductoin\"");
 	CHECK(strcmp(err.hint, "Perhaps you meant \"reduction\".") == 0, "%s", err.hint);
 	given[0] = (PtGiven){NULL, INT(11)};

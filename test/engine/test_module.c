@@ -36,7 +36,8 @@ static void
 test_text(void)
 {
 	check_text("nn.Linear(64, 32)", "nn.Linear(64, 32)");
-	check_text(" torch.nn.Linear ( in_features = 8*8 , out_features=32, bias=True )", "nn.Linear(64, 32)");
+	check_text(" torch.nn.Linear ( in_features = 8*8 , out_features=32, bias=True )",
+			   "nn.Linear(64, 32)");
 	check_text("Linear(64, 32, False)", "nn.Linear(64, 32, bias=False)");
 	check_text("nn.linear(1, 1, bias=0)", "nn.Linear(1, 1, bias=False)");
 	check_text("nn.ReLU(True)", "nn.ReLU(inplace=True)");
@@ -59,13 +60,18 @@ test_text_errors(void)
 {
 	check_text("nn.Linear(64)", "nn.Linear is missing the argument \"out_features\"");
 	check_text("nn.Linear(64, 32, True, 4)", "nn.Linear takes at most 3 arguments, not 4");
-	check_text("nn.Linear(64, 0)", "argument \"out_features\" of nn.Linear must be at least 1, not 0");
-	check_text("nn.Linear(64, -1)", "argument \"out_features\" of nn.Linear must be at least 1, not -1");
+	check_text("nn.Linear(64, 0)",
+			   "argument \"out_features\" of nn.Linear must be at least 1, not 0");
+	check_text("nn.Linear(64, -1)",
+			   "argument \"out_features\" of nn.Linear must be at least 1, not -1");
 	check_text("nn.Linear(64, 3000000000)",
 			   "argument \"out_features\" of nn.Linear must be at most 2147483647, not 3000000000");
-	check_text("nn.Linear(64, 32.0)", "argument \"out_features\" of nn.Linear must be an integer, not a float");
-	check_text("nn.Linear(64, True)", "argument \"out_features\" of nn.Linear must be an integer, not a boolean");
-	check_text("nn.Linear(64, None)", "argument \"out_features\" of nn.Linear must be an integer, not None");
+	check_text("nn.Linear(64, 32.0)",
+			   "argument \"out_features\" of nn.Linear must be an integer, not a float");
+	check_text("nn.Linear(64, True)",
+			   "argument \"out_features\" of nn.Linear must be an integer, not a boolean");
+	check_text("nn.Linear(64, None)",
+			   "argument \"out_features\" of nn.Linear must be an integer, not None");
 	check_text("nn.Linear(64, out=3)", "nn.Linear has no argument \"out\"");
 	check_text("nn.Linear(64, n)", "name \"n\" does not exist");
 	check_text("nn.Linear(1 // 0, 1)", "division by zero in a constant expression");
@@ -74,14 +80,16 @@ test_text_errors(void)
 	check_text("3", "a module must be a call");
 	check_text("", "unexpected end of text, expected an expression");
 	check_text("x -> x", "a module must be a call");
-	check_text("nn.Sequential(3)", "argument \"modules\" of nn.Sequential must be a module, not an integer");
+	check_text("nn.Sequential(3)",
+			   "argument \"modules\" of nn.Sequential must be a module, not an integer");
 	check_text("nn.Sequential(nn.MSELoss())", "nn.MSELoss is a loss, not a layer");
 	check_text("nn.Sequential(nn.Linear(64, 32), nn.ReLU(), nn.Linear(64, 10))",
 			   "module 2 (nn.Linear) expects 64 features, not 32");
 	check_text("nn.Sequential(nn.Linear(4, 3), nn.Sequential(nn.ReLU(), nn.Linear(2, 2)))",
 			   "module 1.1 (nn.Linear) expects 2 features, not 3");
-	check_text("nn.MSELoss(reduction='avg')",
-			   "argument \"reduction\" of nn.MSELoss must be \"none\", \"mean\" or \"sum\", not \"avg\"");
+	check_text(
+		"nn.MSELoss(reduction='avg')",
+		"argument \"reduction\" of nn.MSELoss must be \"none\", \"mean\" or \"sum\", not \"avg\"");
 	check_text("nn.CrossEntropyLoss(label_smoothing=1.5)",
 			   "argument \"label_smoothing\" of nn.CrossEntropyLoss must be at most 1, not 1.5");
 	check_text("nn.CrossEntropyLoss(weight=1.5)",
@@ -107,7 +115,8 @@ test_sizes(void)
 	m = pt_module_parse(arena, text, &err);
 	CHECK(m != NULL && m->nchildren == 10000, "%s", err.message);
 	CHECK_OK(pt_module_state(arena, m, &sd, &err), &err);
-	CHECK(sd.count == 20000 && strcmp(sd.entries[19999].name, "9999.bias") == 0, "%d entries", sd.count);
+	CHECK(sd.count == 20000 && strcmp(sd.entries[19999].name, "9999.bias") == 0, "%d entries",
+		  sd.count);
 	{
 		PtGraph *g = pt_graph_new(&err);
 		PtRef *state = calloc(20000, sizeof(PtRef));
@@ -122,7 +131,8 @@ test_sizes(void)
 		free(state);
 		pt_graph_free(g);
 	}
-	CHECK(clock() - begin < 5 * CLOCKS_PER_SEC, "10,000 modules took %g s", (double) (clock() - begin) / CLOCKS_PER_SEC);
+	CHECK(clock() - begin < 5 * CLOCKS_PER_SEC, "10,000 modules took %g s",
+		  (double) (clock() - begin) / CLOCKS_PER_SEC);
 
 	for (int n = 10; n <= 10000; n *= 10)
 	{
@@ -132,7 +142,8 @@ test_sizes(void)
 		for (int i = 0; i < n; i++)
 			s += sprintf(s, ")");
 		m = pt_module_parse(arena, text, &err);
-		CHECK((m != NULL) == (n < 300) && (m != NULL || err.code == PT_ELIMIT), "%d deep: %s", n, err.message);
+		CHECK((m != NULL) == (n < 300) && (m != NULL || err.code == PT_ELIMIT), "%d deep: %s", n,
+			  err.message);
 	}
 	/* nor one level after the other, as SQL's constructors do */
 	m = pt_module_new(arena, pt_module_type_find("Sequential"), NULL, 0, &err);
@@ -146,31 +157,38 @@ test_sizes(void)
 	free(text);
 
 	m = pt_module_parse(arena, "nn.Linear(2147483647, 2147483647)", &err);
-	CHECK(m != NULL && !pt_module_state(arena, m, &sd, &err) && err.code == PT_ELIMIT, "%s", err.message);
+	CHECK(m != NULL && !pt_module_state(arena, m, &sd, &err) && err.code == PT_ELIMIT, "%s",
+		  err.message);
 }
 
 static void
 test_state(void)
 {
 	PtError err = {0};
-	PtModule *m = pt_module_parse(arena, "nn.Sequential(nn.Linear(5, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 7, bias=False)), nn.Linear(7, 1))", &err);
+	PtModule *m = pt_module_parse(
+		arena,
+		"nn.Sequential(nn.Linear(5, 3), nn.Sequential(nn.ReLU(), nn.Linear(3, 7, bias=False)), nn.Linear(7, 1))",
+		&err);
 	static const char *const names[] = {"0.weight", "0.bias", "1.1.weight", "2.weight", "2.bias"};
 	static const int64_t offsets[] = {0, 16, 32, 64, 80};
 	PtStateDict sd;
 
 	if (!CHECK(m != NULL && pt_module_state(arena, m, &sd, &err), "%s", err.message))
 		return;
-	CHECK(sd.count == 5 && sd.flat == 96 && sd.numel == 15 + 3 + 21 + 7 + 1, "%d entries, %d flat, %d", sd.count,
-		  (int) sd.flat, (int) sd.numel);
+	CHECK(sd.count == 5 && sd.flat == 96 && sd.numel == 15 + 3 + 21 + 7 + 1,
+		  "%d entries, %d flat, %d", sd.count, (int) sd.flat, (int) sd.numel);
 	for (int i = 0; i < 5; i++)
 	{
 		CHECK(strcmp(sd.entries[i].name, names[i]) == 0, "entry %d is %s", i, sd.entries[i].name);
-		CHECK(sd.entries[i].offset == offsets[i], "%s is at %d", names[i], (int) sd.entries[i].offset);
+		CHECK(sd.entries[i].offset == offsets[i], "%s is at %d", names[i],
+			  (int) sd.entries[i].offset);
 		CHECK(sd.entries[i].trainable && sd.entries[i].dtype == PT_FLOAT32);
 	}
-	CHECK(sd.entries[2].shape.dim[0] == 7 && sd.entries[2].shape.dim[1] == 3, "weights are [out, in]");
+	CHECK(sd.entries[2].shape.dim[0] == 7 && sd.entries[2].shape.dim[1] == 3,
+		  "weights are [out, in]");
 	m = pt_module_parse(arena, "nn.Linear(5, 3)", &err);
-	CHECK(pt_module_state(arena, m, &sd, &err) && strcmp(sd.entries[0].name, "weight") == 0, "no dot at the root");
+	CHECK(pt_module_state(arena, m, &sd, &err) && strcmp(sd.entries[0].name, "weight") == 0,
+		  "no dot at the root");
 	m = pt_module_parse(arena, "nn.Sequential()", &err);
 	CHECK(pt_module_state(arena, m, &sd, &err) && sd.count == 0, "no state");
 }
@@ -191,11 +209,13 @@ test_init(void)
 		PtRng rng;
 		void *data[16];
 
-		if (!CHECK(m != NULL && pt_module_state(f.arena, m, &sd, &err), "%s: %s", f.name, err.message))
+		if (!CHECK(m != NULL && pt_module_state(f.arena, m, &sd, &err), "%s: %s", f.name,
+				   err.message))
 			continue;
 		CHECK(sd.count == f.nlines - 1, "%s has %d entries", f.name, sd.count);
 		for (int i = 0; i < sd.count; i++)
-			data[i] = pt_arena_alloc(f.arena, (size_t) pt_shape_numel(&sd.entries[i].shape) * sizeof(float));
+			data[i] = pt_arena_alloc(f.arena,
+									 (size_t) pt_shape_numel(&sd.entries[i].shape) * sizeof(float));
 		pt_rng_seed(&rng, strtoull(golden_text(&f, "seed"), NULL, 10));
 		CHECK_OK(pt_module_init(m, &sd, &rng, data, &err), &err);
 		for (int i = 0; i < sd.count; i++)
@@ -221,9 +241,12 @@ test_shapes(void)
 	PtShape out;
 
 	CHECK(pt_module_inputs(m) == 1 && !pt_module_input_is_index(m, 0));
-	CHECK(pt_module_output_shape(m, &(PtShape){1, {5}}, 1, &out, &err) && out.ndim == 1 && out.dim[0] == 3);
-	CHECK(pt_module_output_shape(m, &(PtShape){3, {2, 9, 5}}, 1, &out, &err) && out.ndim == 3 && out.dim[2] == 3 && out.dim[1] == 9);
-	CHECK(pt_module_output_shape(m, &(PtShape){-1, {-1}}, 1, &out, &err) && out.ndim == -1 && out.dim[0] == 3);
+	CHECK(pt_module_output_shape(m, &(PtShape){1, {5}}, 1, &out, &err) && out.ndim == 1 &&
+		  out.dim[0] == 3);
+	CHECK(pt_module_output_shape(m, &(PtShape){3, {2, 9, 5}}, 1, &out, &err) && out.ndim == 3 &&
+		  out.dim[2] == 3 && out.dim[1] == 9);
+	CHECK(pt_module_output_shape(m, &(PtShape){-1, {-1}}, 1, &out, &err) && out.ndim == -1 &&
+		  out.dim[0] == 3);
 	CHECK(!pt_module_output_shape(m, &(PtShape){1, {4}}, 1, &out, &err) &&
 			  strcmp(err.message, "module 0 (nn.Linear) expects 5 features, not 4") == 0,
 		  "%s", err.message);
@@ -243,15 +266,35 @@ test_build_errors(void)
 		PtShape output, shape;
 		const char *want;
 	} cases[] = {
-		{"nn.MSELoss()", PT_FLOAT32, {2, {8, 1}}, {1, {8}}, "nn.MSELoss: output has shape [8, 1], target [8]"},
-		{"nn.MSELoss(reduction='none')", PT_FLOAT32, {2, {8, 1}}, {2, {8, 1}},
+		{"nn.MSELoss()",
+		 PT_FLOAT32,
+		 {2, {8, 1}},
+		 {1, {8}},
+		 "nn.MSELoss: output has shape [8, 1], target [8]"},
+		{"nn.MSELoss(reduction='none')",
+		 PT_FLOAT32,
+		 {2, {8, 1}},
+		 {2, {8, 1}},
 		 "a loss to train with must be one number, so nn.MSELoss cannot have reduction='none'"},
-		{"nn.CrossEntropyLoss()", PT_INT64, {1, {8}}, {1, {8}}, "nn.CrossEntropyLoss expects an output of shape [N, C], not [8]"},
-		{"nn.CrossEntropyLoss()", PT_INT64, {2, {8, 3}}, {1, {7}},
+		{"nn.CrossEntropyLoss()",
+		 PT_INT64,
+		 {1, {8}},
+		 {1, {8}},
+		 "nn.CrossEntropyLoss expects an output of shape [N, C], not [8]"},
+		{"nn.CrossEntropyLoss()",
+		 PT_INT64,
+		 {2, {8, 3}},
+		 {1, {7}},
 		 "nn.CrossEntropyLoss: for an output of shape [8, 3], class indices must have shape [8], not [7]"},
-		{"nn.CrossEntropyLoss()", PT_FLOAT32, {2, {8, 3}}, {1, {8}},
+		{"nn.CrossEntropyLoss()",
+		 PT_FLOAT32,
+		 {2, {8, 3}},
+		 {1, {8}},
 		 "nn.CrossEntropyLoss: for an output of shape [8, 3], class probabilities must have shape [8, 3], not [8]"},
-		{"nn.CrossEntropyLoss(weight=[1, 2])", PT_INT64, {2, {8, 3}}, {1, {8}},
+		{"nn.CrossEntropyLoss(weight=[1, 2])",
+		 PT_INT64,
+		 {2, {8, 3}},
+		 {1, {8}},
 		 "nn.CrossEntropyLoss has weights for 2 classes, but the output has 3"},
 	};
 
@@ -265,8 +308,9 @@ test_build_errors(void)
 		PtRef in[2] = {pt_external(g, "output", PT_FLOAT32, &cases[i].output),
 					   pt_external(g, "target", cases[i].target, &cases[i].shape)};
 
-		CHECK(pt_module_build(&b, m, in, 2) == PT_NO_REF && strcmp(g->error.message, cases[i].want) == 0, "%s",
-			  g->error.message);
+		CHECK(pt_module_build(&b, m, in, 2) == PT_NO_REF &&
+				  strcmp(g->error.message, cases[i].want) == 0,
+			  "%s", g->error.message);
 		pt_graph_free(g);
 	}
 }

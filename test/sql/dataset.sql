@@ -2,6 +2,7 @@
 -- Reading datasets and arguments of predict: what columns, types, shapes and labels become, and what is refused.
 --
 SET client_min_messages = warning;
+\set SHOW_CONTEXT never
 
 -- A probe: its output is a + 10 b + 100 c.  A dataset with that target has loss 0 if (and, the values being
 -- what they are, only if) every value arrived where it belongs, and the weights then stay as they are.
@@ -66,7 +67,7 @@ CREATE VIEW later AS SELECT a, b, c, y FROM abc WHERE a > 2;
 SELECT reads('TABLE later');
 SELECT pgtorch_create_model('wide', nn.Linear(5000, 1));
 SELECT pgtorch_load_state_dict('wide', $$
-	SELECT 'weight', torch.full(ARRAY[1, 5000], 1.0) UNION ALL SELECT 'bias', '[0.]'::tensor $$);
+	SELECT 'weight', array_fill(1::real, ARRAY[1, 5000])::tensor UNION ALL SELECT 'bias', '[0.]'::tensor $$);
 CREATE TABLE toasted (x real[], n numeric[], y float8);
 ALTER TABLE toasted ALTER x SET STORAGE external, ALTER n SET STORAGE extended;
 INSERT INTO toasted SELECT array_agg(i % 7 + k), array_agg(i % 7 + k), sum(i % 7 + k)

@@ -159,20 +159,21 @@ pow_i64(int64_t a, int64_t b)
 
 #define UNIT_NAME(cls, name) cls##_##name
 #define UNIT(cls, name) UNIT_NAME(cls, name)
-#define DEFINE(name, load, f)                                                                                         \
-	static void UNIT(CLASS, name)(void *out, const void *pa, const void *pb, const void *pc, size_t n)                  \
-	{                                                                                                                  \
-		T *y = out;                                                                                                    \
-		const T *x0 = pa, *x1 = pb, *x2 = pc;                                                                          \
-                                                                                                                       \
-		(void) x1;                                                                                                     \
-		(void) x2;                                                                                                     \
-		PT_INDEPENDENT                                                                                                 \
-		for (size_t i = 0; i < n; i++)                                                                                 \
-		{                                                                                                              \
-			load;                                                                                                      \
-			y[i] = f;                                                                                                  \
-		}                                                                                                              \
+#define DEFINE(name, load, f)                                                                \
+	static void UNIT(CLASS, name)(void *out, const void *pa, const void *pb, const void *pc, \
+								  size_t n)                                                  \
+	{                                                                                        \
+		T *y = out;                                                                          \
+		const T *x0 = pa, *x1 = pb, *x2 = pc;                                                \
+                                                                                             \
+		(void) x1;                                                                           \
+		(void) x2;                                                                           \
+		PT_INDEPENDENT                                                                       \
+		for (size_t i = 0; i < n; i++)                                                       \
+		{                                                                                    \
+			load;                                                                            \
+			y[i] = f;                                                                        \
+		}                                                                                    \
 	}
 #define LOAD1 T a = x0[i]
 #define LOAD2 T a = x0[i], b = x1[i]
@@ -268,17 +269,17 @@ DEFINE(wrap_uint8, LOAD1, (uint8_t) a)
 #define INT_OF_F32(x) ((int64_t) ((x) >= -0x1p63f && (x) < 0x1p63f ? (x) : -0x1p63f))
 #define INT_OF_F64(x) ((int64_t) ((x) >= -0x1p63 && (x) < 0x1p63 ? (x) : -0x1p63))
 
-#define CONVERT(name, to, from, f)                                                                                    \
-	static void name(void *out, const void *pa, const void *pb, const void *pc, size_t n)                              \
-	{                                                                                                                  \
-		to *y = out;                                                                                                   \
-		const from *x = pa;                                                                                            \
-                                                                                                                       \
-		(void) pb;                                                                                                     \
-		(void) pc;                                                                                                     \
-		PT_INDEPENDENT                                                                                                 \
-		for (size_t i = 0; i < n; i++)                                                                                 \
-			y[i] = f;                                                                                                  \
+#define CONVERT(name, to, from, f)                                                        \
+	static void name(void *out, const void *pa, const void *pb, const void *pc, size_t n) \
+	{                                                                                     \
+		to *y = out;                                                                      \
+		const from *x = pa;                                                               \
+                                                                                          \
+		(void) pb;                                                                        \
+		(void) pc;                                                                        \
+		PT_INDEPENDENT                                                                    \
+		for (size_t i = 0; i < n; i++)                                                    \
+			y[i] = f;                                                                     \
 	}
 CONVERT(f64_of_f32, double, float, (double) x[i])
 CONVERT(i64_of_f32, int64_t, float, INT_OF_F32(x[i]))
@@ -289,44 +290,44 @@ CONVERT(f64_of_i64, double, int64_t, (double) x[i])
 
 /* ---------- loads and stores ---------- */
 
-#define MOVE(dtype, mem, reg, get, put)                                                                               \
-	static void load_##dtype(void *to, const void *from, size_t n)                                                     \
-	{                                                                                                                  \
-		reg *y = to;                                                                                                   \
-		const mem *p = from;                                                                                           \
-                                                                                                                       \
-		PT_INDEPENDENT                                                                                                 \
-		for (size_t i = 0; i < n; i++)                                                                                 \
-		{                                                                                                              \
-			mem v = p[i];                                                                                              \
-                                                                                                                       \
-			y[i] = get;                                                                                                \
-		}                                                                                                              \
-	}                                                                                                                  \
-	static void gather_##dtype(void *to, const void *from, int64_t stride, size_t n)                                   \
-	{                                                                                                                  \
-		reg *y = to;                                                                                                   \
-		const mem *p = from;                                                                                           \
-                                                                                                                       \
-		for (size_t i = 0; i < n; i++, p += stride)                                                                    \
-		{                                                                                                              \
-			mem v = *p;                                                                                                \
-                                                                                                                       \
-			y[i] = get;                                                                                                \
-		}                                                                                                              \
-	}                                                                                                                  \
-	static void store_##dtype(void *to, const void *from, size_t n)                                                    \
-	{                                                                                                                  \
-		mem *p = to;                                                                                                   \
-		const reg *x = from;                                                                                           \
-                                                                                                                       \
-		PT_INDEPENDENT                                                                                                 \
-		for (size_t i = 0; i < n; i++)                                                                                 \
-		{                                                                                                              \
-			reg v = x[i];                                                                                              \
-                                                                                                                       \
-			p[i] = put;                                                                                                \
-		}                                                                                                              \
+#define MOVE(dtype, mem, reg, get, put)                                              \
+	static void load_##dtype(void *to, const void *from, size_t n)                   \
+	{                                                                                \
+		reg *y = to;                                                                 \
+		const mem *p = from;                                                         \
+                                                                                     \
+		PT_INDEPENDENT                                                               \
+		for (size_t i = 0; i < n; i++)                                               \
+		{                                                                            \
+			mem v = p[i];                                                            \
+                                                                                     \
+			y[i] = get;                                                              \
+		}                                                                            \
+	}                                                                                \
+	static void gather_##dtype(void *to, const void *from, int64_t stride, size_t n) \
+	{                                                                                \
+		reg *y = to;                                                                 \
+		const mem *p = from;                                                         \
+                                                                                     \
+		for (size_t i = 0; i < n; i++, p += stride)                                  \
+		{                                                                            \
+			mem v = *p;                                                              \
+                                                                                     \
+			y[i] = get;                                                              \
+		}                                                                            \
+	}                                                                                \
+	static void store_##dtype(void *to, const void *from, size_t n)                  \
+	{                                                                                \
+		mem *p = to;                                                                 \
+		const reg *x = from;                                                         \
+                                                                                     \
+		PT_INDEPENDENT                                                               \
+		for (size_t i = 0; i < n; i++)                                               \
+		{                                                                            \
+			reg v = x[i];                                                            \
+                                                                                     \
+			p[i] = put;                                                              \
+		}                                                                            \
 	}
 MOVE(FLOAT32, float, float, v, v)
 MOVE(FLOAT64, double, double, v, v)
@@ -339,14 +340,14 @@ MOVE(INT8, int8_t, int64_t, v, (int8_t) v)
 MOVE(UINT8, uint8_t, int64_t, v, (uint8_t) v)
 MOVE(BOOL, uint8_t, int64_t, v != 0, v != 0)
 
-#define FILL(name, type)                                                                                              \
-	static void name(void *to, const void *value, size_t n)                                                            \
-	{                                                                                                                  \
-		type *y = to;                                                                                                  \
-		type v = *(const type *) value;                                                                                \
-                                                                                                                       \
-		for (size_t i = 0; i < n; i++)                                                                                 \
-			y[i] = v;                                                                                                  \
+#define FILL(name, type)                                    \
+	static void name(void *to, const void *value, size_t n) \
+	{                                                       \
+		type *y = to;                                       \
+		type v = *(const type *) value;                     \
+                                                            \
+		for (size_t i = 0; i < n; i++)                      \
+			y[i] = v;                                       \
 	}
 FILL(fill_f32, float)
 FILL(fill_f64, double)
@@ -356,7 +357,8 @@ FILL(fill_i64, int64_t)
 
 #define I64_INTS(name) , [PT_I64] = I64_##name
 #define I64_NOINTS(name)
-#define PT_UNARY(name, rule, integers, ...) [PT_S_##name] = {[PT_F32] = F32_##name, [PT_F64] = F64_##name I64_##integers(name)},
+#define PT_UNARY(name, rule, integers, ...) \
+	[PT_S_##name] = {[PT_F32] = F32_##name, [PT_F64] = F64_##name I64_##integers(name)},
 #define PT_BINARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
 #define PT_TERNARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
 
@@ -376,8 +378,9 @@ const PtIsaScalar PT_ISA_NAME(scalar) = {
 			[PT_S_to_bool] = {F32_to_bool, F64_to_bool, I64_to_bool},
 			[PT_S_copy] = {F32_copy, F64_copy, I64_copy},
 		},
-#define MOVES(X)                                                                                                      \
-	X(FLOAT32), X(FLOAT64), X(FLOAT16), X(BFLOAT16), X(INT64), X(INT32), X(INT16), X(INT8), X(UINT8), X(BOOL)
+#define MOVES(X)                                                                            \
+	X(FLOAT32), X(FLOAT64), X(FLOAT16), X(BFLOAT16), X(INT64), X(INT32), X(INT16), X(INT8), \
+		X(UINT8), X(BOOL)
 #define LOAD_ENTRY(d) [PT_##d] = load_##d
 #define GATHER_ENTRY(d) [PT_##d] = gather_##d
 #define STORE_ENTRY(d) [PT_##d] = store_##d

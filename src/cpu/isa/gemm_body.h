@@ -11,64 +11,65 @@ typedef T NAME(Vec) __attribute__((vector_size(BYTES), aligned(sizeof(T)), may_a
 #define VEC NAME(Vec)
 #define LOAD(p) (*(const VEC *) (p))
 
-typedef void (*NAME(Kernel))(size_t k, const T *a, size_t row, size_t col, const T *b, size_t ldb, T *c,
-							 size_t ldc, const T *bias, bool accumulate);
+typedef void (*NAME(Kernel))(size_t k, const T *a, size_t row, size_t col, const T *b, size_t ldb,
+							 T *c, size_t ldc, const T *bias, bool accumulate);
 
 #define DECLARE(i, g, r) VEC c##i##_0, c##i##_1;
-#define START_C(i, g, r)                                                                                              \
-	c##i##_0 = LOAD(c + (i) *ldc);                                                                                     \
+#define START_C(i, g, r)           \
+	c##i##_0 = LOAD(c + (i) *ldc); \
 	c##i##_1 = LOAD(c + (i) *ldc + LANES);
-#define START_BIAS(i, g, r)                                                                                           \
-	c##i##_0 = b0;                                                                                                     \
+#define START_BIAS(i, g, r) \
+	c##i##_0 = b0;          \
 	c##i##_1 = b1;
-#define STEP(i, g, r)                                                                                                 \
-	{                                                                                                                  \
-		T x = a##g[(r) *row];                                                                                          \
-                                                                                                                       \
-		c##i##_0 += x * b0;                                                                                            \
-		c##i##_1 += x * b1;                                                                                            \
+#define STEP(i, g, r)         \
+	{                         \
+		T x = a##g[(r) *row]; \
+                              \
+		c##i##_0 += x * b0;   \
+		c##i##_1 += x * b1;   \
 	}
-#define FINISH(i, g, r)                                                                                               \
-	*(VEC *) (c + (i) *ldc) = c##i##_0;                                                                                \
+#define FINISH(i, g, r)                 \
+	*(VEC *) (c + (i) *ldc) = c##i##_0; \
 	*(VEC *) (c + (i) *ldc + LANES) = c##i##_1;
 
 /* c[0..rows)[0..NR) = a[0..rows)[0..k) b[0..k)[0..NR); a's elements are row and col apart */
-#define KERNEL(rows)                                                                                                  \
-	static void GLUE(NAME(kernel), rows)(size_t k, const T *a, size_t row, size_t col, const T *b, size_t ldb, T *c,   \
-										 size_t ldc, const T *bias, bool accumulate)                                   \
-	{                                                                                                                  \
-		VEC b0 = {0}, b1 = {0};                                                                                        \
-		const T *a0 = a, *a1 = a + 4 * row, *a2 = a + 8 * row;                                                         \
-		GLUE(ROWS, rows)(DECLARE)                                                                                      \
-                                                                                                                       \
-		(void) a1;                                                                                                     \
-		(void) a2;                                                                                                     \
-		if (accumulate)                                                                                                \
-		{                                                                                                              \
-			GLUE(ROWS, rows)(START_C)                                                                                  \
-		}                                                                                                              \
-		else                                                                                                           \
-		{                                                                                                              \
-			if (bias != NULL)                                                                                          \
-			{                                                                                                          \
-				b0 = LOAD(bias);                                                                                       \
-				b1 = LOAD(bias + LANES);                                                                               \
-			}                                                                                                          \
-			GLUE(ROWS, rows)(START_BIAS)                                                                               \
-		}                                                                                                              \
-		for (; k > 0; k--)                                                                                             \
-		{                                                                                                              \
-			b0 = LOAD(b);                                                                                              \
-			b1 = LOAD(b + LANES);                                                                                      \
-			GLUE(ROWS, rows)(STEP)                                                                                     \
-			b += ldb;                                                                                                  \
-			a0 += col;                                                                                                 \
-			if ((rows) > 4)                                                                                            \
-				a1 += col;                                                                                             \
-			if ((rows) > 8)                                                                                            \
-				a2 += col;                                                                                             \
-		}                                                                                                              \
-		GLUE(ROWS, rows)(FINISH)                                                                                       \
+#define KERNEL(rows)                                                                               \
+	static void GLUE(NAME(kernel), rows)(size_t k, const T *a, size_t row, size_t col, const T *b, \
+										 size_t ldb, T *c, size_t ldc, const T *bias,              \
+										 bool accumulate)                                          \
+	{                                                                                              \
+		VEC b0 = {0}, b1 = {0};                                                                    \
+		const T *a0 = a, *a1 = a + 4 * row, *a2 = a + 8 * row;                                     \
+		GLUE(ROWS, rows)                                                                           \
+		(DECLARE)                                                                                  \
+                                                                                                   \
+			(void) a1;                                                                             \
+		(void) a2;                                                                                 \
+		if (accumulate)                                                                            \
+		{                                                                                          \
+			GLUE(ROWS, rows)(START_C)                                                              \
+		}                                                                                          \
+		else                                                                                       \
+		{                                                                                          \
+			if (bias != NULL)                                                                      \
+			{                                                                                      \
+				b0 = LOAD(bias);                                                                   \
+				b1 = LOAD(bias + LANES);                                                           \
+			}                                                                                      \
+			GLUE(ROWS, rows)(START_BIAS)                                                           \
+		}                                                                                          \
+		for (; k > 0; k--)                                                                         \
+		{                                                                                          \
+			b0 = LOAD(b);                                                                          \
+			b1 = LOAD(b + LANES);                                                                  \
+			GLUE(ROWS, rows)(STEP) b += ldb;                                                       \
+			a0 += col;                                                                             \
+			if ((rows) > 4)                                                                        \
+				a1 += col;                                                                         \
+			if ((rows) > 8)                                                                        \
+				a2 += col;                                                                         \
+		}                                                                                          \
+		GLUE(ROWS, rows)(FINISH)                                                                   \
 	}
 EACH_KERNEL(KERNEL)
 
@@ -172,7 +173,8 @@ NAME(gemm)(const PtGemm *g, void *scratch)
 				{
 					size_t cols = n - j < NR ? n - j : NR;
 					bool packed = pack_b || cols < NR;
-					const T *b = (const T *) g->b + (g->tb ? (n0 + j) * g->ldb + k0 : k0 * g->ldb + n0 + j);
+					const T *b =
+						(const T *) g->b + (g->tb ? (n0 + j) * g->ldb + k0 : k0 * g->ldb + n0 + j);
 					const T *bias = g->bias == NULL || k0 > 0 ? NULL : (const T *) g->bias + n0 + j;
 					T *c = (T *) g->c + m0 * g->ldc + n0 + j;
 
@@ -193,15 +195,19 @@ NAME(gemm)(const PtGemm *g, void *scratch)
 
 						if (cols == NR)
 						{
-							NAME(kernels)[rows](k, from, from_row, from_col, b, packed ? NR : g->ldb, to, g->ldc,
-												bias, accumulate);
+							NAME(kernels)
+							[rows](k, from, from_row, from_col, b, packed ? NR : g->ldb, to, g->ldc,
+								   bias, accumulate);
 							continue;
 						}
-						NAME(kernels)[rows](k, from, from_row, from_col, b, NR, edge, NR, NULL, false);
+						NAME(kernels)
+						[rows](k, from, from_row, from_col, b, NR, edge, NR, NULL, false);
 						for (size_t r = 0; r < rows; r++)
 							for (size_t q = 0; q < cols; q++)
 							{
-								T before = accumulate ? to[r * g->ldc + q] : bias != NULL ? bias[q] : 0;
+								T before = accumulate	  ? to[r * g->ldc + q]
+										   : bias != NULL ? bias[q]
+														  : 0;
 
 								to[r * g->ldc + q] = before + edge[r * NR + q];
 							}
@@ -252,7 +258,8 @@ NAME(eight)(T *out, VS s0, VS s1, VS s2, VS s3, VS s4, VS s5, VS s6, VS s7)
 #define FOLD1(x, y) (PAIR(x, y, 0, 8, 2, 10, 4, 12, 6, 14) + PAIR(x, y, 1, 9, 3, 11, 5, 13, 7, 15))
 #define FOLD2(x, y) (PAIR(x, y, 0, 1, 8, 9, 4, 5, 12, 13) + PAIR(x, y, 2, 3, 10, 11, 6, 7, 14, 15))
 #define FOLD3(x, y) (PAIR(x, y, 0, 1, 2, 3, 8, 9, 10, 11) + PAIR(x, y, 4, 5, 6, 7, 12, 13, 14, 15))
-		*(Small_f32 *) out = FOLD3(FOLD2(FOLD1(s0, s1), FOLD1(s2, s3)), FOLD2(FOLD1(s4, s5), FOLD1(s6, s7)));
+		*(Small_f32 *) out =
+			FOLD3(FOLD2(FOLD1(s0, s1), FOLD1(s2, s3)), FOLD2(FOLD1(s4, s5), FOLD1(s6, s7)));
 		return;
 #undef PAIR
 #undef FOLD1

@@ -40,7 +40,7 @@ typedef void (*PtUnit)(void *out, const void *a, const void *b, const void *c, s
 
 typedef struct PtIsaScalar
 {
-	PtUnit unit[PT_S_TOTAL][3];								 /* [PtScalar][PtClass]; NULL: not defined */
+	PtUnit unit[PT_S_TOTAL][3]; /* [PtScalar][PtClass]; NULL: not defined */
 	void (*load[PT_NDTYPE])(void *reg, const void *src, size_t n); /* into the dtype's class */
 	void (*gather[PT_NDTYPE])(void *reg, const void *src, int64_t stride, size_t n);
 	void (*store[PT_NDTYPE])(void *dst, const void *reg, size_t n); /* from the dtype's class */
@@ -103,7 +103,7 @@ typedef struct PtIsaReduce
 typedef struct PtIsaRows
 {
 	/* all of [0] float, [1] double; x contiguous */
-	void (*max[2])(void *out, const void *x, size_t n);					  /* NaN if there is one */
+	void (*max[2])(void *out, const void *x, size_t n); /* NaN if there is one */
 	void (*exp_sub[2])(void *out, const void *x, const void *sub, size_t n); /* exp(x[i] - *sub) */
 	void (*exp[2])(void *out, const void *x, size_t n);
 	void (*log[2])(void *out, const void *x, size_t n);
@@ -123,10 +123,10 @@ typedef struct PtIsa
 	const PtIsaRows *rows;
 } PtIsa;
 
-#define PT_ISA_DECLARE(isa)                                                                                           \
-	extern const PtIsaScalar pt_cpu_##isa##_scalar;                                                                    \
-	extern const PtIsaGemm pt_cpu_##isa##_gemm;                                                                        \
-	extern const PtIsaReduce pt_cpu_##isa##_reduce;                                                                    \
+#define PT_ISA_DECLARE(isa)                         \
+	extern const PtIsaScalar pt_cpu_##isa##_scalar; \
+	extern const PtIsaGemm pt_cpu_##isa##_gemm;     \
+	extern const PtIsaReduce pt_cpu_##isa##_reduce; \
 	extern const PtIsaRows pt_cpu_##isa##_rows;
 
 #if defined(__x86_64__)

@@ -22,58 +22,58 @@
  * T: type of elements, ACC: of the accumulator, IN: in which lanes are reduced (T, or ACC where T
  * would overflow).
  */
-#define RUN(name, T, ACC, IN, OP)                                                                              \
-	static void name(void *acc, const void *px, size_t n)                                                              \
-	{                                                                                                                  \
-		const T *x = px;                                                                                               \
-		ACC total = *(ACC *) acc;                                                                                      \
-                                                                                                                       \
-		while (n > 0)                                                                                                  \
-		{                                                                                                              \
-			size_t take = n < BLOCK ? n : BLOCK, i = 0;                                                                \
-			IN lane[LANES];                                                                                            \
-                                                                                                                       \
-			if (take >= LANES)                                                                                         \
-			{                                                                                                          \
-				for (size_t j = 0; j < LANES; j++)                                                                     \
-					lane[j] = (IN) x[j];                                                                               \
-				for (i = LANES; i + LANES <= take; i += LANES)                                                         \
-					for (size_t j = 0; j < LANES; j++)                                                                 \
-						lane[j] = OP(lane[j], (IN) x[i + j]);                                                          \
-				for (size_t half = LANES / 2; half > 0; half /= 2)                                                     \
-					for (size_t j = 0; j < half; j++)                                                                  \
-						lane[j] = OP(lane[j], lane[j + half]);                                                         \
-				total = OP(total, (ACC) lane[0]);                                                                      \
-			}                                                                                                          \
-			for (; i < take; i++)                                                                                      \
-				total = OP(total, (ACC) x[i]);                                                                         \
-			x += take;                                                                                                 \
-			n -= take;                                                                                                 \
-		}                                                                                                              \
-		*(ACC *) acc = total;                                                                                          \
+#define RUN(name, T, ACC, IN, OP)                                  \
+	static void name(void *acc, const void *px, size_t n)          \
+	{                                                              \
+		const T *x = px;                                           \
+		ACC total = *(ACC *) acc;                                  \
+                                                                   \
+		while (n > 0)                                              \
+		{                                                          \
+			size_t take = n < BLOCK ? n : BLOCK, i = 0;            \
+			IN lane[LANES];                                        \
+                                                                   \
+			if (take >= LANES)                                     \
+			{                                                      \
+				for (size_t j = 0; j < LANES; j++)                 \
+					lane[j] = (IN) x[j];                           \
+				for (i = LANES; i + LANES <= take; i += LANES)     \
+					for (size_t j = 0; j < LANES; j++)             \
+						lane[j] = OP(lane[j], (IN) x[i + j]);      \
+				for (size_t half = LANES / 2; half > 0; half /= 2) \
+					for (size_t j = 0; j < half; j++)              \
+						lane[j] = OP(lane[j], lane[j + half]);     \
+				total = OP(total, (ACC) lane[0]);                  \
+			}                                                      \
+			for (; i < take; i++)                                  \
+				total = OP(total, (ACC) x[i]);                     \
+			x += take;                                             \
+			n -= take;                                             \
+		}                                                          \
+		*(ACC *) acc = total;                                      \
 	}
 
-#define COLS(name, T, ACC, IN, OP, BLOCK_ROWS)                                                                        \
-	static void name(void *acc, const void *px, size_t rows, size_t stride, size_t cols)                               \
-	{                                                                                                                  \
-		const T *x = px;                                                                                               \
-		ACC *total = acc;                                                                                              \
-		IN part[PT_REDUCE_COLS];                                                                                       \
-                                                                                                                       \
-		while (rows > 0)                                                                                               \
-		{                                                                                                              \
-			size_t take = rows < (BLOCK_ROWS) ? rows : (BLOCK_ROWS);                                                   \
-                                                                                                                       \
-			for (size_t j = 0; j < cols; j++)                                                                          \
-				part[j] = (IN) x[j];                                                                                   \
-			for (size_t r = 1; r < take; r++)                                                                          \
-				for (size_t j = 0; j < cols; j++)                                                                      \
-					part[j] = OP(part[j], (IN) x[r * stride + j]);                                                     \
-			for (size_t j = 0; j < cols; j++)                                                                          \
-				total[j] = OP(total[j], (ACC) part[j]);                                                                \
-			x += take * stride;                                                                                        \
-			rows -= take;                                                                                              \
-		}                                                                                                              \
+#define COLS(name, T, ACC, IN, OP, BLOCK_ROWS)                                           \
+	static void name(void *acc, const void *px, size_t rows, size_t stride, size_t cols) \
+	{                                                                                    \
+		const T *x = px;                                                                 \
+		ACC *total = acc;                                                                \
+		IN part[PT_REDUCE_COLS];                                                         \
+                                                                                         \
+		while (rows > 0)                                                                 \
+		{                                                                                \
+			size_t take = rows < (BLOCK_ROWS) ? rows : (BLOCK_ROWS);                     \
+                                                                                         \
+			for (size_t j = 0; j < cols; j++)                                            \
+				part[j] = (IN) x[j];                                                     \
+			for (size_t r = 1; r < take; r++)                                            \
+				for (size_t j = 0; j < cols; j++)                                        \
+					part[j] = OP(part[j], (IN) x[r * stride + j]);                       \
+			for (size_t j = 0; j < cols; j++)                                            \
+				total[j] = OP(total[j], (ACC) part[j]);                                  \
+			x += take * stride;                                                          \
+			rows -= take;                                                                \
+		}                                                                                \
 	}
 
 RUN(run_sum_f32, float, double, float, ADD)

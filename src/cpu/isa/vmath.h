@@ -35,7 +35,7 @@ pt_expf(float x)
 	t = z * 0x1.715476p0f + PT_ROUNDER;
 	n = t - PT_ROUNDER;
 	i = (int32_t) (pt_float_bits(t) - pt_float_bits(PT_ROUNDER));
-	r = z - n * 0x1.62e4p-1f;		/* 15 bits: exact */
+	r = z - n * 0x1.62e4p-1f; /* 15 bits: exact */
 	r = r - n * 0x1.7f7d1cp-20f;
 	p = 1.3930436e-3f;
 	p = p * r + 8.3632916e-3f;
@@ -112,7 +112,7 @@ pt_expm1f(float x)
 	p = p * r + 4.1666485e-2f;
 	p = p * r + 1.6666667e-1f;
 	p = p * r + 0.5f;
-	p = (p * r) * r + r; /* exp(r) - 1 */
+	p = (p * r) * r + r;   /* exp(r) - 1 */
 	i = i > 128 ? 128 : i; /* 90 gives 130, beyond what two steps can scale */
 	s = pt_pow2f(i - 1);
 	y = (s * p + (s - 0.5f)) * 2.0f;

@@ -55,15 +55,20 @@ class_weights(Loss *l)
 	if (v->kind == PT_VALUE_NONE)
 		return PT_NO_REF;
 	if (v->count != l->classes)
-		return pt_graph_fail(l->g, PT_ESHAPE, "nn.CrossEntropyLoss has weights for %d classes, but the output has %lld",
-							 v->count, (long long) l->classes);
+		return pt_graph_fail(
+			l->g, PT_ESHAPE,
+			"nn.CrossEntropyLoss has weights for %d classes, but the output has %lld", v->count,
+			(long long) l->classes);
 	parts = pt_arena_alloc(l->g->arena, (size_t) v->count * sizeof(*parts));
 	offsets = pt_arena_alloc(l->g->arena, (size_t) v->count * sizeof(*offsets));
 	if (parts == NULL || offsets == NULL)
 		return pt_graph_fail(l->g, PT_ENOMEM, "out of memory");
 	for (int i = 0; i < v->count; i++)
 	{
-		parts[i] = pt_reshape(l->g, pt_cast(l->g, pt_real(l->g, v->reals[i]), pt_value(l->g, l->logits)->dtype), &one);
+		parts[i] =
+			pt_reshape(l->g,
+					   pt_cast(l->g, pt_real(l->g, v->reals[i]), pt_value(l->g, l->logits)->dtype),
+					   &one);
 		offsets[i] = i;
 	}
 	return pt_pack(l->g, parts, offsets, v->count, v->count);
@@ -92,9 +97,11 @@ index_loss(Loss *l, PtRef target, PtRef *total)
 
 	if (l->weight != PT_NO_REF)
 	{
-		PtRef hot = pt_scalar2(g, PT_S_eq, pt_reshape(g, safe, &(PtShape){2, {l->rows, 1}}), class_range(l));
+		PtRef hot = pt_scalar2(g, PT_S_eq, pt_reshape(g, safe, &(PtShape){2, {l->rows, 1}}),
+							   class_range(l));
 
-		share = pt_scalar2(g, PT_S_mul, share, sum_classes(l, pt_scalar3(g, PT_S_where, hot, l->weight, zero)));
+		share = pt_scalar2(g, PT_S_mul, share,
+						   sum_classes(l, pt_scalar3(g, PT_S_where, hot, l->weight, zero)));
 	}
 	/* an infinite loss times 0 would be NaN: where() instead of a product */
 	loss = pt_scalar3(g, PT_S_where, keep, loss, zero);
@@ -106,7 +113,8 @@ index_loss(Loss *l, PtRef target, PtRef *total)
 
 		smooth = pt_scalar3(g, PT_S_where, keep, smooth, zero);
 		loss = pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, loss, pt_real(g, 1 - l->smoothing)),
-						  pt_scalar2(g, PT_S_mul, smooth, pt_real(g, l->smoothing / (double) l->classes)));
+						  pt_scalar2(g, PT_S_mul, smooth,
+									 pt_real(g, l->smoothing / (double) l->classes)));
 	}
 	*total = pt_sum(g, share, NULL, 0, false);
 	return loss;
@@ -119,10 +127,12 @@ probability_loss(Loss *l, PtRef target, PtRef *total)
 	PtGraph *g = l->g;
 
 	if (l->smoothing > 0)
-		target = pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, target, pt_real(g, 1 - l->smoothing)),
-							pt_real(g, l->smoothing / (double) l->classes));
+		target =
+			pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, target, pt_real(g, 1 - l->smoothing)),
+					   pt_real(g, l->smoothing / (double) l->classes));
 	*total = pt_real(g, (double) l->rows);
-	return pt_scalar1(g, PT_S_neg, sum_classes(l, weighted(l, pt_scalar2(g, PT_S_mul, log_softmax(l), target))));
+	return pt_scalar1(g, PT_S_neg,
+					  sum_classes(l, weighted(l, pt_scalar2(g, PT_S_mul, log_softmax(l), target))));
 }
 
 /* [N, C, d1, ...] -> [N * d1 * ..., C] */
@@ -139,7 +149,8 @@ classes_last(PtGraph *g, PtRef x, int64_t rows)
 	for (int i = 1; i < s.ndim - 1; i++)
 		order[i] = i + 1;
 	order[s.ndim - 1] = 1;
-	return pt_reshape(g, pt_apply_name(g, "permute", &x, 1, &dims, 1), &(PtShape){2, {rows, s.dim[1]}});
+	return pt_reshape(g, pt_apply_name(g, "permute", &x, 1, &dims, 1),
+					  &(PtShape){2, {rows, s.dim[1]}});
 }
 
 static PtRef
@@ -160,29 +171,34 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 	(void) nin;
 	if (s.ndim < 2)
-		return pt_graph_fail(g, PT_ESHAPE, "nn.CrossEntropyLoss expects an output of shape [N, C], not %s",
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "nn.CrossEntropyLoss expects an output of shape [N, C], not %s",
 							 pt_shape_print(&s, x));
 	want.ndim--;
 	for (int i = 1; i < want.ndim; i++)
 		want.dim[i] = s.dim[i + 1];
 	if (!pt_shape_equal(&t->shape, indices ? &want : &s))
-		return pt_graph_fail(g, PT_ESHAPE, "nn.CrossEntropyLoss: for an output of shape %s, %s must have shape %s, not %s",
-							 pt_shape_print(&s, x), indices ? "class indices" : "class probabilities",
-							 indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
-							 pt_shape_print(&t->shape, y));
+		return pt_graph_fail(
+			g, PT_ESHAPE,
+			"nn.CrossEntropyLoss: for an output of shape %s, %s must have shape %s, not %s",
+			pt_shape_print(&s, x), indices ? "class indices" : "class probabilities",
+			indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
+			pt_shape_print(&t->shape, y));
 	l.classes = s.dim[1];
 	l.rows = pt_shape_numel(&want);
 	l.logits = classes_last(g, in[0], l.rows);
 	l.weight = class_weights(&l);
 	if (indices)
-		loss = index_loss(&l, pt_reshape(g, pt_cast(g, target, PT_INT64), &(PtShape){1, {l.rows}}), &total);
+		loss = index_loss(&l, pt_reshape(g, pt_cast(g, target, PT_INT64), &(PtShape){1, {l.rows}}),
+						  &total);
 	else
 		loss = probability_loss(&l, classes_last(g, target, l.rows), &total);
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (strcmp(reduction, "mean") == 0)
 		return pt_scalar2(g, PT_S_div, pt_sum(g, loss, NULL, 0, false), total);
-	return pt_reshape(g, pt_reduce_loss(b, m, loss), strcmp(reduction, "sum") == 0 ? &(PtShape){0} : &want);
+	return pt_reshape(g, pt_reduce_loss(b, m, loss),
+					  strcmp(reduction, "sum") == 0 ? &(PtShape){0} : &want);
 }
 
 static const PtParam params[] = {
@@ -196,7 +212,8 @@ static const PtParam params[] = {
 const PtModuleType pt_loss_cross_entropy = {
 	.name = "CrossEntropyLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
+	.doc =
+		"Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
 	.params = params,
 	.build = build,
 	.class_targets = true,

@@ -19,7 +19,8 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return pt_reduce_loss(b, m, pt_scalar1(g, PT_S_square, pt_scalar2(g, PT_S_sub, in[0], in[1])));
 }
 
-static const PtParam params[] = {{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions}, {NULL}};
+static const PtParam params[] = {{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions},
+								 {NULL}};
 
 const PtModuleType pt_loss_mse = {
 	.name = "MSELoss",

@@ -40,8 +40,8 @@ declare(PtDeclare *d, const PtModule *m)
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 {
-	return pt_shapes_last(m, pt_args_int(m->args, "in_features"), pt_args_int(m->args, "out_features"), in, out,
-						  err);
+	return pt_shapes_last(m, pt_args_int(m->args, "in_features"),
+						  pt_args_int(m->args, "out_features"), in, out, err);
 }
 
 static PtRef

@@ -19,8 +19,8 @@ extern const PtModuleType pt_loss_mse;
  * For shapes functions of layers over the last dimension: checks that it has this many features, as
  * far as it is known, and sets its new size.
  */
-extern bool pt_shapes_last(const PtModule *m, int64_t want, int64_t size, const PtShape *in, PtShape *out,
-						   PtError *err);
+extern bool pt_shapes_last(const PtModule *m, int64_t want, int64_t size, const PtShape *in,
+						   PtShape *out, PtError *err);
 
 /* The words of every loss's reduction. */
 extern const char *const pt_reductions[];

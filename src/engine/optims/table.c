@@ -49,8 +49,10 @@ check_betas(const PtArgs *args, PtError *err)
 
 	for (int i = 0; i < v->count; i++)
 		if (!(v->reals[i] >= 0 && v->reals[i] < 1))
-			return pt_fail(err, PT_EINVAL, "invalid beta parameter at index %d: it must be at least 0 and less than 1, not %s",
-						   i, pt_real_print(v->reals[i], text));
+			return pt_fail(
+				err, PT_EINVAL,
+				"invalid beta parameter at index %d: it must be at least 0 and less than 1, not %s",
+				i, pt_real_print(v->reals[i], text));
 	return true;
 }
 
@@ -78,9 +80,13 @@ rule_sgd(const PtArgs *args, char *buf, size_t size)
 		if (pt_args_real(args, "dampening") == 0)
 			ok = ok && add(buf, size, "momentum_buffer = momentum * momentum_buffer + g");
 		else
-			ok = ok && add(buf, size,
-						   "momentum_buffer = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
-		ok = ok && add(buf, size, pt_args_bool(args, "nesterov") ? "g = g + momentum * momentum_buffer" : "g = momentum_buffer");
+			ok =
+				ok &&
+				add(buf, size,
+					"momentum_buffer = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
+		ok = ok && add(buf, size,
+					   pt_args_bool(args, "nesterov") ? "g = g + momentum * momentum_buffer"
+													  : "g = momentum_buffer");
 	}
 	return ok && add(buf, size, "p = p - lr * g");
 }
@@ -120,7 +126,9 @@ rule_adam(const PtArgs *args, char *buf, size_t size)
 		   (!amsgrad || add(buf, size, "max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)")) &&
 		   add(buf, size, "step_size = lr / (1 - beta1 ** t)") &&
 		   add(buf, size, "root = sqrt(1 - beta2 ** t)") &&
-		   add(buf, size, amsgrad ? "denom = sqrt(max_exp_avg_sq) / root + eps" : "denom = sqrt(exp_avg_sq) / root + eps") &&
+		   add(buf, size,
+			   amsgrad ? "denom = sqrt(max_exp_avg_sq) / root + eps"
+					   : "denom = sqrt(exp_avg_sq) / root + eps") &&
 		   add(buf, size, "p = p - step_size * exp_avg / denom");
 }
 

@@ -1,0 +1,93 @@
+/*
+ * fuzz_expr.c
+ *	  libFuzzer target: the expression parser, and everything that reads its trees.
+ *
+ * The first byte says what the text is taken for: a module, an optimizer, statements for a graph.
+ * What a module prints must read back and print the same.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/expr.h"
+#include "engine/module.h"
+#include "engine/optim.h"
+
+extern int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
+
+static void
+fuzz_module(PtArena *arena, const char *text)
+{
+	PtError err;
+	PtModule *m = pt_module_parse(arena, text, &err);
+	PtStateDict sd;
+	char *first, *second;
+
+	if (m == NULL)
+		return;
+	first = pt_module_print(arena, m, &err);
+	m = first ? pt_module_parse(arena, first, &err) : NULL;
+	second = m ? pt_module_print(arena, m, &err) : NULL;
+	if (second == NULL || strcmp(first, second) != 0)
+		abort();
+	pt_module_state(arena, m, &sd, &err);
+}
+
+static void
+fuzz_optimizer(PtArena *arena, const char *text)
+{
+	PtError err;
+	PtOptimizer *o = pt_optim_parse(arena, text, &err);
+	char *first, *second;
+
+	if (o == NULL)
+		return;
+	first = pt_optim_print(arena, o, &err);
+	o = first ? pt_optim_parse(arena, first, &err) : NULL;
+	second = o ? pt_optim_print(arena, o, &err) : NULL;
+	if (second == NULL || strcmp(first, second) != 0)
+		abort();
+}
+
+static void
+fuzz_graph(const char *text)
+{
+	PtError err;
+	PtGraph *g = pt_graph_new(&err);
+	PtVar vars[16] = {{"x", pt_external(g, "x", PT_FLOAT32, &(PtShape){2, {2, 3}})},
+					  {"n", pt_external(g, "n", PT_INT64, &(PtShape){1, {3}})},
+					  {"t", pt_external(g, "t", PT_FLOAT64, &(PtShape){0})},
+					  {"half", pt_real(g, 0.5)}};
+	int n = 4;
+
+	pt_expr_run(g, text, vars, &n, 16);
+	pt_graph_free(g);
+}
+
+int
+LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
+{
+	PtArena *arena;
+	char *text;
+
+	if (size == 0)
+		return 0;
+	arena = pt_arena_new();
+	/* of its own size, so that reading on is noticed */
+	text = malloc(size);
+	memcpy(text, data + 1, size - 1);
+	text[size - 1] = '\0';
+	switch (data[0] % 3)
+	{
+		case 0:
+			fuzz_module(arena, text);
+			break;
+		case 1:
+			fuzz_optimizer(arena, text);
+			break;
+		default:
+			fuzz_graph(text);
+	}
+	free(text);
+	pt_arena_free(arena);
+	return 0;
+}

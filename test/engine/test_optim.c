@@ -1,0 +1,211 @@
+/*
+ * test_optim.c
+ *	  Optimizers: text both ways, errors, and whole trainings that follow PyTorch's, step by step.
+ */
+#include "engine/golden.h"
+#include "engine/module.h"
+#include "engine/optim.h"
+#include "engine/run.h"
+
+/* ---------- text ---------- */
+
+static void
+check_text(PtArena *arena, const char *text, const char *want)
+{
+	PtError err = {0};
+	PtOptimizer *o = pt_optim_parse(arena, text, &err);
+	const char *got = o ? pt_optim_print(arena, o, &err) : NULL;
+
+	if (got == NULL)
+		got = err.message;
+	CHECK(strcmp(got, want) == 0, "%s: %s, wanted %s", text, got, want);
+}
+
+static void
+check_slots(PtArena *arena, const char *text, const char *want)
+{
+	PtError err = {0};
+	PtOptimizer *o = pt_optim_parse(arena, text, &err);
+	const char *names[8];
+	char got[128] = "";
+
+	for (int i = 0, n = pt_optim_slots(o, names); i < n; i++)
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", names[i]);
+	CHECK(strcmp(got, want) == 0, "%s has slots %s, wanted %s", text, got, want);
+}
+
+static void
+test_text(void)
+{
+	PtArena *a = pt_arena_new();
+
+	check_text(a, "Adam()", "optim.Adam()");
+	check_text(a, "torch.optim.Adam(lr=1e-3, betas=[0.9, 0.999], eps=1e-08, amsgrad=False)",
+			   "optim.Adam()");
+	check_text(a, "optim.Adam(0.01, (0.5, 0.75))", "optim.Adam(lr=0.01, betas=(0.5, 0.75))");
+	check_text(a, "optim.SGD(1/10, momentum=0.9, nesterov=True)",
+			   "optim.SGD(0.1, momentum=0.9, nesterov=True)");
+	check_text(a, "optim.sgd(1)", "optim.SGD(1.0)");
+	check_text(a, "optim.SGD()", "optim.SGD is missing the argument \"lr\"");
+	check_text(a, "optim.SGD(lr=-1)", "argument \"lr\" of optim.SGD must be at least 0, not -1.0");
+	check_text(a, "optim.SGD(float('nan'))",
+			   "argument \"lr\" of optim.SGD must be at least 0, not nan");
+	check_text(a, "optim.SGD(0.1, nesterov=True)",
+			   "nesterov momentum requires a momentum and zero dampening");
+	check_text(a, "optim.SGD(0.1, 0.9, 0.1, nesterov=True)",
+			   "nesterov momentum requires a momentum and zero dampening");
+	check_text(a, "optim.Adam(betas=(0.9, 1.0))",
+			   "invalid beta parameter at index 1: it must be at least 0 and less than 1, not 1.0");
+	check_text(a, "optim.Adam(betas=(0.9,))",
+			   "argument \"betas\" of optim.Adam must have 2 elements, not 1");
+	check_text(a, "optim.Adam(model.parameters())", "function \"model.parameters\" does not exist");
+	check_text(a, "optim.Adma()", "optimizer \"optim.Adma\" does not exist");
+	check_text(a, "0.1", "an optimizer must be a call");
+	check_slots(a, "optim.SGD(0.1)", "");
+	check_slots(a, "optim.SGD(0.1, momentum=0.9)", "momentum_buffer");
+	check_slots(a, "optim.Adam()", "exp_avg exp_avg_sq");
+	check_slots(a, "optim.Adam(amsgrad=True)", "exp_avg exp_avg_sq max_exp_avg_sq");
+	pt_arena_free(a);
+}
+
+/* ---------- trainings ---------- */
+
+/* Elements of a flat array against the fixture's tensor of each parameter. */
+static void
+compare_flat(Golden *f, const PtStateDict *sd, const char *prefix, const float *flat)
+{
+	for (int i = 0; i < sd->count; i++)
+	{
+		const PtState *s = &sd->entries[i];
+		char key[128];
+		PtTensor want;
+
+		snprintf(key, sizeof(key), "%s/%s", prefix, s->name);
+		if (!CHECK(golden_tensor(f, key, &want), "%s: there is no %s", f->name, key))
+			continue;
+		for (int64_t j = 0; j < pt_shape_numel(&s->shape); j++)
+		{
+			float got = flat[s->offset + j];
+			float y = ((float *) want.data)[j];
+
+			if (!CHECK(check_close(got, y, 1e-4, 1e-5), "%s: %s[%d] is %.9g, wanted %.9g", f->name,
+					   key, (int) j, got, y))
+				break;
+		}
+	}
+}
+
+static void
+check_training(Golden *f, PtDevice *dev)
+{
+	PtError err = {0};
+	PtArena *arena = f->arena;
+	PtModule *model = pt_module_parse(arena, golden_text(f, "model"), &err);
+	PtModule *loss = pt_module_parse(arena, golden_text(f, "loss"), &err);
+	PtOptimizer *o = pt_optim_parse(arena, golden_text(f, "optimizer"), &err);
+	PtGraph *g = pt_graph_new(&err);
+	PtStateDict sd, none = {0};
+	PtTensor x, y, losses;
+	PtRng rng;
+	PtShape scalar = {0};
+	PtShape flat;
+	const char *names[8];
+	int nslots;
+	float *arrays[9]; /* parameters, then slots */
+	PtRef refs[9], news[9], data[2], state[16], grads[16], in[2];
+	int64_t offsets[16];
+	void *initial[16];
+	double t = 1, lr;
+	float value = 0;
+	PtRef t_ref, lr_ref, loss_ref, p;
+	PtPlan *plan;
+
+	if (!CHECK(model != NULL && loss != NULL && o != NULL &&
+				   pt_module_state(arena, model, &sd, &err),
+			   "%s: %s", f->name, err.message) ||
+		!golden_tensor(f, "x", &x) || !golden_tensor(f, "y", &y) ||
+		!golden_tensor(f, "losses", &losses))
+		return;
+	nslots = pt_optim_slots(o, names);
+	flat = (PtShape){1, {sd.flat}};
+	for (int i = 0; i <= nslots; i++)
+	{
+		arrays[i] = pt_arena_alloc(arena, (size_t) sd.flat * sizeof(float));
+		refs[i] = pt_external(g, i == 0 ? "p" : names[i - 1], PT_FLOAT32, &flat);
+	}
+	for (int i = 0; i < sd.count; i++)
+	{
+		initial[i] = arrays[0] + sd.entries[i].offset;
+		offsets[i] = sd.entries[i].offset;
+		state[i] = pt_slice(g, refs[0], offsets[i], &sd.entries[i].shape);
+	}
+	pt_rng_seed(&rng, strtoull(golden_text(f, "seed"), NULL, 10));
+	CHECK_OK(pt_module_init(model, &sd, &rng, initial, &err), &err);
+	lr = pt_args_real(o->args, "lr");
+
+	data[0] = pt_external(g, "x", x.dtype, &x.shape);
+	data[1] = pt_external(g, "y", y.dtype, &y.shape);
+	t_ref = pt_external(g, "t", PT_FLOAT64, &scalar);
+	lr_ref = pt_external(g, "lr", PT_FLOAT64, &scalar);
+	loss_ref = pt_external(g, "loss", PT_FLOAT32, &scalar);
+	{
+		PtBuild b = {.g = g, .sd = &sd, .state = state, .training = true};
+		PtBuild l = {.g = g, .sd = &none, .training = true};
+		PtRef value_ref;
+
+		in[0] = pt_module_build(&b, model, data, 1);
+		in[1] = data[1];
+		value_ref = pt_module_build(&l, loss, in, 2);
+		if (pt_gradient(g, value_ref, state, sd.count, grads) &&
+			pt_graph_assign(g, loss_ref, value_ref))
+		{
+			p = pt_pack(g, grads, offsets, sd.count, sd.flat);
+			if (pt_optim_build(g, o, refs[0], p, t_ref, lr_ref, refs + 1, news, news + 1))
+				for (int i = 0; i <= nslots; i++)
+					pt_graph_assign(g, refs[i], news[i]);
+		}
+	}
+	plan = pt_graph_ok(g, &err) ? pt_plan_compile(g, dev, &(PtPlanOptions){0}, &err) : NULL;
+	if (CHECK(plan != NULL, "%s: %s", f->name, err.message))
+	{
+		for (int i = 0; i <= nslots; i++)
+			pt_plan_bind(plan, refs[i], arrays[i]);
+		pt_plan_bind(plan, data[0], x.data);
+		pt_plan_bind(plan, data[1], y.data);
+		pt_plan_bind(plan, t_ref, &t);
+		pt_plan_bind(plan, lr_ref, &lr);
+		pt_plan_bind(plan, loss_ref, &value);
+		for (int64_t i = 0; i < losses.shape.dim[0]; i++, t++)
+		{
+			float want = ((float *) losses.data)[i];
+
+			if (!CHECK(run_plan(plan, &err), "%s: %s", f->name, err.message) ||
+				!CHECK(check_close(value, want, 2e-5, 1e-6),
+					   "%s: loss of step %d is %.9g, wanted %.9g", f->name, (int) i + 1, value,
+					   want))
+				break;
+		}
+		compare_flat(f, &sd, "state", arrays[0]);
+		for (int i = 0; i < nslots; i++)
+			compare_flat(f, &sd, names[i], arrays[i + 1]);
+	}
+	pt_plan_free(plan);
+	pt_graph_free(g);
+}
+
+int
+main(void)
+{
+	PtDevice *dev;
+	Golden f;
+
+	test_text();
+	dev = run_device();
+	if (dev == NULL || !golden_open(&f, "test/golden/optim.txt"))
+		return check_done();
+	while (golden_case(&f))
+		check_training(&f, dev);
+	golden_close(&f);
+	dev->type->close(dev);
+	return check_done();
+}
