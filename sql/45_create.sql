@@ -66,17 +66,17 @@ CREATE FUNCTION torch.dim(input @extschema@.tensor) RETURNS integer
 	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_dim';
 COMMENT ON FUNCTION torch.dim(@extschema@.tensor) IS 'Number of dimensions of a tensor.';
 
--- from sizes
+-- from sizes: (2, 3), (array[2, 3]), (array[2, 3], dtype).  As the first size is torch.ints in all forms, an untyped '{2,3}' works
 
-CREATE FUNCTION torch.zeros(VARIADIC size integer[]) RETURNS @extschema@.tensor
+CREATE FUNCTION torch.zeros(size torch.ints, VARIADIC sizes integer[]) RETURNS @extschema@.tensor
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_zeros';
-COMMENT ON FUNCTION torch.zeros(VARIADIC integer[]) IS 'Tensor of zeros. The dtype is float32.';
+COMMENT ON FUNCTION torch.zeros(torch.ints, VARIADIC integer[]) IS 'Tensor of zeros. The dtype is float32.';
 CREATE FUNCTION torch.zeros(size torch.ints, dtype text DEFAULT 'float32') RETURNS @extschema@.tensor
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_zeros';
 COMMENT ON FUNCTION torch.zeros(torch.ints, text) IS 'Tensor of zeros.';
-CREATE FUNCTION torch.ones(VARIADIC size integer[]) RETURNS @extschema@.tensor
+CREATE FUNCTION torch.ones(size torch.ints, VARIADIC sizes integer[]) RETURNS @extschema@.tensor
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ones';
-COMMENT ON FUNCTION torch.ones(VARIADIC integer[]) IS 'Tensor of ones. The dtype is float32.';
+COMMENT ON FUNCTION torch.ones(torch.ints, VARIADIC integer[]) IS 'Tensor of ones. The dtype is float32.';
 CREATE FUNCTION torch.ones(size torch.ints, dtype text DEFAULT 'float32') RETURNS @extschema@.tensor
 	LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ones';
 COMMENT ON FUNCTION torch.ones(torch.ints, text) IS 'Tensor of ones.';
@@ -129,15 +129,15 @@ COMMENT ON FUNCTION torch.arange(double precision, text) IS '0, 1, ... as long a
 
 -- by chance: one generator a session, PyTorch's; it starts with a random seed
 
-CREATE FUNCTION torch.rand(VARIADIC size integer[]) RETURNS @extschema@.tensor
+CREATE FUNCTION torch.rand(size torch.ints, VARIADIC sizes integer[]) RETURNS @extschema@.tensor
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pgtorch_rand';
-COMMENT ON FUNCTION torch.rand(VARIADIC integer[]) IS 'Random numbers, uniform between 0 and 1. The dtype is float32.';
+COMMENT ON FUNCTION torch.rand(torch.ints, VARIADIC integer[]) IS 'Random numbers, uniform between 0 and 1. The dtype is float32.';
 CREATE FUNCTION torch.rand(size torch.ints, dtype text DEFAULT 'float32') RETURNS @extschema@.tensor
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pgtorch_rand';
 COMMENT ON FUNCTION torch.rand(torch.ints, text) IS 'Random numbers, uniform between 0 and 1.';
-CREATE FUNCTION torch.randn(VARIADIC size integer[]) RETURNS @extschema@.tensor
+CREATE FUNCTION torch.randn(size torch.ints, VARIADIC sizes integer[]) RETURNS @extschema@.tensor
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pgtorch_randn';
-COMMENT ON FUNCTION torch.randn(VARIADIC integer[]) IS 'Random numbers, normal with mean 0 and variance 1. The dtype is float32.';
+COMMENT ON FUNCTION torch.randn(torch.ints, VARIADIC integer[]) IS 'Random numbers, normal with mean 0 and variance 1. The dtype is float32.';
 CREATE FUNCTION torch.randn(size torch.ints, dtype text DEFAULT 'float32') RETURNS @extschema@.tensor
 	LANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', 'pgtorch_randn';
 COMMENT ON FUNCTION torch.randn(torch.ints, text) IS 'Random numbers, normal with mean 0 and variance 1.';

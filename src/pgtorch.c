@@ -9,6 +9,7 @@
 
 #include "compat.h"
 
+#include "bridge/device.h"
 #include "bridge/settings.h"
 #include "fmgr.h"
 #include "utils/guc.h"
@@ -22,16 +23,10 @@ int pgt_threads = 0;
 int pgt_max_memory = 0;
 int pgt_cache_memory = 256;
 
-/* auto, cpu, cuda, cuda:N */
 static bool
 check_device(char **newval, void **extra, GucSource source)
 {
-	const char *s = *newval;
-
-	if (strcmp(s, "auto") == 0 || strcmp(s, "cpu") == 0 || strcmp(s, "cuda") == 0)
-		return true;
-	if (strncmp(s, "cuda:", 5) == 0 && s[5] != '\0' && strspn(s + 5, "0123456789") == strlen(s + 5) &&
-		strlen(s + 5) <= 3)
+	if (pgt_device_is_name(*newval))
 		return true;
 	GUC_check_errdetail("A device is \"auto\", \"cpu\", \"cuda\" or \"cuda:N\".");
 	return false;

@@ -33,13 +33,13 @@
 
 /* ---------- arguments ---------- */
 
-/* A text argument as a dtype; false if it is NULL or the function has no such argument. */
+/* A text argument as a dtype; false if it is NULL. */
 static bool
 dtype_arg(FunctionCallInfo fcinfo, int i, PtDtype *dtype)
 {
 	PtError err;
 
-	if (i >= PG_NARGS() || PG_ARGISNULL(i))
+	if (PG_ARGISNULL(i))
 		return false;
 	pgt_check(pt_dtype_parse(text_to_cstring(PG_GETARG_TEXT_PP(i)), dtype, &err), &err);
 	return true;
@@ -55,45 +55,60 @@ set_size(PtShape *shape, int i, int64 size)
 	shape->ndim = i + 1;
 }
 
-/* The sizes of a new tensor: torch.ints, or integer[] of a VARIADIC argument. */
+/* Argument 0, the sizes of a new tensor, and those that follow if argument 1 is VARIADIC integer[]. */
 static void
-size_arg(FunctionCallInfo fcinfo, const PgtCall *call, int i, PtShape *shape)
+size_args(FunctionCallInfo fcinfo, const PgtCall *call, PtShape *shape)
 {
+	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
+	PtValue value;
+
+	pgt_ints_value(PG_GETARG_DATUM(0), arena, &value);
+	if (value.kind == PT_VALUE_WORD)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("a size must be an integer, or several, not \"%s\"", value.word)));
 	shape->ndim = 0;
-	if (call->types[i] == INT4ARRAYOID)
+	if (value.kind == PT_VALUE_INT)
+		set_size(shape, 0, value.integer);
+	else
+		for (int d = 0; d < value.count; d++)
+			set_size(shape, d, value.ints[d]);
+	if (call->nargs > 1 && call->types[1] == INT4ARRAYOID)
 	{
-		ArrayType *array = PG_GETARG_ARRAYTYPE_P(i);
 		Datum *sizes;
 		bool *nulls;
 		int n;
 
-		if (ARR_NDIM(array) > 1)
-			ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-							errmsg("sizes must be a one-dimensional array, not one of %d dimensions",
-								   ARR_NDIM(array))));
-		deconstruct_array(array, INT4OID, 4, true, TYPALIGN_INT, &sizes, &nulls, &n);
+		if (value.kind != PT_VALUE_INT)
+			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+							errmsg("sizes must be one array or several integers, not both")));
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INT4OID, 4, true, TYPALIGN_INT, &sizes, &nulls, &n);
 		for (int d = 0; d < n; d++)
 		{
 			if (nulls[d])
 				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a size must not be NULL")));
-			set_size(shape, d, DatumGetInt32(sizes[d]));
+			set_size(shape, d + 1, DatumGetInt32(sizes[d]));
 		}
 	}
-	else
-	{
-		PtArena *arena = pgt_arena_new(CurrentMemoryContext);
-		PtValue value;
+}
 
-		pgt_ints_value(PG_GETARG_DATUM(i), arena, &value);
-		if (value.kind == PT_VALUE_WORD)
-			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("a size must be an integer, or several, not \"%s\"", value.word)));
-		if (value.kind == PT_VALUE_INT)
-			set_size(shape, 0, value.integer);
-		else
-			for (int d = 0; d < value.count; d++)
-				set_size(shape, d, value.ints[d]);
-	}
+/*
+ * What zeros, ones, rand and randn have in common: their sizes, and the dtype that may follow.  False
+ * if the sizes are NULL.
+ */
+static bool
+new_args(FunctionCallInfo fcinfo, PtShape *shape, PtDtype *dtype)
+{
+	PgtCall *call = pgt_call_open(fcinfo);
+
+	*dtype = PT_FLOAT32;
+	if (PG_ARGISNULL(0))
+		return false;
+	if (call->types[1] != TEXTOID && PG_ARGISNULL(1))
+		return false;
+	if (call->types[1] == TEXTOID)
+		dtype_arg(fcinfo, 1, dtype);
+	size_args(fcinfo, call, shape);
+	return true;
 }
 
 /* ---------- torch.tensor ---------- */
@@ -148,7 +163,7 @@ convert(const PtTensor *from, PtDtype dtype)
 	PgtTensor *t;
 
 	check_range(dtype, from->data, from->dtype, n);
-	t = pgt_tensor_make(dtype, &from->shape, &view);
+	t = pgt_tensor_result(dtype, &from->shape, &view);
 	for (Size i = 0; i < n; i += PIECE)
 	{
 		pt_convert(dtype, (char *) view.data + i * pt_dtype_size(dtype), from->dtype,
@@ -316,45 +331,46 @@ filled(PtDtype dtype, const PtShape *shape, PtDtype from, const void *value)
 {
 	Size size = pt_dtype_size(dtype);
 	PtTensor view;
-	PgtTensor *t = pgt_tensor_make(dtype, shape, &view);
+	PgtTensor *t = pgt_tensor_result(dtype, shape, &view);
 	Size bytes = pt_tensor_bytes(&view);
 	char *data = view.data;
+	Size piece = size;
 
 	if (bytes > 0)
 		pt_convert(dtype, data, from, value, 1);
-	for (Size done = size; done < bytes; done *= 2)
-		memcpy(data + done, data, Min(done, bytes - done));
+	for (Size done = size; done < bytes; done += piece)
+	{
+		piece = Min(Min(done, PIECE * size), bytes - done);
+		memcpy(data + done, data, piece);
+		CHECK_FOR_INTERRUPTS();
+	}
 	return t;
 }
 
-/* torch.zeros(VARIADIC size integer[]) and (size torch.ints, dtype text) return tensor */
+/* torch.zeros(size torch.ints, VARIADIC sizes integer[]) and (size torch.ints, dtype text) return tensor */
 PG_FUNCTION_INFO_V1(pgtorch_zeros);
 Datum
 pgtorch_zeros(PG_FUNCTION_ARGS)
 {
-	PtDtype dtype = PT_FLOAT32;
+	PtDtype dtype;
 	PtShape shape;
 
-	if (PG_ARGISNULL(0))
+	if (!new_args(fcinfo, &shape, &dtype))
 		PG_RETURN_NULL();
-	dtype_arg(fcinfo, 1, &dtype);
-	size_arg(fcinfo, pgt_call_open(fcinfo), 0, &shape);
 	PG_RETURN_TENSOR(pgt_tensor_new(dtype, &shape));
 }
 
-/* torch.ones(VARIADIC size integer[]) and (size torch.ints, dtype text) return tensor */
+/* torch.ones(size, VARIADIC sizes) and (size, dtype) return tensor */
 PG_FUNCTION_INFO_V1(pgtorch_ones);
 Datum
 pgtorch_ones(PG_FUNCTION_ARGS)
 {
 	int64 one = 1;
-	PtDtype dtype = PT_FLOAT32;
+	PtDtype dtype;
 	PtShape shape;
 
-	if (PG_ARGISNULL(0))
+	if (!new_args(fcinfo, &shape, &dtype))
 		PG_RETURN_NULL();
-	dtype_arg(fcinfo, 1, &dtype);
-	size_arg(fcinfo, pgt_call_open(fcinfo), 0, &shape);
 	PG_RETURN_TENSOR(filled(dtype, &shape, PT_INT64, &one));
 }
 
@@ -380,7 +396,7 @@ pgtorch_full(PG_FUNCTION_ARGS)
 	from = number_arg(fcinfo, call->types[1], 1, &value);
 	if (!dtype_arg(fcinfo, 2, &dtype))
 		dtype = inferred(from);
-	size_arg(fcinfo, call, 0, &shape);
+	size_args(fcinfo, call, &shape);
 	check_range(dtype, &value, from, 1);
 	if (pt_dtype_is_float(dtype))
 	{
@@ -421,20 +437,18 @@ static Datum
 draw(FunctionCallInfo fcinfo, const char *name, Draw fill, double a, double b)
 {
 	PtRng *rng;
-	PtDtype dtype = PT_FLOAT32;
+	PtDtype dtype;
 	PtShape shape;
 	PtTensor view;
 	PgtTensor *t;
 	int64 n;
 
-	if (PG_ARGISNULL(0))
+	if (!new_args(fcinfo, &shape, &dtype))
 		PG_RETURN_NULL();
-	dtype_arg(fcinfo, 1, &dtype);
-	size_arg(fcinfo, pgt_call_open(fcinfo), 0, &shape);
 	if (!pt_dtype_is_float(dtype))
 		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 						errmsg("%s expects a floating point dtype, not %s", name, pt_dtype_name(dtype))));
-	t = pgt_tensor_make(dtype, &shape, &view);
+	t = pgt_tensor_result(dtype, &shape, &view);
 	rng = session_generator();
 	n = pt_shape_numel(&shape);
 	for (int64 i = 0; i < n;)
@@ -449,7 +463,7 @@ draw(FunctionCallInfo fcinfo, const char *name, Draw fill, double a, double b)
 	PG_RETURN_TENSOR(t);
 }
 
-/* torch.rand(VARIADIC size integer[]) and (size torch.ints, dtype text) return tensor */
+/* torch.rand(size, VARIADIC sizes) and (size, dtype) return tensor */
 PG_FUNCTION_INFO_V1(pgtorch_rand);
 Datum
 pgtorch_rand(PG_FUNCTION_ARGS)
@@ -457,7 +471,7 @@ pgtorch_rand(PG_FUNCTION_ARGS)
 	return draw(fcinfo, "rand", pt_rng_uniform, 0, 1);
 }
 
-/* torch.randn(VARIADIC size integer[]) and (size torch.ints, dtype text) return tensor */
+/* torch.randn(size, VARIADIC sizes) and (size, dtype) return tensor */
 PG_FUNCTION_INFO_V1(pgtorch_randn);
 Datum
 pgtorch_randn(PG_FUNCTION_ARGS)

@@ -111,7 +111,7 @@ is_tensor(const PgtCall *call, int i)
 	return pgt_tensor_is_type(call->types[i]);
 }
 
-/* Fetches the tensors and collects the key; false if a required tensor is NULL, as then the result is. */
+/* Fetches the tensors and collects the key; false if a required argument is NULL, as then the result is. */
 static bool
 read_operands(FunctionCallInfo fcinfo, const PgtCall *call, const PtOp *op, Operands *o)
 {
@@ -123,7 +123,7 @@ read_operands(FunctionCallInfo fcinfo, const PgtCall *call, const PtOp *op, Oper
 		int16 len;
 		bool byval;
 
-		if (PG_ARGISNULL(i) && p->required && (p->type == PT_ARG_TENSOR || p->type == PT_ARG_TENSORS))
+		if (PG_ARGISNULL(i) && p->required && !p->nullable)
 			return false;
 		appendStringInfoChar(&o->key, PG_ARGISNULL(i) ? 'n' : 'v');
 		if (PG_ARGISNULL(i))
@@ -263,7 +263,7 @@ make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operan
 /*
  * torch.NAME(...) returns tensor
  *
- * NULL if a required tensor is NULL.
+ * NULL if a required argument is NULL.
  */
 PG_FUNCTION_INFO_V1(pgtorch_op);
 Datum
@@ -280,7 +280,7 @@ pgtorch_op(PG_FUNCTION_ARGS)
 	if (site->plan == NULL || site->key_len != o.key.len || memcmp(site->key, o.key.data, o.key.len) != 0)
 		make_plan(fcinfo, call, site, &o);
 
-	result = pgt_tensor_make(site->result.dtype, &site->result.shape, &view);
+	result = pgt_tensor_result(site->result.dtype, &site->result.shape, &view);
 	for (int i = 0; i < site->ninputs; i++)
 		pt_plan_bind(site->plan, site->inputs[i], o.tensors[i].data);
 	pt_plan_bind(site->plan, site->output, view.data);

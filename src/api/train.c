@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "catalog/tables.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "job/train.h"
@@ -31,6 +32,8 @@ enum
 	ARG_DEPLOY
 };
 
+#define MAX_EPOCHS 1000000
+
 static void
 check_not_null(FunctionCallInfo fcinfo, int arg, const char *name)
 {
@@ -53,6 +56,18 @@ positive_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" must be at least 1, not %d", name, PG_GETARG_INT32(arg))));
 	return PG_GETARG_INT32(arg);
+}
+
+/* Each leaves a record: what nobody waits for is not worth a file for it. */
+static int32
+epochs_arg(FunctionCallInfo fcinfo)
+{
+	int32 epochs = positive_arg(fcinfo, ARG_EPOCHS, "epochs");
+
+	if (epochs > MAX_EPOCHS)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"epochs\" must be at most %d, not %d", MAX_EPOCHS, epochs)));
+	return epochs;
 }
 
 static bool
@@ -102,11 +117,12 @@ pgtorch_train(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
+	pgt_catalog_check_writable("pgtorch_train()");
 	args.model = text_arg(fcinfo, ARG_MODEL, "model");
 	args.dataset = text_arg(fcinfo, ARG_DATASET, "dataset");
 	args.loss = text_arg(fcinfo, ARG_LOSS, "loss");
 	args.optimizer = text_arg(fcinfo, ARG_OPTIMIZER, "optimizer");
-	args.epochs = positive_arg(fcinfo, ARG_EPOCHS, "epochs");
+	args.epochs = epochs_arg(fcinfo);
 	args.batch_size = positive_arg(fcinfo, ARG_BATCH_SIZE, "batch_size");
 	args.shuffle = bool_arg(fcinfo, ARG_SHUFFLE, "shuffle");
 	args.drop_last = bool_arg(fcinfo, ARG_DROP_LAST, "drop_last");

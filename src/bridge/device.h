@@ -16,6 +16,9 @@
 /* CPUs that this process may use. */
 extern int pgt_cpu_count(void);
 
+/* Whether it is written as a device is: auto, cpu, cuda, cuda:N. */
+extern bool pgt_device_is_name(const char *name);
+
 /* "cpu" for "auto" without a GPU, else as given; raises 55000 if there is no such device, 22023 if it is no name. */
 extern const char *pgt_device_resolve(const char *name);
 

@@ -77,6 +77,7 @@ open_device(const PtDeviceOptions *options, PtError *err)
 	cpu->isa = isa;
 	cpu->no_library = options->no_library;
 	cpu->threads = options->threads > 0 ? options->threads : 1;
+	cpu->base.threads = cpu->threads > 1;
 	cpu->scratch = calloc((size_t) cpu->threads, sizeof(char *));
 	cpu->pool = pt_pool_new(cpu->threads);
 	if (cpu->scratch == NULL || cpu->pool == NULL)

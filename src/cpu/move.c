@@ -86,21 +86,63 @@ bind_copy(PtCpuBind *b, PtStep *step)
 	return add_pieces(b, step, step->out[0].data, bytes, step->in[0].data, bytes, bytes, 1);
 }
 
-/* Each part to its offset; gaps are zero since the memory was allocated. */
+/* What no part of a packed array covers. */
+typedef struct GapsTask
+{
+	PtCpuTask task;
+	char *to;
+	int ngaps;
+	const int64_t *gaps; /* pairs: first byte, bytes */
+} GapsTask;
+
+static void
+run_gaps(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	GapsTask *t = (GapsTask *) task;
+
+	(void) tile;
+	(void) scratch;
+	for (int i = 0; i < t->ngaps; i++)
+		memset(t->to + t->gaps[2 * i], 0, (size_t) t->gaps[2 * i + 1]);
+}
+
+/* Each part to its offset, which grow, and zeros between. */
 static bool
 bind_pack(PtCpuBind *b, PtStep *step)
 {
 	const PtValue *offsets = pt_args_get(step->attrs, "offsets");
 	int64_t size = (int64_t) pt_dtype_size(step->out[0].dtype);
+	int64_t *gaps = pt_arena_alloc(b->arena, ((size_t) step->nin + 1) * 2 * sizeof(int64_t));
+	int64_t end = 0, total = 0;
+	int ngaps = 0;
+	GapsTask *t;
 
-	for (int i = 0; i < step->nin; i++)
+	if (gaps == NULL)
+		return pt_fail_memory(b->err, (size_t) step->nin * 2 * sizeof(int64_t));
+	for (int i = 0; i <= step->nin; i++)
 	{
-		int64_t bytes = bytes_of(&step->in[i]);
+		int64_t bytes = i < step->nin ? bytes_of(&step->in[i]) : 0;
+		int64_t at = i < step->nin ? offsets->ints[i] * size : bytes_of(&step->out[0]);
 
-		if (!add_pieces(b, step, (char *) step->out[0].data + offsets->ints[i] * size, bytes,
-						step->in[i].data, bytes, bytes, 1))
+		if (at > end)
+		{
+			gaps[2 * ngaps] = end;
+			gaps[2 * ngaps++ + 1] = at - end;
+			total += at - end;
+		}
+		end = at + bytes;
+		if (i < step->nin && !add_pieces(b, step, (char *) step->out[0].data + at, bytes,
+										 step->in[i].data, bytes, bytes, 1))
 			return false;
 	}
+	if (ngaps == 0)
+		return true;
+	t = pt_cpu_task(b, step, sizeof(GapsTask), run_gaps, 1, move_ns(total) + ngaps * 5);
+	if (t == NULL)
+		return false;
+	t->to = step->out[0].data;
+	t->ngaps = ngaps;
+	t->gaps = gaps;
 	return true;
 }
 

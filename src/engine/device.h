@@ -98,6 +98,7 @@ typedef struct PtDeviceType
 struct PtDevice
 {
 	const PtDeviceType *type;
+	bool threads; /* it may start threads while a plan runs, not only before the first run */
 };
 
 /* src/cpu/device.c */

@@ -243,12 +243,12 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 
 	if (spec->nrows < 1)
 	{
-		pt_fail(err, PT_EINVAL, "the data set has no rows");
+		pt_fail(err, PT_EINVAL, "the dataset has no rows");
 		return NULL;
 	}
 	if (spec->drop_last && spec->nrows < spec->batch_size)
 	{
-		pt_fail(err, PT_EINVAL, "the data set has %lld rows, fewer than one batch of %lld", (long long) spec->nrows,
+		pt_fail(err, PT_EINVAL, "the dataset has %lld rows, fewer than one batch of %lld", (long long) spec->nrows,
 				(long long) spec->batch_size);
 		pt_hint(err, "Use a smaller batch_size, or drop_last => false.");
 		return NULL;

@@ -14,12 +14,6 @@
 /* More members than this gain nothing and make the search for registers long. */
 #define MAX_MEMBERS 24
 
-bool
-pt_is_elementwise(const PtOp *op)
-{
-	return op->scalar != PT_S_NONE || strcmp(op->name, "to") == 0 || strcmp(op->name, "expand") == 0;
-}
-
 /* Calls f for every value a node reads. */
 #define FOR_EACH_INPUT(node, ref) \
 	for (int k_ = 0; k_ < (node)->nin + (node)->nlist; k_++) \
@@ -33,62 +27,63 @@ producer_unit(const PtPlanning *p, PtRef ref)
 	return v->role == PT_ROLE_RESULT ? p->unit_of[v->node] : -1;
 }
 
-static uint32_t
-first_node(const PtUnit *u)
+/* Units seen by one search carry its number; the stack has room for all of them. */
+typedef struct Search
 {
-	return u->main >= 0 && (u->nmembers == 0 || (uint32_t) u->main < u->members[0]) ? (uint32_t) u->main
-																					 : u->members[0];
-}
+	uint32_t *seen;
+	uint32_t number;
+	int *stack;
+} Search;
 
-static uint32_t
-last_node(const PtUnit *u)
+/* Pushes what a unit reads from; true if that is x or y. */
+static bool
+push_producers(const PtPlanning *p, int unit, int x, int y, Search *search, int *depth)
 {
-	return u->nmembers > 0 && (u->main < 0 || u->members[u->nmembers - 1] > (uint32_t) u->main)
-		? u->members[u->nmembers - 1]
-		: (uint32_t) u->main;
+	const PtUnit *u = &p->units[unit];
+
+	for (int m = u->main >= 0 ? -1 : 0; m < u->nmembers; m++)
+	{
+		const PtNode *node = &p->g->nodes[m < 0 ? (uint32_t) u->main : u->members[m]];
+		PtRef ref;
+
+		FOR_EACH_INPUT(node, ref)
+		{
+			int from = producer_unit(p, ref);
+
+			if (from < 0)
+				continue;
+			if (from == x || from == y)
+			{
+				if (unit != x && unit != y)
+					return true;
+				continue;
+			}
+			if (search->seen[from] != search->number)
+			{
+				search->seen[from] = search->number;
+				search->stack[(*depth)++] = from;
+			}
+		}
+	}
+	return false;
 }
 
 /*
  * True if running units x and y as one would make a cycle: something outside both depends on one of
- * them, and is needed by one of them.
+ * them, and is needed by one of them.  Units may hold nodes from anywhere in the graph, so the positions
+ * of nodes tell nothing: all that x and y depend on is searched.
  */
 static bool
-makes_cycle(const PtPlanning *p, int x, int y, bool *marked)
+makes_cycle(const PtPlanning *p, int x, int y, Search *search)
 {
-	const PtUnit *a = &p->units[x], *b = &p->units[y];
-	uint32_t lo = first_node(a) < first_node(b) ? first_node(a) : first_node(b);
-	uint32_t hi = last_node(a) > last_node(b) ? last_node(a) : last_node(b);
-	bool changed = true;
+	int depth = 0;
 
-	memset(marked, 0, p->nunits * sizeof(bool));
-	while (changed)
-	{
-		changed = false;
-		for (uint32_t i = lo; i < p->g->nnodes; i++)
-		{
-			int unit = p->unit_of[i];
-			const PtNode *node = &p->g->nodes[i];
-			PtRef ref;
-
-			/* nodes past hi matter only if their unit has members before it */
-			if (!p->live[i] || (i > hi && first_node(&p->units[unit]) > hi))
-				continue;
-			FOR_EACH_INPUT(node, ref)
-			{
-				int from = producer_unit(p, ref);
-
-				if (from < 0 || !(from == x || from == y || marked[from]))
-					continue;
-				if (unit == x || unit == y)
-				{
-					if (marked[from])
-						return true;
-				}
-				else if (!marked[unit])
-					changed = marked[unit] = true;
-			}
-		}
-	}
+	search->number++;
+	push_producers(p, x, x, y, search, &depth);
+	push_producers(p, y, x, y, search, &depth);
+	while (depth > 0)
+		if (push_producers(p, search->stack[--depth], x, y, search, &depth))
+			return true;
 	return false;
 }
 
@@ -149,14 +144,14 @@ build(PtPlanning *p, int unit, PtRef epilogue)
 
 /* Puts the members of y into x if that is right and possible. */
 static void
-try_merge(PtPlanning *p, int x, int y, bool *marked)
+try_merge(PtPlanning *p, int x, int y, Search *search)
 {
 	PtUnit *a = &p->units[x], *b = &p->units[y];
 	PtUnit before = *a;
 	uint32_t *members;
 	int n = 0;
 
-	if (a->nmembers + b->nmembers > MAX_MEMBERS || makes_cycle(p, x, y, marked))
+	if (a->nmembers + b->nmembers > MAX_MEMBERS || makes_cycle(p, x, y, search))
 		return;
 	members = pt_arena_alloc(p->arena, (a->nmembers + b->nmembers) * sizeof(uint32_t));
 	if (members == NULL)
@@ -176,8 +171,13 @@ try_merge(PtPlanning *p, int x, int y, bool *marked)
 	b->dead = true;
 }
 
+/*
+ * First, values with one reader go with it.  So what only a gradient needs (the y > 0 of a ReLU, the 1 - y * y
+ * of a tanh) is computed there and not kept in memory since the forward pass, whose
+ * activation then has one result and can be an epilogue.  Then the rest.
+ */
 static void
-group_scalars(PtPlanning *p, bool *marked)
+group_scalars(PtPlanning *p, bool single, Search *search)
 {
 	for (uint32_t i = 0; i < p->g->nnodes; i++)
 	{
@@ -190,50 +190,56 @@ group_scalars(PtPlanning *p, bool *marked)
 		{
 			int from = producer_unit(p, ref);
 
-			if (from >= 0 && from != p->unit_of[i] && p->units[from].main < 0 &&
+			if (from >= 0 && from != p->unit_of[i] && p->units[from].main < 0 && (!single || p->uses[ref] == 1) &&
 				pt_shape_equal(&pt_value(p->g, node->out[0])->shape, &pt_value(p->g, ref)->shape))
-				try_merge(p, from, p->unit_of[i], marked);
+				try_merge(p, from, p->unit_of[i], search);
 		}
 	}
 }
 
+/* Readers of a value: none, one unit, or several. */
+#define NO_READER (-1)
+#define SEVERAL (-2)
+
 /* Products whose only reader is a group with one result take it as epilogue. */
-static void
-attach_epilogues(PtPlanning *p, bool *marked)
+static bool
+attach_epilogues(PtPlanning *p, Search *search)
 {
+	int *readers = pt_arena_alloc(p->arena, p->g->nvalues * sizeof(int));
+	uint32_t *reads = pt_arena_alloc(p->arena, p->g->nvalues * sizeof(uint32_t));
+
+	if (readers == NULL || reads == NULL)
+		return pt_fail_memory(p->err, p->g->nvalues * sizeof(int));
+	for (PtRef r = 0; r < p->g->nvalues; r++)
+		readers[r] = NO_READER;
+	for (uint32_t n = 0; n < p->g->nnodes; n++)
+	{
+		const PtNode *user = &p->g->nodes[n];
+		PtRef ref;
+
+		if (!p->live[n])
+			continue;
+		FOR_EACH_INPUT(user, ref)
+		{
+			reads[ref]++;
+			readers[ref] = readers[ref] == NO_READER || readers[ref] == p->unit_of[n] ? p->unit_of[n] : SEVERAL;
+		}
+	}
 	for (uint32_t i = 0; i < p->g->nnodes; i++)
 	{
 		const PtNode *node = &p->g->nodes[i];
 		PtUnit *u = &p->units[p->unit_of[i]];
 		PtRef result = node->out[0];
-		int reader = -1;
-		uint32_t reads = 0;
+		int reader = readers[result];
 		PtUnit before;
 
 		if (!p->live[i] || (strcmp(node->op->name, "linear") != 0 && strcmp(node->op->name, "mm") != 0))
 			continue;
-		for (uint32_t n = i + 1; n < p->g->nnodes; n++)
-		{
-			const PtNode *user = &p->g->nodes[n];
-			PtRef ref;
-
-			if (!p->live[n])
-				continue;
-			FOR_EACH_INPUT(user, ref)
-			{
-				if (ref == result)
-				{
-					reads++;
-					reader = reader < 0 || reader == p->unit_of[n] ? p->unit_of[n] : (int) p->g->nnodes;
-				}
-			}
-		}
 		/* uses counts assignments too: the product itself must not be wanted */
-		if (reader < 0 || reader == (int) p->g->nnodes || reads != p->uses[result] ||
-			p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
+		if (reader < 0 || p->units[reader].dead || reads[result] != p->uses[result] || p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
 			!pt_shape_equal(&pt_value(p->g, p->units[reader].out[0])->shape, &pt_value(p->g, result)->shape) ||
 			pt_value(p->g, p->units[reader].out[0])->dtype != pt_value(p->g, result)->dtype ||
-			makes_cycle(p, p->unit_of[i], reader, marked))
+			makes_cycle(p, p->unit_of[i], reader, search))
 			continue;
 		before = *u;
 		u->members = p->units[reader].members;
@@ -247,6 +253,7 @@ attach_epilogues(PtPlanning *p, bool *marked)
 			p->unit_of[u->members[k]] = p->unit_of[i];
 		p->units[reader].dead = true;
 	}
+	return true;
 }
 
 /* Operands of a structured op's step: the node's, then the epilogue's after the result itself. */
@@ -288,13 +295,14 @@ bool
 pt_plan_fuse(PtPlanning *p)
 {
 	const PtGraph *g = p->g;
-	bool *marked;
+	Search search = {0};
 
 	p->unit_of = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(int));
 	p->units = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(PtUnit));
 	p->uses = pt_arena_alloc(p->arena, g->nvalues * sizeof(uint32_t));
-	marked = pt_arena_alloc(p->arena, g->nnodes + 1);
-	if (p->unit_of == NULL || p->units == NULL || p->uses == NULL || marked == NULL)
+	search.seen = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(uint32_t));
+	search.stack = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(int));
+	if (p->unit_of == NULL || p->units == NULL || p->uses == NULL || search.seen == NULL || search.stack == NULL)
 		return pt_fail_memory(p->err, g->nnodes * sizeof(PtUnit));
 	for (uint32_t i = 0; i < g->nnodes; i++)
 	{
@@ -328,12 +336,14 @@ pt_plan_fuse(PtPlanning *p)
 			return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
 	if (!p->options->no_fuse)
 	{
-		group_scalars(p, marked);
+		group_scalars(p, true, &search);
+		group_scalars(p, false, &search);
 		/* what was a result of a group may be read only inside it now */
 		for (int i = 0; i < p->nunits; i++)
 			if (!p->units[i].dead && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
 				return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
-		attach_epilogues(p, marked);
+		if (!attach_epilogues(p, &search))
+			return false;
 	}
 	for (int i = 0; i < p->nunits; i++)
 		if (!p->units[i].dead && !finish(p, &p->units[i]))

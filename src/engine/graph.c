@@ -222,6 +222,13 @@ bind_attributes(PtGraph *g, const PtOp *op, const PtGiven *given, int ngiven)
 	return args;
 }
 
+/* A number as a 0-d tensor, for ops that are no part of programs and read memory. */
+static PtRef
+in_memory(PtGraph *g, PtRef x)
+{
+	return pt_value(g, x)->role == PT_ROLE_NUMBER ? pt_cast(g, x, pt_value(g, x)->dtype) : x;
+}
+
 bool
 pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
 			 const PtArgs *attrs, PtRef *out)
@@ -266,7 +273,11 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 	if (op->decompose != NULL && (g->decomposed || op->infer == NULL))
 		return op->decompose(g, node.in, node.nin, node.attrs, out) && g->error.code == PT_OK;
 
-	if (!op->infer(g, &node, result) || g->error.code != PT_OK)
+	for (int i = 0; i < node.nin && !pt_is_elementwise(op); i++)
+		node.in[i] = in_memory(g, node.in[i]);
+	for (int i = 0; i < nlist; i++)
+		node.list[i] = in_memory(g, node.list[i]);
+	if (g->error.code != PT_OK || !op->infer(g, &node, result) || g->error.code != PT_OK)
 		return false;
 	if (g->nnodes == g->nodes_size)
 	{

@@ -91,6 +91,8 @@ extern const PtOp *pt_op_find(const char *name);
 /* All rows, for generators and tests. */
 extern const PtOp *pt_op_at(int i); /* NULL past the end */
 extern const PtOp *pt_op_scalar(PtScalar scalar);
+/* Scalar ops, to and expand: what a program can hold. */
+extern bool pt_is_elementwise(const PtOp *op);
 
 /* op_scalar.c: the dtype that a scalar op computes in, which its operands are converted to. */
 extern PtDtype pt_scalar_dtype(const struct PtGraph *g, const struct PtNode *node);

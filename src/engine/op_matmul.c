@@ -26,6 +26,11 @@ same_dtype(PtGraph *g, const char *what, PtRef a, PtRef b)
 	PtDtype x = pt_value(g, a)->dtype;
 	PtDtype y = pt_value(g, b)->dtype;
 
+	if (x == PT_BOOL && y == PT_BOOL)
+	{
+		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", what);
+		return pt_hint(&g->error, "Convert them with torch.to.");
+	}
 	if (x == y)
 		return true;
 	pt_graph_fail(g, PT_ETYPE, "%s expects two tensors of the same dtype, not %s and %s", what, pt_dtype_name(x),

@@ -59,8 +59,29 @@ pt_scalar_dtype(const PtGraph *g, const PtNode *node)
 static bool
 refuses_bool(PtScalar op)
 {
-	return op == PT_S_sub || op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide ||
-		op == PT_S_pow || op == PT_S_abs || op == PT_S_relu || op == PT_S_square;
+	return op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide ||
+		op == PT_S_pow || op == PT_S_abs || op == PT_S_relu || op == PT_S_square || op == PT_S_floor ||
+		op == PT_S_ceil || op == PT_S_round || op == PT_S_trunc;
+}
+
+/* Is every integer operand that is a number a value of the result's integer dtype?  add and its like wrap instead. */
+static bool
+numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
+{
+	int bits = (int) pt_dtype_size(dtype) * 8;
+	int64_t most = (int64_t) (UINT64_MAX >> (dtype == PT_UINT8 ? 64 - bits : 65 - bits));
+
+	for (int i = first_promoted(node->op->scalar); i < node->nin; i++)
+	{
+		const PtGraphValue *v = pt_value(g, node->in[i]);
+
+		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL || (v->integer <= most && v->integer >= -most - 1))
+			continue;
+		pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s", node->op->name,
+					  (long long) v->integer, pt_dtype_name(dtype));
+		return false;
+	}
+	return true;
 }
 
 static bool
@@ -89,9 +110,14 @@ infer(PtGraph *g, PtNode *node, PtResult *out)
 	if (dtype == PT_BOOL && refuses_bool(op))
 	{
 		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", node->op->name);
-		if (op == PT_S_sub || op == PT_S_neg)
-			pt_hint(&g->error, "Use torch.logical_not, or torch.ne for a difference.");
+		if (op == PT_S_neg)
+			pt_hint(&g->error, "Use torch.logical_not.");
 		return false;
+	}
+	if (op == PT_S_sub && (pt_value(g, node->in[0])->dtype == PT_BOOL || pt_value(g, node->in[1])->dtype == PT_BOOL))
+	{
+		pt_graph_fail(g, PT_ETYPE, "sub does not support bool operands");
+		return pt_hint(&g->error, "Use torch.logical_not, torch.ne for a difference, or convert with torch.to.");
 	}
 	if (op == PT_S_pow && !pt_dtype_is_float(dtype))
 	{
@@ -103,6 +129,8 @@ infer(PtGraph *g, PtNode *node, PtResult *out)
 			return false;
 		}
 	}
+	if ((op == PT_S_pow || op == PT_S_where) && pt_dtype_is_int(dtype) && !numbers_fit(g, node, dtype))
+		return false;
 	if (op == PT_S_where && pt_value(g, node->in[0])->dtype != PT_BOOL)
 	{
 		pt_graph_fail(g, PT_ETYPE, "where expects a condition of dtype bool, not %s",

@@ -195,7 +195,7 @@ gradient_permute(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 static bool
 infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 {
-	const PtGraphValue *first;
+	PtShape first;
 	int64_t dim;
 
 	if (node->nlist == 0)
@@ -203,38 +203,36 @@ infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 		pt_graph_fail(g, PT_EINVAL, "cat expects at least one tensor");
 		return false;
 	}
-	first = pt_value(g, node->list[0]);
+	first = pt_value(g, node->list[0])->shape;
 	out->dtype = pt_result_type(g, node->list, node->nlist);
-	out->shape = first->shape;
-	if (!pt_op_dim(g, "cat", pt_args_int(node->attrs, "dim"), first->shape.ndim, &dim))
+	out->shape = first;
+	if (!pt_op_dim(g, "cat", pt_args_int(node->attrs, "dim"), first.ndim, &dim))
 		return false;
-	if (first->shape.ndim == 0)
+	if (first.ndim == 0)
 	{
 		pt_graph_fail(g, PT_ESHAPE, "zero-dimensional tensors cannot be concatenated");
 		return pt_hint(&g->error, "Use torch.stack.");
 	}
 	for (int i = 0; i < node->nlist; i++)
 	{
-		const PtGraphValue *x = pt_value(g, node->list[i]);
-		PtShape rest = x->shape;
+		const PtShape shape = pt_value(g, node->list[i])->shape; /* a copy: casts add values */
+		PtShape rest = shape;
 
 		/* all must be of the result's dtype for the kernel */
-		if (x->dtype != out->dtype)
-			node->list[i] = pt_cast(g, node->list[i], out->dtype);
+		node->list[i] = pt_cast(g, node->list[i], out->dtype);
 		if (i == 0)
 			continue;
-		if (rest.ndim == first->shape.ndim)
-			rest.dim[dim] = first->shape.dim[dim];
-		if (!pt_shape_equal(&rest, &first->shape))
+		if (rest.ndim == first.ndim)
+			rest.dim[dim] = first.dim[dim];
+		if (!pt_shape_equal(&rest, &first))
 		{
 			char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
 			pt_graph_fail(g, PT_ESHAPE, "cat: shapes %s and %s differ in another dimension than %lld",
-						  pt_shape_print(&first->shape, a), pt_shape_print(&x->shape, b), (long long) dim);
+						  pt_shape_print(&first, a), pt_shape_print(&shape, b), (long long) dim);
 			return false;
 		}
-		out->shape.dim[dim] += x->shape.dim[dim];
-		first = pt_value(g, node->list[0]);
+		out->shape.dim[dim] += shape.dim[dim];
 	}
 	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
 }

@@ -90,13 +90,34 @@ infer_cross_entropy(PtGraph *g, PtNode *node, PtResult *out)
 	return true;
 }
 
-/* Of the log-sum-exp there is no gradient: it is a result for the backward pass alone. */
+static PtRef
+as_column(PtGraph *g, PtRef x)
+{
+	return pt_reshape(g, x, &(PtShape){2, {pt_value(g, x)->shape.dim[0], 1}});
+}
+
+/* exp(logits - lse): the softmax */
+static PtRef
+probabilities(PtGraph *g, PtRef logits, PtRef lse)
+{
+	return pt_scalar1(g, PT_S_exp, pt_scalar2(g, PT_S_sub, logits, as_column(g, lse)));
+}
+
+/* Of the loss (softmax - one-hot) times its gradient, of the log-sum-exp softmax times its own. */
 static bool
 gradient_cross_entropy(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	if (want[0] && gout[0] != PT_NO_REF)
+	if (!want[0])
+		return true;
+	if (gout[0] != PT_NO_REF)
 		grad[0] = pt_apply_name(g, "cross_entropy_backward",
 								(PtRef[]){node->in[0], node->in[1], node->out[1], gout[0]}, 4, NULL, 0);
+	if (gout[1] != PT_NO_REF)
+	{
+		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0], node->out[1]), as_column(g, gout[1]));
+
+		grad[0] = grad[0] == PT_NO_REF ? more : pt_scalar2(g, PT_S_add, grad[0], more);
+	}
 	return true;
 }
 
@@ -141,38 +162,42 @@ infer_backward(PtGraph *g, PtNode *node, PtResult *out)
 	return true;
 }
 
+/* exp(logits - lse) - onehot */
+static PtRef
+residual(PtGraph *g, const PtRef *in)
+{
+	PtRef hot = pt_cast(g, one_hot(g, in[0], in[1]), pt_value(g, in[0])->dtype);
+
+	return pt_scalar2(g, PT_S_sub, probabilities(g, in[0], in[2]), hot);
+}
+
 /* (exp(logits - lse) - onehot) * g */
 static bool
 decompose_backward(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape column = {2, {pt_value(g, in[0])->shape.dim[0], 1}};
-	PtRef p = pt_scalar1(g, PT_S_exp, pt_scalar2(g, PT_S_sub, in[0], pt_reshape(g, in[2], &column)));
-	PtRef hot = pt_cast(g, one_hot(g, in[0], in[1]), pt_value(g, in[0])->dtype);
-
 	(void) nin;
 	(void) attrs;
-	out[0] = pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_sub, p, hot), pt_reshape(g, in[3], &column));
+	out[0] = pt_scalar2(g, PT_S_mul, residual(g, in), as_column(g, in[3]));
 	return out[0] != PT_NO_REF;
 }
 
-/* Higher orders go through the primitives. */
+/* Of logits, lse and g each with the others held fixed: what connects them is autograd's to follow. */
 static bool
 gradient_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	PtRef y;
+	const int64_t classes[] = {1};
 
-	if (!decompose_backward(g, node->in, node->nin, NULL, &y))
-		return false;
-	y = pt_scalar2(g, PT_S_mul, y, gout[0]);
+	if (want[0] || want[2])
 	{
-		PtRef wrt[2] = {node->in[0], node->in[3]};
-		PtRef got[2];
+		PtRef p = probabilities(g, node->in[0], node->in[2]);
+		PtRef d = pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_mul, p, as_column(g, node->in[3])), gout[0]);
 
-		if (!pt_gradient(g, y, wrt, 2, got))
-			return false;
-		grad[0] = want[0] ? got[0] : PT_NO_REF;
-		grad[3] = want[3] ? got[1] : PT_NO_REF;
+		grad[0] = d;
+		if (want[2])
+			grad[2] = pt_scalar1(g, PT_S_neg, pt_sum(g, d, classes, 1, false));
 	}
+	if (want[3])
+		grad[3] = pt_sum(g, pt_scalar2(g, PT_S_mul, residual(g, node->in), gout[0]), classes, 1, false);
 	return true;
 }
 

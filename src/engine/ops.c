@@ -24,6 +24,12 @@ pt_op_scalar(PtScalar scalar)
 	return &pt_scalar_ops[scalar];
 }
 
+bool
+pt_is_elementwise(const PtOp *op)
+{
+	return op->scalar != PT_S_NONE || strcmp(op->name, "to") == 0 || strcmp(op->name, "expand") == 0;
+}
+
 const PtOp *
 pt_op_at(int i)
 {

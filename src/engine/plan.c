@@ -33,12 +33,43 @@ struct PtPlan
 	void *memory; /* the planned arena, on the device */
 	size_t bytes;
 	bool bound;
+	bool ran; /* to its end, since it was bound */
 	bool prepared;
 	bool running;
 	bool poison;
 };
 
 /* ---------- passes ---------- */
+
+/*
+ * What an external is assigned must be a result: a number has no memory, and another external that is
+ * assigned as well (or a view of it) may be overwritten before it is copied.  Such values get a
+ * node of their own, which reads the old contents in the order of the plan.
+ */
+static bool
+assign_results(PtPlanning *p)
+{
+	PtGraph *g = p->g;
+	PtRef n = g->nvalues;
+
+	for (PtRef r = 1; r < n; r++)
+	{
+		PtRef value = g->values[r].role == PT_ROLE_EXTERNAL ? g->values[r].assigned : PT_NO_REF;
+		PtGiven dtype = {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = g->values[r].dtype}}};
+		size_t offset;
+		const PtGraphValue *base;
+
+		if (value == PT_NO_REF)
+			continue;
+		base = pt_value(g, pt_plan_base(p, value, &offset));
+		if (base->role != PT_ROLE_NUMBER &&
+			!(base->role == PT_ROLE_EXTERNAL && base->assigned != PT_NO_REF))
+			continue;
+		value = pt_apply_name(g, "to", &value, 1, &dtype, 1);
+		g->values[r].assigned = value;
+	}
+	return pt_graph_ok(g, p->err);
+}
 
 /* Nodes that some assignment depends on. */
 static bool
@@ -355,6 +386,8 @@ compile(PtPlan *plan, PtPlanning *p)
 {
 	const PtGraph *g = p->g;
 
+	if (!assign_results(p))
+		return false;
 	plan->nvalues = g->nvalues;
 	plan->addresses = pt_arena_alloc(plan->arena, g->nvalues * sizeof(void *));
 	plan->needed = pt_arena_alloc(plan->arena, g->nvalues);
@@ -451,7 +484,7 @@ pt_plan_bind(PtPlan *plan, PtRef external, void *address)
 	if (external >= plan->nvalues || plan->addresses[external] == address)
 		return;
 	plan->addresses[external] = address;
-	plan->bound = false;
+	plan->bound = plan->ran = false;
 }
 
 static bool
@@ -508,7 +541,14 @@ pt_plan_run(PtPlan *plan, int64_t repeat, int64_t budget_ns, PtError *err)
 	}
 	run = plan->dev->type->wait(plan->dev, &plan->schedule, budget_ns, err);
 	plan->running = run == PT_RUN_MORE;
+	plan->ran = plan->ran || run == PT_RUN_DONE;
 	return run;
+}
+
+bool
+pt_plan_is_quiet(const PtPlan *plan)
+{
+	return plan->ran && !plan->dev->threads;
 }
 
 /* ---------- printing ---------- */

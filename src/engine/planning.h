@@ -58,9 +58,6 @@ typedef struct PtPlanning
 	PtRef *copies;	  /* [ncopies] externals */
 } PtPlanning;
 
-/* Scalar ops, to and expand: what a program can hold. */
-extern bool pt_is_elementwise(const PtOp *op);
-
 /* fuse.c: fills units, unit_of, uses */
 extern bool pt_plan_fuse(PtPlanning *p);
 

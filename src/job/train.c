@@ -1,6 +1,6 @@
 /*
  * train.c
- *	  pgtorch_train: read the data set, train, write the new version.
+ *	  pgtorch_train: read the dataset, train, write the new version.
  *
  * Reading happens here, in the caller's backend; training in a worker (worker.h); writing here
  * again, in the caller's transaction, so that a rollback undoes all of it.
@@ -98,7 +98,7 @@ read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *
 	spec.targets = args->targets;
 	data = pgt_dataset_read(args->dataset, &spec);
 	if (data->rows == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the data set has no rows")));
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the dataset has no rows")));
 	ereport(NOTICE, (errmsg(INT64_FORMAT " rows read in %.2f s", data->rows, data->seconds)));
 	return data;
 }

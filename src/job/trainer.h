@@ -2,7 +2,7 @@
  * trainer.h
  *	  Training itself: a task in, epochs and weights out.
  *
- * The trainer touches no table.  It is given texts (module, loss, optimizer), the path of the data set's
+ * The trainer touches no table.  It is given texts (module, loss, optimizer), the path of the dataset's
  * file and the path of an exchange file that holds the initial weights, and it leaves the final
  * weights and a record of each epoch in the exchange file.  It runs in a background worker, or
  * in the caller's backend when there is no free worker, and could run in a program of its own.

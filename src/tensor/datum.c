@@ -20,6 +20,9 @@
 /* Text and elements between two checks for interrupts: some milliseconds. */
 #define TEXT_STEP ((size_t) 256 * 1024)
 
+/* Bytes of new memory between two checks for interrupts. */
+#define ZERO_STEP ((Size) 16 * 1024 * 1024)
+
 static void
 corrupted(const char *what, int64 value)
 {
@@ -142,25 +145,41 @@ set_header(PgtTensor *t, PtDtype dtype, const PtShape *shape, Size bytes)
 }
 
 PgtTensor *
-pgt_tensor_new(PtDtype dtype, const PtShape *shape)
+pgt_tensor_result(PtDtype dtype, const PtShape *shape, PtTensor *out)
 {
+	Size header = PGT_TENSOR_HEADER(shape->ndim);
 	Size bytes;
 	PgtTensor *t;
 
 	pgt_tensor_check_size(dtype, shape);
 	bytes = pt_shape_numel(shape) * pt_dtype_size(dtype);
-	t = palloc0(PGT_TENSOR_HEADER(shape->ndim) + bytes);
+	t = palloc(header + bytes);
+	memset(t, 0, header);
 	set_header(t, dtype, shape, bytes);
+	pgt_tensor_view(t, out);
 	return t;
 }
 
 PgtTensor *
 pgt_tensor_make(PtDtype dtype, const PtShape *shape, PtTensor *out)
 {
-	PgtTensor *t = pgt_tensor_new(dtype, shape);
+	PgtTensor *t = pgt_tensor_result(dtype, shape, out);
+	Size bytes = pt_tensor_bytes(out);
 
-	pgt_tensor_view(t, out);
+	for (Size done = 0; done < bytes; done += ZERO_STEP)
+	{
+		memset((char *) out->data + done, 0, Min(bytes - done, ZERO_STEP));
+		CHECK_FOR_INTERRUPTS();
+	}
 	return t;
+}
+
+PgtTensor *
+pgt_tensor_new(PtDtype dtype, const PtShape *shape)
+{
+	PtTensor ignored;
+
+	return pgt_tensor_make(dtype, shape, &ignored);
 }
 
 PgtTensor *

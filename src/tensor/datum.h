@@ -69,6 +69,9 @@ extern void pgt_tensor_describe(Datum datum, PtTensor *out);
 extern PgtTensor *pgt_tensor_new(PtDtype dtype, const PtShape *shape);
 extern PgtTensor *pgt_tensor_make(PtDtype dtype, const PtShape *shape, PtTensor *out);
 
+/* The same with elements not set, for callers that write all of them. */
+extern PgtTensor *pgt_tensor_result(PtDtype dtype, const PtShape *shape, PtTensor *out);
+
 /* A datum with a copy of t. */
 extern PgtTensor *pgt_tensor_from(const PtTensor *t);
 

@@ -126,6 +126,16 @@ at(const PtOperand *o, int64_t i)
 	return pt_element_get_double(o->dtype, o->data, (size_t) i);
 }
 
+/* All elements as doubles, for references that read them often; free it. */
+__attribute__((unused)) static double *
+values(const PtOperand *o)
+{
+	double *v = malloc(((size_t) numel(o) + 1) * sizeof(double));
+
+	pt_convert(PT_FLOAT64, v, o->dtype, o->data, (size_t) numel(o));
+	return v;
+}
+
 /* relative error that one rounding of a dtype makes */
 __attribute__((unused)) static double
 epsilon(PtDtype dtype)

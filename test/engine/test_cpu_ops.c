@@ -28,6 +28,7 @@ check_mm(PtDevice *dev, const char *what, PtDtype dtype, int64_t batch, int64_t 
 	Attribute attrs[] = {BOOL_ATTR("ta", ta), BOOL_ATTR("tb", tb)};
 	double scale = pt_dtype_is_float(dtype) ? 1 : 6;
 	PtOperand o[3];
+	double *x, *y;
 	int bad = 0;
 
 	if (batch == 0)
@@ -42,6 +43,8 @@ check_mm(PtDevice *dev, const char *what, PtDtype dtype, int64_t batch, int64_t 
 		o[1] = RANDOM(dtype, scale, bb, tb ? n : k, tb ? k : n);
 		o[2] = OPERAND(dtype, batch, m, n);
 	}
+	x = values(&o[0]);
+	y = values(&o[1]);
 	CHECK_OK(run_op(dev, "mm", attrs, 2, o, 2, &o[2], 1, &err), &err);
 	for (int64_t b = 0; b < (batch == 0 ? 1 : batch); b++)
 		for (int64_t i = 0; i < m; i++)
@@ -52,8 +55,8 @@ check_mm(PtDevice *dev, const char *what, PtDtype dtype, int64_t batch, int64_t 
 				double got = at(&o[2], (b * m + i) * n + j);
 
 				for (int64_t p = 0; p < k; p++)
-					sum += at(&o[0], abase + (ta ? p * m + i : i * k + p)) *
-						   at(&o[1], bbase + (tb ? j * k + p : p * n + j));
+					sum += x[abase + (ta ? p * m + i : i * k + p)] *
+						   y[bbase + (tb ? j * k + p : p * n + j)];
 				if (!pt_dtype_is_float(dtype))
 				{
 					int64_t cell;
@@ -72,6 +75,8 @@ check_mm(PtDevice *dev, const char *what, PtDtype dtype, int64_t batch, int64_t 
 				}
 			}
 	CHECK(bad == 0 && fence_stands(&o[2]), "%s: mm", what);
+	free(x);
+	free(y);
 	free_all(o, 3);
 }
 
@@ -146,6 +151,7 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 					   .in = in,
 					   .out = &to};
 		PtSchedule schedule = {.steps = &step, .nsteps = 1};
+		double *x = values(&in[0]), *w = values(&in[1]);
 		int bad = 0;
 
 		memcpy(extra.data, in[3].data, bytes_of(&extra));
@@ -172,7 +178,7 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 				double sum = bias ? at(&in[2], j) : 0, got = at(&to, i * n + j);
 
 				for (int64_t p = 0; p < k; p++)
-					sum += at(&in[0], i * k + p) * at(&in[1], j * k + p);
+					sum += x[i * k + p] * w[j * k + p];
 				if (epilogue)
 					sum = fmax(0, sum + at(&extra, full ? i * n + j : j));
 				if (!check_close(got, sum, 1e-5, 1e-6 * sqrt((double) k)))
@@ -184,6 +190,8 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 				}
 			}
 		CHECK(bad == 0 && fence_stands(&to), "%s: linear", what);
+		free(x);
+		free(w);
 		free_all(in, 4);
 		free(out.data);
 		free(extra.data);
@@ -493,8 +501,8 @@ test_cross_entropy(PtDevice *dev, const char *what)
 			CHECK(!run_op(dev, "cross_entropy", NULL, 0, in, 2, out, 2, &err) &&
 					  err.code == PT_EDATA && strstr(err.message, "is out of bounds for") != NULL,
 				  "%s: a target out of range", what);
-			free_all(in, 4);
-			free_all(out, 2);
+			free_all(in, 4); /* out[1] is among them */
+			free(out[0].data);
 			free(grad.data);
 		}
 }

@@ -174,6 +174,7 @@ test_errors(void)
 	check_error("(x, a.b) -> x", PT_ESYNTAX, "unexpected \"->\"");
 	check_error("x -> ", PT_ESYNTAX, "unexpected end");
 	check_error("x -> f(x) = 1", PT_ESYNTAX, "only a plain name");
+	check_error("f(and)", PT_ESYNTAX, "\"and\" is not supported at character 3");
 	check_error("a = 1", PT_ESYNTAX, "unexpected \"=\"");
 }
 

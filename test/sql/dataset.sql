@@ -183,7 +183,7 @@ RESET statement_timeout;
 SET temp_file_limit = '2MB';
 SELECT reads('SELECT i, i, i, i FROM generate_series(1, 1000000) i');
 RESET temp_file_limit;
-SELECT count(*) FROM pg_ls_tmpdir();
+SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%';
 
 DROP FUNCTION reads, learns;
 SELECT pgtorch_drop_model(m) FROM unnest('{probe,wide,label}'::text[]) m;

@@ -172,6 +172,7 @@ SELECT train(loss => NULL);
 SELECT train(optimizer => NULL);
 SELECT train(epochs => NULL);
 SELECT train(epochs => 0);
+SELECT train(epochs => 2147483647);
 SELECT train(batch_size => NULL);
 SELECT train(batch_size => -1);
 SELECT train(shuffle => NULL);
@@ -252,7 +253,7 @@ SELECT train(), train();
 COMMIT;
 
 -- No temporary file is left by any of this.
-SELECT count(*) FROM pg_ls_tmpdir();
+SELECT count(*) FROM pg_ls_tmpdir() WHERE name LIKE 'pgsql_tmp' || pg_backend_pid() || '.%';
 
 DROP FUNCTION floats, agrees, weights, trained, step, train, rows;
 DROP TABLE points, trained_as, w, w1, one;

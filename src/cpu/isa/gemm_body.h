@@ -76,6 +76,42 @@ EACH_KERNEL(KERNEL)
 #define KERNEL_ENTRY(rows) GLUE(NAME(kernel), rows),
 static const NAME(Kernel) NAME(kernels)[] = {NULL, EACH_KERNEL(KERNEL_ENTRY)};
 
+/* An 8 x 8 block of floats, rows src_ld apart, to columns dst_ld apart. */
+#if defined(FOLD_LANES) && !defined(TRANSPOSE_8)
+#define TRANSPOSE_8
+#define LOW(x, y) __builtin_shufflevector(x, y, 0, 8, 1, 9, 4, 12, 5, 13)
+#define HIGH(x, y) __builtin_shufflevector(x, y, 2, 10, 3, 11, 6, 14, 7, 15)
+#define LOW2(x, y) __builtin_shufflevector(x, y, 0, 1, 8, 9, 4, 5, 12, 13)
+#define HIGH2(x, y) __builtin_shufflevector(x, y, 2, 3, 10, 11, 6, 7, 14, 15)
+#define LEFT(x, y) __builtin_shufflevector(x, y, 0, 1, 2, 3, 8, 9, 10, 11)
+#define RIGHT(x, y) __builtin_shufflevector(x, y, 4, 5, 6, 7, 12, 13, 14, 15)
+typedef float Eight __attribute__((vector_size(32), aligned(4), may_alias));
+
+static inline void
+transpose_8(float *dst, size_t dst_ld, const float *src, size_t src_ld)
+{
+#define ROW(i) (*(const Eight *) (src + (i) *src_ld))
+#define PUT(i, v) *(Eight *) (dst + (i) *dst_ld) = (v)
+	Eight a0 = LOW(ROW(0), ROW(1)), a1 = HIGH(ROW(0), ROW(1));
+	Eight a2 = LOW(ROW(2), ROW(3)), a3 = HIGH(ROW(2), ROW(3));
+	Eight a4 = LOW(ROW(4), ROW(5)), a5 = HIGH(ROW(4), ROW(5));
+	Eight a6 = LOW(ROW(6), ROW(7)), a7 = HIGH(ROW(6), ROW(7));
+	Eight b0 = LOW2(a0, a2), b1 = HIGH2(a0, a2), b2 = LOW2(a1, a3), b3 = HIGH2(a1, a3);
+	Eight b4 = LOW2(a4, a6), b5 = HIGH2(a4, a6), b6 = LOW2(a5, a7), b7 = HIGH2(a5, a7);
+
+	PUT(0, LEFT(b0, b4));
+	PUT(1, LEFT(b1, b5));
+	PUT(2, LEFT(b2, b6));
+	PUT(3, LEFT(b3, b7));
+	PUT(4, RIGHT(b0, b4));
+	PUT(5, RIGHT(b1, b5));
+	PUT(6, RIGHT(b2, b6));
+	PUT(7, RIGHT(b3, b7));
+#undef ROW
+#undef PUT
+}
+#endif
+
 /* dst[k][0..NR) = columns of op(B), zero from n on.  trans: src is stored by column. */
 static void
 NAME(pack_b)(T *dst, const T *src, size_t ld, bool trans, size_t k, size_t n)
@@ -91,15 +127,25 @@ NAME(pack_b)(T *dst, const T *src, size_t ld, bool trans, size_t k, size_t n)
 		}
 		return;
 	}
+	size_t done = 0; /* rows that are there, in whole blocks of eight columns */
+
 	if (n < NR)
 		memset(dst, 0, k * NR * sizeof(T));
+#ifdef TRANSPOSE_8
+	if (sizeof(T) == 4)
+		for (; done + 8 <= k; done += 8)
+			for (size_t j = 0; j + 8 <= n; j += 8)
+				transpose_8((float *) dst + done * NR + j, NR, (const float *) src + j * ld + done,
+							ld);
+#endif
 	/* four columns at a time: each store fills a quarter of a line or more */
 	for (size_t j = 0; j + 4 <= n; j += 4)
 	{
 		const T *s0 = src + j * ld, *s1 = s0 + ld, *s2 = s1 + ld, *s3 = s2 + ld;
-		T *d = dst + j;
+		size_t from = j < (n & ~(size_t) 7) ? done : 0; /* what is not in whole blocks of eight */
+		T *d = dst + j + from * NR;
 
-		for (size_t p = 0; p < k; p++, d += NR)
+		for (size_t p = from; p < k; p++, d += NR)
 		{
 			T x0 = s0[p], x1 = s1[p], x2 = s2[p], x3 = s3[p];
 
@@ -150,9 +196,12 @@ NAME(gemm)(const PtGemm *g, void *scratch)
 	T *edge = packed_b + BLOCK_N * KC; /* [MR][NR] */
 	size_t row = g->ta ? 1 : g->lda, col = g->ta ? g->lda : 1;
 
-	for (size_t k0 = 0; k0 < g->k || k0 == 0; k0 += KC)
+	size_t blocks = (g->k + KC - 1) / KC;
+	size_t step = blocks == 0 ? 1 : (g->k + blocks - 1) / blocks; /* equal shares, none tiny */
+
+	for (size_t k0 = 0; k0 < g->k || k0 == 0; k0 += step)
 	{
-		size_t k = g->k - k0 < KC ? g->k - k0 : KC;
+		size_t k = g->k - k0 < step ? g->k - k0 : step;
 		bool accumulate = g->accumulate || k0 > 0;
 
 		for (size_t n0 = 0; n0 < g->n; n0 += BLOCK_N)

@@ -1,0 +1,1084 @@
+/*
+ * test_plan.c
+ *	  Plans: the same graph gives the same numbers however it is fused, placed, threaded and sliced.
+ *
+ * Random graphs over the op table are run under all options.  The reference is the graph without fusion
+ * and without reuse of memory, its results in externals of their own.  Then what random graphs rarely
+ * meet: assignments that read each other, limits of programs, errors, promotion.
+ */
+#include "engine/golden.h"
+#include "engine/graph_harness.h"
+
+static PtDevice *dev, *dev2, *dev3;
+
+/* ---------- random graphs ---------- */
+
+#define MAX_VALUES 200
+
+typedef struct Making
+{
+	Case *c;
+	PtRef values[MAX_VALUES];
+	int nvalues;
+	PtShape base; /* all shapes broadcast to this one */
+	bool smooth;  /* float64, and no op that jumps: small differences stay small */
+	PtRef target[16], result[16]; /* what externals shall hold */
+	int ntargets;
+	int inputs;
+} Making;
+
+static void
+forget_error(PtGraph *g)
+{
+	memset(&g->error, 0, sizeof(g->error));
+}
+
+static PtRef
+keep(Making *m, PtRef x)
+{
+	if (x == PT_NO_REF)
+		forget_error(m->c->g);
+	else if (m->nvalues < MAX_VALUES)
+		m->values[m->nvalues++] = x;
+	return x;
+}
+
+static PtRef
+pick(Making *m)
+{
+	/* rather a recent one, so that chains grow */
+	int from = draw_int(2) && m->nvalues > 4 ? m->nvalues - 4 : 0;
+
+	return m->values[from + draw_int(m->nvalues - from)];
+}
+
+static PtShape
+draw_shape(Making *m)
+{
+	PtShape s = m->base;
+	int drop = draw_int(3) == 0 ? draw_int(s.ndim + 1) : 0;
+
+	s.ndim -= drop;
+	memmove(s.dim, s.dim + drop, (size_t) s.ndim * sizeof(int64_t));
+	for (int i = 0; i < s.ndim; i++)
+		if (draw_int(4) == 0)
+			s.dim[i] = 1;
+	return s;
+}
+
+static PtDtype
+draw_dtype(Making *m)
+{
+	static const PtDtype often[] = {PT_FLOAT32, PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16};
+
+	if (m->smooth)
+		return PT_FLOAT64;
+	return draw_int(3) ? often[draw_int(5)] : (PtDtype) draw_int(PT_NDTYPE);
+}
+
+static PtRef
+draw_number(Making *m)
+{
+	if (m->smooth || draw_int(2))
+		return pt_real(m->c->g, draw_real() * 2 - 1);
+	return draw_int(5) ? pt_integer(m->c->g, draw_int(9) - 4) : pt_boolean(m->c->g, draw_int(2));
+}
+
+static PtRef
+bounded(Making *m, PtRef x)
+{
+	return m->smooth && x != PT_NO_REF ? pt_scalar1(m->c->g, PT_S_tanh, x) : x;
+}
+
+static void
+add_scalar(Making *m)
+{
+	static const PtScalar smooth[] = {PT_S_add, PT_S_sub, PT_S_mul,	 PT_S_neg,	PT_S_tanh,
+									  PT_S_exp, PT_S_relu, PT_S_sigmoid, PT_S_square, PT_S_add};
+	PtScalar op = m->smooth ? smooth[draw_int(10)] : (PtScalar) draw_int(PT_S_COUNT);
+	PtRef in[3];
+	int arity = pt_scalar_arity(op);
+	PtRef x;
+
+	for (int i = 0; i < arity; i++)
+		in[i] = i > 0 && draw_int(4) == 0 ? draw_number(m) : pick(m);
+	if (op == PT_S_where)
+		in[0] = pt_scalar2(m->c->g, PT_S_gt, pick(m), draw_number(m));
+	/* integers divided by zero are an error, tested elsewhere */
+	if ((op == PT_S_floor_divide || op == PT_S_remainder || op == PT_S_pow) &&
+		!pt_dtype_is_float(pt_result_type(m->c->g, in, 2)))
+		return;
+	x = pt_apply(m->c->g, pt_op_scalar(op), in, arity, NULL);
+	keep(m, bounded(m, x));
+}
+
+static void
+add_reduction(Making *m)
+{
+	static const char *const names[] = {"sum", "mean", "amax", "amin"};
+	PtRef x = pick(m), y;
+	PtShape s = pt_value(m->c->g, x)->shape;
+	int64_t dims[PT_MAX_DIM];
+	int n = 0;
+	PtGiven given[2] = {{"keepdim", {PT_VALUE_BOOL, 0, {.boolean = true}}}};
+
+	for (int i = 0; i < s.ndim; i++)
+		if (draw_int(2))
+			dims[n++] = i;
+	given[1] = (PtGiven){"dim", {PT_VALUE_INTS, n, {.ints = memcpy(pt_arena_alloc(m->c->g->arena, sizeof(dims)), dims,
+																	  sizeof(dims))}}};
+	y = pt_apply_name(m->c->g, names[draw_int(m->smooth ? 2 : 4)], &x, 1, given, draw_int(2) + 1);
+	keep(m, bounded(m, y));
+}
+
+static PtRef
+as_float(Making *m, PtRef x)
+{
+	return pt_dtype_is_float(pt_value(m->c->g, x)->dtype) ? x : pt_cast(m->c->g, x, PT_FLOAT32);
+}
+
+static void
+add_structured(Making *m)
+{
+	PtGraph *g = m->c->g;
+	PtRef x = pick(m), y = PT_NO_REF, w;
+	PtShape s = pt_value(g, x)->shape;
+	int64_t last = s.ndim > 0 ? s.dim[s.ndim - 1] : 1;
+	PtDtype dtype;
+	PtGiven given;
+	int64_t *ints = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
+
+	switch (draw_int(6))
+	{
+		case 0: /* back to the same shape, so that it goes on */
+			if (s.ndim == 0)
+				return;
+			x = as_float(m, x);
+			dtype = pt_value(g, x)->dtype;
+			w = m->c->ext[case_random(m->c, dtype, SHAPE(last, last), 0.5)];
+			y = pt_linear(g, x, w,
+						  draw_int(2) ? m->c->ext[case_random(m->c, dtype, SHAPE(last), 0.5)] : PT_NO_REF);
+			break;
+		case 1:
+			dtype = pt_value(g, x)->dtype;
+			x = pt_reshape(g, x, &(PtShape){2, {pt_shape_numel(&s) / (last ? last : 1), last}});
+			if (x == PT_NO_REF)
+				break;
+			w = m->c->ext[case_random(m->c, dtype, SHAPE(last, last), 1)];
+			y = pt_reshape(g, pt_mm(g, x, w, false, draw_int(2)), &s);
+			break;
+		case 2:
+			given = (PtGiven){"dim", {PT_VALUE_INT, 0, {.integer = s.ndim ? draw_int(s.ndim) : 0}}};
+			x = as_float(m, x);
+			y = pt_apply_name(g, draw_int(2) ? "softmax" : "log_softmax", &x, 1, &given, 1);
+			break;
+		case 3: /* there and back */
+			for (int i = 0; i < s.ndim; i++)
+				ints[i] = s.ndim - 1 - i;
+			given = (PtGiven){"dims", {PT_VALUE_INTS, s.ndim, {.ints = ints}}};
+			if (s.ndim == 0)
+				return;
+			y = pt_apply_name(g, "permute", &x, 1, &given, 1);
+			y = y == PT_NO_REF ? y : pt_scalar2(g, PT_S_mul, y, pt_integer(g, 1));
+			y = pt_apply_name(g, "permute", &y, 1, &given, 1);
+			break;
+		case 4:
+			y = m->smooth ? x : pt_cast(g, x, draw_dtype(m));
+			break;
+		case 5:
+			y = pt_expand(g, x, &m->base);
+			break;
+	}
+	keep(m, bounded(m, y));
+}
+
+/* A value of an external's dtype and shape. */
+static PtRef
+fitted(Making *m, PtRef external)
+{
+	PtGraph *g = m->c->g;
+	PtShape s = pt_value(g, external)->shape;
+	PtDtype dtype = pt_value(g, external)->dtype;
+	PtRef x = pick(m);
+
+	switch (draw_int(4))
+	{
+		case 0: /* as it is, if it fits: externals, views, values that others hold too */
+			for (int i = 0; i < m->nvalues; i++)
+			{
+				const PtGraphValue *v = pt_value(g, m->values[(i + draw_int(3)) % m->nvalues]);
+
+				if (v->dtype == dtype && pt_shape_equal(&v->shape, &s))
+					return m->values[i % m->nvalues] == external && draw_int(2) ? external : (PtRef) (v - g->values);
+			}
+			/* fall through */
+		case 1: /* an update of the old contents */
+			x = pt_scalar2(g, PT_S_mul, external, x);
+			break;
+		default:
+			break;
+	}
+	if (pt_value(g, x)->shape.ndim > s.ndim || pt_shape_numel(&pt_value(g, x)->shape) > pt_shape_numel(&s))
+		x = pt_sum_to(g, pt_expand(g, x, &m->base), &s);
+	else
+		x = pt_expand(g, x, &s);
+	return pt_cast(g, bounded(m, x), dtype);
+}
+
+typedef enum Flavor
+{
+	FRESH,	/* results go to externals of their own */
+	IN_PLACE /* results go over inputs */
+} Flavor;
+
+static void
+make_random(Case *c, uint64_t seed, Flavor flavor, bool smooth, bool decomposed)
+{
+	static const PtShape bases[] = {{3, {4, 3, 5}}, {2, {7, 33}}, {4, {2, 1, 3, 4}}, {1, {300}}, {2, {3, 0}}, {3, {1, 1, 2}},
+									{6, {2, 3, 1, 2, 2, 2}}};
+	Making m = {.c = c, .smooth = smooth};
+	int steps;
+
+	draw_seed(seed);
+	case_begin(c);
+	c->g->decomposed = decomposed;
+	m.base = bases[draw_int(7)];
+	m.inputs = 2 + draw_int(4);
+	for (int i = 0; i < m.inputs; i++)
+	{
+		PtShape s = draw_shape(&m);
+		PtDtype dtype = draw_dtype(&m);
+
+		keep(&m, c->ext[case_random(c, dtype, &s, dtype == PT_BOOL ? 1 : pt_dtype_is_float(dtype) ? 1.5 : 9)]);
+	}
+	steps = 3 + draw_int(40);
+	for (int i = 0; i < steps; i++)
+	{
+		int what = draw_int(10);
+
+		if (what < 7)
+			add_scalar(&m);
+		else if (what < 8)
+			add_reduction(&m);
+		else
+			add_structured(&m);
+		forget_error(c->g);
+	}
+	/* gradients, too */
+	if (draw_int(2))
+	{
+		PtRef y = pick(&m);
+		PtRef grad[6];
+
+		if (pt_dtype_is_float(pt_value(c->g, y)->dtype) && pt_gradient(c->g, y, m.values, m.inputs, grad))
+			for (int i = 0; i < m.inputs; i++)
+				if (grad[i] != PT_NO_REF)
+					keep(&m, bounded(&m, grad[i]));
+		forget_error(c->g);
+	}
+	for (int i = 0; i < m.inputs; i++)
+		if (draw_int(2))
+		{
+			PtRef x = fitted(&m, m.values[i]);
+
+			if (x == PT_NO_REF || c->g->error.code != PT_OK)
+				forget_error(c->g);
+			else
+			{
+				m.target[m.ntargets] = m.values[i];
+				m.result[m.ntargets++] = x;
+			}
+		}
+	for (int i = 0; i < 3; i++)
+		case_output(c, pick(&m));
+	for (int i = 0; i < m.ntargets; i++)
+	{
+		if (flavor == IN_PLACE)
+			pt_graph_assign(c->g, m.target[i], m.result[i]);
+		else
+			case_output(c, m.result[i]);
+	}
+}
+
+static void
+compare(Case *c, PtDevice *on, const PtPlanOptions *options, int64_t budget, void **want, double rel, uint64_t seed, const char *what)
+{
+	PtError err = {0};
+	PtPlan *plan = case_compile(c, on, options, &err);
+	bool ok = plan != NULL && run_all(plan, 1, budget, NULL, &err);
+	int at;
+
+	if (CHECK(ok, "graph %llu, %s: %s", (unsigned long long) seed, what, err.message))
+	{
+		at = case_differs(c, want, rel);
+		CHECK(at < 0, "graph %llu: %s changes external %d", (unsigned long long) seed, what, at);
+		/* once more, from the start */
+		for (int i = 0; i < c->n; i++)
+			memcpy(c->data[i], c->initial[i], case_bytes(c, i));
+		ok = run_all(plan, 1, budget, NULL, &err);
+		at = case_differs(c, want, rel);
+		CHECK(ok && at < 0, "graph %llu: %s, second run changes external %d", (unsigned long long) seed, what, at);
+	}
+	pt_plan_free(plan);
+}
+
+static void
+test_random(uint64_t seed)
+{
+	Case c, place;
+	PtError err = {0};
+	void **want, **moved;
+	int at = -1;
+
+	make_random(&c, seed, FRESH, false, false);
+	if (!CHECK(run_case(&c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err),
+			   "graph %llu: %s", (unsigned long long) seed, err.message))
+	{
+		case_end(&c);
+		return;
+	}
+	want = case_snapshot(&c);
+	compare(&c, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, want, -1, seed, "reuse of memory");
+	compare(&c, dev, &(PtPlanOptions){.no_reuse = true, .poison = true}, INT64_MAX, want, -1, seed, "fusion");
+	compare(&c, dev, &(PtPlanOptions){.poison = true}, 1, want, -1, seed, "fusion with reuse");
+	compare(&c, dev3, NULL, INT64_MAX, want, -1, seed, "threads");
+
+	/* over the inputs: the last externals of the first graph are the results */
+	make_random(&place, seed, IN_PLACE, false, false);
+	moved = calloc((size_t) place.n + 1, sizeof(void *));
+	for (int i = 0; i < place.n; i++)
+		moved[i] = want[i];
+	for (int i = 0, k = place.n; i < place.n; i++)
+		if (i < 6 && place.g->values[place.ext[i]].assigned != PT_NO_REF && k < c.n)
+			moved[i] = want[k++];
+	compare(&place, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, moved, -1, seed, "in place");
+	compare(&place, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, moved, -1, seed, "in place, fused");
+	free(moved);
+	case_end(&place);
+
+	free_snapshot(&c, want);
+	case_end(&c);
+	(void) at;
+}
+
+/* Fused ops against what they stand for. */
+static void
+test_decomposed(uint64_t seed)
+{
+	Case c, d;
+	PtError err = {0};
+	void **want;
+
+	make_random(&d, seed, FRESH, true, true);
+	if (CHECK(run_case(&d, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, 1, &err), "graph %llu: %s",
+			  (unsigned long long) seed, err.message))
+	{
+		want = case_snapshot(&d);
+		make_random(&c, seed, FRESH, true, false);
+		compare(&c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, 1e-10, seed, "composition");
+		case_end(&c);
+		free_snapshot(&d, want);
+	}
+	case_end(&d);
+}
+
+/* ---------- assignments ---------- */
+
+/*
+ * Statements over externals a, b, c (float32 [3, 3]) and f (float32 [12]): each runs for all of them at
+ * once, so reads see the old contents.  The reference holds results in other externals.
+ */
+typedef struct Assignment
+{
+	const char *to;
+	const char *text; /* PACK: a pack of a and square(b) at 0 and 16 of f */
+} Assignment;
+
+#define PACK "pack"
+
+static const Assignment assignments[][4] = {
+	{{"a", "b"}, {"b", "a"}},
+	{{"a", "b"}, {"b", "c"}, {"c", "a"}},
+	{{"a", "b"}, {"b", "c"}},
+	{{"a", "a"}},
+	{{"a", "a + 1"}, {"b", "a"}},
+	{{"a", "a + 1"}, {"b", "a + 1"}},
+	{{"a", "b"}, {"b", "b * 2"}},
+	{{"b", "b * 2"}, {"c", "b"}},
+	{{"a", "reshape(reshape(b, [9]), [3, 3])"}, {"b", "b * 2"}},
+	{{"a", "reshape(reshape(a, [9]), [3, 3])"}},
+	{{"a", "permute(a, [1, 0])"}},
+	{{"a", "permute(a, [1, 0])"}, {"b", "permute(a, [1, 0])"}},
+	{{"a", "permute(a, [1, 0]) + a"}},
+	{{"a", "a + sum(a)"}},
+	{{"a", "a + sum(a, 0) + sum(a, 1, True)"}},
+	{{"a", "a @ a"}},
+	{{"a", "relu(a @ b) + a"}, {"b", "b - a"}},
+	{{"a", "linear(a, b)"}, {"b", "linear(b, a)"}},
+	{{"a", "linear(a, b) + c"}, {"c", "a * c"}},
+	{{"a", "a * b"}, {"b", "a / b"}, {"c", "a * b + c"}},
+	{{"a", "exp(a * b)"}, {"b", "exp(a * b) + a"}, {"c", "(exp(a * b) + a) * c * b"}},
+	{{"a", "softmax(a, 1)"}, {"b", "softmax(a, 0)"}},
+	{{"a", "a"}, {"b", "a"}, {"c", "a"}},
+	{{"a", "to(a > b, float32)"}, {"b", "where(a > b, a, b)"}},
+	{{"a", "expand(sum(a), [3, 3])"}, {"b", "a"}},
+	{{"f", PACK}},
+	{{"f", PACK}, {"a", "a * 2"}},
+	{{"f", PACK}, {"a", "square(b)"}, {"b", "a"}},
+	{{"f", "f * 2"}, {"a", "reshape(f[0], [3, 3])"}},
+};
+
+static PtRef
+make_assigned(Case *c, const char *text, PtVar *vars, PtRef *packed)
+{
+	PtGraph *g = c->g;
+	char buf[128];
+
+	if (strcmp(text, PACK) == 0)
+	{
+		/* parts: an external, a result, and what is read as a part and by others */
+		PtRef parts[3] = {vars[0].ref, pt_scalar1(g, PT_S_square, vars[1].ref),
+						  pt_reshape(g, pt_scalar1(g, PT_S_square, vars[1].ref), SHAPE(9))};
+
+		if (*packed == PT_NO_REF)
+			*packed = pt_pack(g, parts, (int64_t[]){0, 16, 32}, 3, 48);
+		return *packed;
+	}
+	if (strstr(text, "f[0]") != NULL)
+		return pt_reshape(g, pt_slice(g, vars[3].ref, 16, SHAPE(9)), SHAPE(3, 3));
+	snprintf(buf, sizeof(buf), "%s", text);
+	return pt_expr_text(g, buf, vars, 4);
+}
+
+static void
+test_assignment(const Assignment *list, const PtPlanOptions *options, int which)
+{
+	Case c[2];
+	PtError err = {0};
+	int names[4][2];
+	static const char *const letters[] = {"a", "b", "c", "f"};
+
+	for (int k = 0; k < 2; k++)
+	{
+		PtVar vars[4];
+		PtRef results[4];
+		PtRef packed = PT_NO_REF;
+
+		draw_seed(77);
+		case_begin(&c[k]);
+		for (int i = 0; i < 4; i++)
+		{
+			names[i][k] = case_random(&c[k], PT_FLOAT32, i < 3 ? SHAPE(3, 3) : SHAPE(48), 1);
+			vars[i] = (PtVar){letters[i], c[k].ext[names[i][k]]};
+		}
+		for (int i = 0; i < 4 && list[i].to != NULL; i++)
+			results[i] = make_assigned(&c[k], list[i].text, vars, &packed);
+		for (int i = 0; i < 4 && list[i].to != NULL; i++)
+			for (int n = 0; n < 4; n++)
+				if (strcmp(letters[n], list[i].to) == 0)
+				{
+					if (k == 0)
+						names[n][0] = case_output(&c[0], results[i]);
+					else
+						pt_graph_assign(c[1].g, vars[n].ref, results[i]);
+				}
+	}
+	CHECK_OK(run_case(&c[0], dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err), &err);
+	CHECK_OK(run_case(&c[1], dev, options, 1, &err), &err);
+	for (int n = 0; n < 4; n++)
+		CHECK(memcmp(c[0].data[names[n][0]], c[1].data[names[n][1]], case_bytes(&c[1], names[n][1])) == 0,
+			  "assignments %d (%s := %s ...): \"%s\" is wrong", which, list[0].to, list[0].text, letters[n]);
+	case_end(&c[0]);
+	case_end(&c[1]);
+}
+
+static void
+test_assignments(void)
+{
+	for (size_t i = 0; i < sizeof(assignments) / sizeof(assignments[0]); i++)
+		for (int o = 0; o < 4; o++)
+			test_assignment(assignments[i],
+							&(PtPlanOptions){.no_fuse = o & 1, .no_reuse = (o & 2) != 0, .poison = true}, (int) i);
+}
+
+/* Numbers have no memory of their own. */
+static void
+test_numbers(void)
+{
+	Case c;
+	PtError err = {0};
+	int at[5];
+	PtRef x, n;
+
+	case_begin(&c);
+	at[0] = case_output(&c, pt_real(c.g, 2.5));
+	at[1] = case_output(&c, pt_integer(c.g, 7));
+	at[2] = case_output(&c, pt_boolean(c.g, true));
+	n = pt_real(c.g, 1.5);
+	x = pt_reshape(c.g, n, SHAPE(1, 1));
+	at[3] = case_output(&c, x);
+	at[4] = case_output(&c, pt_sum(c.g, pt_integer(c.g, 9), NULL, 0, false));
+	CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
+	CHECK(case_get(&c, at[0], 0) == 2.5 && case_get(&c, at[1], 0) == 7 && case_get(&c, at[2], 0) == 1, "numbers");
+	CHECK(case_get(&c, at[3], 0) == 1.5 && case_get(&c, at[4], 0) == 9, "a number reshaped, and summed");
+	case_end(&c);
+}
+
+/* Gaps of a packed array are zero after every run, whatever was there. */
+static void
+test_pack(void)
+{
+	for (int o = 0; o < 8; o++)
+	{
+		Case c;
+		PtError err = {0};
+		PtPlan *plan;
+		PtRef a, y, p;
+		int x, f, twice;
+
+		case_begin(&c);
+		draw_seed(3);
+		x = case_random(&c, PT_FLOAT32, SHAPE(5), 1);
+		f = case_external(&c, PT_FLOAT32, SHAPE(40));
+		a = c.ext[x];
+		y = pt_scalar1(c.g, PT_S_exp, a);
+		/* the same part twice, a part of nothing, a part at an odd place */
+		p = pt_pack(c.g, (PtRef[]){y, y, pt_external(c.g, "none", PT_FLOAT32, SHAPE(0)), pt_scalar1(c.g, PT_S_neg, y)},
+					(int64_t[]){1, 16, 21, 32}, 4, 40);
+		twice = case_output(&c, pt_scalar2(c.g, PT_S_mul, p, pt_integer(c.g, 2)));
+		if (o & 4)
+			case_output(&c, p);
+		pt_graph_assign(c.g, c.ext[f], p);
+		plan = case_compile(&c, dev, &(PtPlanOptions){.poison = true, .no_fuse = o & 1, .no_reuse = (o & 2) != 0}, &err);
+		CHECK(plan != NULL, "%s", err.message);
+		if (plan != NULL)
+		{
+			char nothing[64];
+
+			/* "none" is the only external that has no memory in the case */
+			for (PtRef r = 1; r < c.g->nvalues; r++)
+				if (c.g->values[r].role == PT_ROLE_EXTERNAL && strcmp(c.g->values[r].name, "none") == 0)
+					pt_plan_bind(plan, r, nothing);
+			for (int run = 0; run < 2; run++)
+			{
+				memset(c.data[f], 0xee, case_bytes(&c, f));
+				CHECK_OK(run_all(plan, 3, INT64_MAX, NULL, &err), &err);
+				for (int i = 0; i < 40; i++)
+				{
+					int part = i >= 1 && i < 6 ? i - 1 : i >= 16 && i < 21 ? i - 16 : i >= 32 && i < 37 ? i - 32 : -1;
+					double want = part < 0 ? 0 : exp(case_get(&c, x, part)) * (i >= 32 ? -1 : 1);
+
+					CHECK_CLOSE(case_get(&c, f, i), want, 1e-6, 0);
+					CHECK_CLOSE(case_get(&c, twice, i), 2 * want, 1e-6, 0);
+				}
+			}
+		}
+		pt_plan_free(plan);
+		case_end(&c);
+	}
+}
+
+/* Updates go on from run to run: repeat works like as many runs. */
+static void
+test_repeat(void)
+{
+	Case c;
+	PtError err = {0};
+	PtPlan *plan;
+	int a, b;
+	PtVar vars[2];
+
+	case_begin(&c);
+	a = case_external(&c, PT_INT64, SHAPE(3));
+	b = case_external(&c, PT_INT64, SHAPE(3));
+	for (int i = 0; i < 3; i++)
+		case_set(&c, b, i, 1 + i);
+	vars[0] = (PtVar){"a", c.ext[a]};
+	vars[1] = (PtVar){"b", c.ext[b]};
+	/* Fibonacci */
+	pt_graph_assign(c.g, c.ext[a], c.ext[b]);
+	pt_graph_assign(c.g, c.ext[b], pt_expr_text(c.g, "a + b", vars, 2));
+	plan = case_compile(&c, dev, NULL, &err);
+	CHECK_OK(plan != NULL && run_all(plan, 20, 1, NULL, &err) && run_all(plan, 0, 1, NULL, &err) &&
+				 run_all(plan, 10, INT64_MAX, NULL, &err),
+			 &err);
+	CHECK(case_get(&c, a, 0) == 832040 && case_get(&c, b, 2) == 3 * 1346269.0, "%g, %g", case_get(&c, a, 0),
+		  case_get(&c, b, 2));
+	pt_plan_free(plan);
+	case_end(&c);
+}
+
+/* ---------- programs ---------- */
+
+/* Runs a case fused and not, which must give the same bits; returns the number of fused steps. */
+static int
+fused_alike(Case *c, const char *what)
+{
+	PtError err = {0};
+	PtPlan *plan;
+	void **want;
+	int steps;
+
+	if (!CHECK(run_case(c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err), "%s: %s", what,
+			   err.message))
+		return 0;
+	want = case_snapshot(c);
+	compare(c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, what);
+	free_snapshot(c, want);
+	plan = pt_plan_compile(c->g, dev, NULL, &err);
+	steps = plan ? pt_plan_steps(plan) : 0;
+	pt_plan_free(plan);
+	return steps;
+}
+
+/* Programs over any limit become several. */
+static void
+test_limits(void)
+{
+	PtRef x, y[64];
+	int steps;
+
+	for (int kind = 0; kind < 6; kind++)
+	{
+		static const char *const names[] = {"long chain",	"many inputs",	 "many outputs",
+											"many registers", "many numbers", "many conversions"};
+		Case c;
+		PtGraph *g;
+
+		case_begin(&c);
+		draw_seed(9);
+		g = c.g;
+		x = c.ext[case_random(&c, kind == 5 ? PT_FLOAT16 : PT_FLOAT32, SHAPE(2, 50), 1)];
+		switch (kind)
+		{
+			case 0:
+				for (int i = 0; i < 300; i++)
+					x = pt_scalar1(g, i % 2 ? PT_S_sigmoid : PT_S_neg, x);
+				break;
+			case 1:
+				for (int i = 0; i < 50; i++)
+					x = pt_scalar2(g, PT_S_add, x, c.ext[case_random(&c, PT_FLOAT32, i % 2 ? SHAPE(50) : SHAPE(2, 1), 1)]);
+				break;
+			case 2:
+				for (int i = 0; i < 40; i++)
+				{
+					x = pt_scalar1(g, PT_S_sigmoid, x);
+					case_output(&c, x);
+				}
+				break;
+			case 3:
+				for (int i = 0; i < 60; i++)
+					y[i] = pt_scalar2(g, PT_S_mul, x, pt_scalar1(g, PT_S_sigmoid, i ? y[i - 1] : x));
+				for (int i = 60; i-- > 0;)
+					x = pt_scalar2(g, PT_S_add, x, y[i]);
+				break;
+			case 4:
+				for (int i = 0; i < 60; i++)
+					x = pt_scalar2(g, PT_S_mul, x, pt_real(g, 1 + 0.01 * i));
+				break;
+			case 5:
+				for (int i = 0; i < 60; i++)
+					x = pt_cast(g, pt_scalar1(g, PT_S_sigmoid, x), i % 3 == 0 ? PT_BFLOAT16 : i % 3 == 1 ? PT_FLOAT64 : PT_INT8);
+				break;
+		}
+		case_output(&c, x);
+		steps = fused_alike(&c, names[kind]);
+		CHECK(steps > 1 && steps < 50, "%s: %d steps", names[kind], steps);
+		case_end(&c);
+	}
+}
+
+/* Every cell of a broadcast of up to eight dimensions, against index arithmetic. */
+static void
+test_broadcast(void)
+{
+	for (int round = 0; round < 60; round++)
+	{
+		Case c;
+		PtError err = {0};
+		PtShape full = {1 + round % 8, {0}}, s[3];
+		int in[3], out, bad = 0;
+		PtRef y;
+
+		draw_seed((uint64_t) round);
+		case_begin(&c);
+		for (int d = 0; d < full.ndim; d++)
+			full.dim[d] = 1 + draw_int(3);
+		for (int k = 0; k < 3; k++)
+		{
+			int drop = k > 0 ? draw_int(full.ndim + 1) : 0;
+
+			s[k].ndim = full.ndim - drop;
+			for (int d = 0; d < s[k].ndim; d++)
+				s[k].dim[d] = draw_int(2) && k > 0 ? 1 : full.dim[d + drop];
+			in[k] = case_random(&c, k == 1 ? PT_FLOAT32 : PT_FLOAT64, &s[k], 1);
+		}
+		y = pt_scalar2(c.g, PT_S_sub, pt_scalar2(c.g, PT_S_mul, c.ext[in[0]], c.ext[in[1]]), c.ext[in[2]]);
+		out = case_output(&c, y);
+		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
+		for (int64_t i = 0; i < pt_shape_numel(&full) && bad < 3; i++)
+		{
+			double v[3];
+
+			for (int k = 0; k < 3; k++)
+			{
+				int64_t rest = i, at = 0, stride = 1;
+
+				for (int d = full.ndim - 1; d >= 0; d--)
+				{
+					int own = d - (full.ndim - s[k].ndim);
+
+					if (own >= 0)
+					{
+						at += s[k].dim[own] == 1 ? 0 : rest % full.dim[d] * stride;
+						stride *= s[k].dim[own];
+					}
+					rest /= full.dim[d];
+				}
+				v[k] = case_get(&c, in[k], at);
+			}
+			if (!check_close(case_get(&c, out, i), v[0] * v[1] - v[2], 1e-15, 1e-15))
+				bad++;
+		}
+		CHECK(bad == 0, "broadcast %d", round);
+		case_end(&c);
+	}
+}
+
+/* Half precision is rounded after every op, fused or not; a truth value is 0 or 1 in any class. */
+static void
+test_rounding(void)
+{
+	static const char *const texts[] = {
+		"(h + f * b) * h - b / h",
+		"where(h > b, h, b) * (h > b) + (f < d)",
+		"to(to(to(d, float16) * 3, int8), bfloat16) / 3 + i",
+		"(h > 0) + (b > 0)",
+		"(h > 0) * f + (f > 0) * i - (i > 0) * d",
+		"to(h > 0, int32) + to(to(h > 0, float16), uint8) + u",
+		"u * u * u - i * u",
+		"to(u + 250, int8) * to(i * 1000000, int16)",
+		"to(d * 1e6, int32) + to(f * 100, uint8)",
+		"exp(h) * 1000 * 1000",
+		"h * 0.1 + b * 0.1 + f * 0.1 + d * 0.1 + i * 0.1",
+		"to(i, bool) * to(h, bool) + to(d, bool)",
+		"(h == to(h, float32)) + (to(f, float16) == f) + (u == i)",
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		Case c;
+		static const PtDtype dtypes[] = {PT_FLOAT16, PT_BFLOAT16, PT_FLOAT32, PT_FLOAT64, PT_INT32, PT_UINT8};
+		static const char *const names[] = {"h", "b", "f", "d", "i", "u"};
+		PtVar vars[6];
+		PtRef y;
+
+		case_begin(&c);
+		draw_seed(i);
+		for (int k = 0; k < 6; k++)
+			vars[k] = (PtVar){names[k], c.ext[case_random(&c, dtypes[k], SHAPE(3, 77), k < 4 ? 2 : 100)]};
+		for (int64_t k = 0; k < 231; k++)
+			case_set(&c, 5, k, draw_int(256));
+		y = pt_expr_text(c.g, texts[i], vars, 6);
+		if (CHECK(y != PT_NO_REF, "%s: %s", texts[i], c.g->error.message))
+		{
+			int steps;
+
+			case_output(&c, y);
+			steps = fused_alike(&c, texts[i]);
+			CHECK(steps == 1, "%s: %d steps", texts[i], steps);
+		}
+		case_end(&c);
+	}
+}
+
+/* A product's epilogue sees the product as memory would hold it. */
+static void
+test_epilogue(void)
+{
+	static const PtDtype dtypes[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16, PT_INT64, PT_INT32};
+	static const char *const texts[] = {"relu(a @ b + c)", "(a @ b) * (a @ b) - c", "relu(linear(a, b, d)) * c",
+										"linear(a, b) + linear(c, b)", "to(a @ b > c, float32) * 2",
+										"where(linear(a, b, d) > 0, c, 0)"};
+
+	for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++)
+		for (size_t i = 0; i < sizeof(dtypes) / sizeof(dtypes[0]); i++)
+			for (int size = 1; size < 80; size += 39)
+			{
+				Case c;
+				PtVar vars[4];
+				static const char *const names[] = {"a", "b", "c", "d"};
+
+				case_begin(&c);
+				draw_seed(i);
+				for (int k = 0; k < 4; k++)
+					vars[k] = (PtVar){names[k], c.ext[case_random(&c, dtypes[i], k < 3 ? SHAPE(size, size) : SHAPE(size), 3)]};
+				case_output(&c, pt_expr_text(c.g, texts[t], vars, 4));
+				fused_alike(&c, texts[t]);
+				case_end(&c);
+			}
+}
+
+/* Nothing in, nothing out, through every kind of op. */
+static void
+test_empty(void)
+{
+	static const char *const texts[] = {
+		"a + 1", "sum(a)", "sum(a, 0)", "sum(a, 1)", "mean(a)", "a @ permute(a, [1, 0])", "permute(a, [1, 0]) @ a",
+		"linear(a, c)", "softmax(a, 1)", "softmax(a, 0)", "relu(linear(a, c)) * 2 + sum(a)", "reshape(a, [0]) + b",
+		"sum(a * 2, 1) + amax(a, 1)", "permute(a, [1, 0]) @ a + sum(exp(a)) * 3"};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+	{
+		Case c;
+		PtVar vars[3];
+
+		case_begin(&c);
+		vars[0] = (PtVar){"a", c.ext[case_random(&c, PT_FLOAT32, SHAPE(0, 3), 1)]};
+		vars[1] = (PtVar){"b", c.ext[case_random(&c, PT_FLOAT32, SCALAR, 1)]};
+		vars[2] = (PtVar){"c", c.ext[case_random(&c, PT_FLOAT32, SHAPE(2, 3), 1)]};
+		if (CHECK(case_output(&c, pt_expr_text(c.g, texts[i], vars, 3)) >= 0, "%s: %s", texts[i], c.g->error.message))
+			fused_alike(&c, texts[i]);
+		case_end(&c);
+	}
+}
+
+/* ---------- threads, budgets, errors ---------- */
+
+static void
+make_large(Case *c)
+{
+	PtVar vars[3];
+
+	case_begin(c);
+	draw_seed(4);
+	vars[0] = (PtVar){"a", c->ext[case_random(c, PT_FLOAT32, SHAPE(600, 700), 1)]};
+	vars[1] = (PtVar){"b", c->ext[case_random(c, PT_FLOAT32, SHAPE(300, 700), 1)]};
+	vars[2] = (PtVar){"c", c->ext[case_random(c, PT_FLOAT32, SHAPE(300), 1)]};
+	case_output(c, pt_expr_text(c->g, "relu(linear(a, b, c))", vars, 3));
+	case_output(c, pt_expr_text(c->g, "sum(exp(a) * 2 + 1)", vars, 3));
+	case_output(c, pt_expr_text(c->g, "sum(a, 0)", vars, 3));
+	case_output(c, pt_expr_text(c->g, "amax(a, 1)", vars, 3));
+	case_output(c, pt_expr_text(c->g, "softmax(a, 1)", vars, 3));
+	case_output(c, pt_expr_text(c->g, "permute(a, [1, 0]) @ (linear(a, b, c))", vars, 3));
+}
+
+static void
+test_threads(void)
+{
+	Case c;
+	PtError err = {0};
+	void **want;
+	PtDevice *devices[] = {dev, dev2, dev3};
+	PtPlan *plan;
+	int more = 0, at;
+
+	make_large(&c);
+	CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
+	want = case_snapshot(&c);
+	for (int i = 0; i < 3; i++)
+		compare(&c, devices[i], &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, "threads, large");
+	plan = case_compile(&c, dev, NULL, &err);
+	CHECK_OK(plan != NULL && run_all(plan, 3, 1, &more, &err), &err);
+	CHECK(more > 10, "a budget of 1 ns: %d times MORE", more);
+	at = case_differs(&c, want, -1);
+	CHECK(at < 0, "slices change external %d", at);
+	/* a plan that is left under way */
+	CHECK(pt_plan_run(plan, 100, 1, &err) == PT_RUN_MORE, "too fast");
+	pt_plan_free(plan);
+	free_snapshot(&c, want);
+	case_end(&c);
+}
+
+static void
+test_errors(void)
+{
+	Case c;
+	PtError err = {0};
+	PtPlan *plan;
+	PtRef out[PT_MAX_OUT];
+	int a, b, x, t, y;
+
+	/* an integer division by zero, then none */
+	case_begin(&c);
+	a = case_random(&c, PT_INT32, SHAPE(5000), 100);
+	b = case_external(&c, PT_INT32, SHAPE(5000));
+	for (int i = 0; i < 5000; i++)
+		case_set(&c, b, i, i == 4321 ? 0 : 7);
+	y = case_output(&c, pt_scalar2(c.g, PT_S_floor_divide, c.ext[a], c.ext[b]));
+	plan = case_compile(&c, dev2, NULL, &err);
+	CHECK(plan != NULL && !run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s", err.message);
+	CHECK(!run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s", err.message);
+	((int32_t *) c.data[b])[4321] = -7;
+	CHECK_OK(run_all(plan, 2, INT64_MAX, NULL, &err), &err);
+	CHECK(case_get(&c, y, 4321) == floor(case_get(&c, a, 4321) / -7), "after the error");
+	pt_plan_free(plan);
+	case_end(&c);
+
+	/* a class that does not exist */
+	case_begin(&c);
+	x = case_random(&c, PT_FLOAT32, SHAPE(6, 4), 1);
+	t = case_external(&c, PT_INT64, SHAPE(6));
+	case_set(&c, t, 3, 4);
+	pt_apply_all(c.g, pt_op_find("cross_entropy"), (PtRef[]){c.ext[x], c.ext[t]}, 2, NULL, 0, NULL, out);
+	y = case_output(&c, out[0]);
+	plan = case_compile(&c, dev, NULL, &err);
+	CHECK(plan != NULL && !run_all(plan, 1, INT64_MAX, NULL, &err) && err.code == PT_EDATA, "%s", err.message);
+	((int64_t *) c.data[t])[3] = -1;
+	CHECK(!run_all(plan, 1, INT64_MAX, NULL, &err) && err.code == PT_EDATA, "%s", err.message);
+	((int64_t *) c.data[t])[3] = 3;
+	CHECK_OK(run_all(plan, 1, INT64_MAX, NULL, &err), &err);
+	CHECK(case_get(&c, y, 3) > 0, "after the error");
+	pt_plan_free(plan);
+	case_end(&c);
+
+	/* an external without an address; a limit on memory; a graph that failed */
+	case_begin(&c);
+	a = case_random(&c, PT_FLOAT32, SHAPE(1000, 1000), 1);
+	y = case_output(&c, pt_sum(c.g, pt_scalar1(c.g, PT_S_exp, c.ext[a]), NULL, 0, false));
+	plan = pt_plan_compile(c.g, dev, NULL, &err);
+	CHECK(plan != NULL && pt_plan_run(plan, 1, 1, &err) == PT_RUN_ERROR && err.code == PT_EINTERNAL, "%s", err.message);
+	pt_plan_free(plan);
+	plan = pt_plan_compile(c.g, dev, &(PtPlanOptions){.max_bytes = 1 << 20}, &err);
+	CHECK(plan == NULL && err.code == PT_ELIMIT, "%s", err.message);
+	plan = pt_plan_compile(c.g, dev, &(PtPlanOptions){.max_bytes = 8 << 20}, &err);
+	CHECK(plan != NULL && pt_plan_bytes(plan) >= 4000000 && pt_plan_bytes(plan) <= 8 << 20, "plan of 4 MB");
+	pt_plan_free(plan);
+	pt_mm(c.g, c.ext[a], pt_external(c.g, "v", PT_FLOAT32, SHAPE(3)), false, false);
+	CHECK(pt_plan_compile(c.g, dev, NULL, &err) == NULL && err.code == PT_ESHAPE, "%s", err.message);
+	case_end(&c);
+
+	/* assignments that do not fit */
+	case_begin(&c);
+	a = case_random(&c, PT_FLOAT32, SHAPE(2), 1);
+	CHECK(!pt_graph_assign(c.g, c.ext[a], pt_integer(c.g, 1)) && c.g->error.code == PT_EINTERNAL, "shape");
+	case_end(&c);
+}
+
+/* An empty graph is a plan without steps. */
+static void
+test_nothing(void)
+{
+	PtError err = {0};
+	PtGraph *g = pt_graph_new(&err);
+	PtPlan *plan;
+
+	pt_scalar1(g, PT_S_exp, pt_external(g, "x", PT_FLOAT32, SHAPE(3)));
+	plan = pt_plan_compile(g, dev, NULL, &err);
+	CHECK(plan != NULL && pt_plan_steps(plan) == 0 && run_all(plan, 5, 1, NULL, &err), "%s", err.message);
+	pt_plan_free(plan);
+	pt_graph_free(g);
+}
+
+/* Casts grow the graph while cat looks at its inputs. */
+static void
+test_cat(void)
+{
+	for (int n = 2; n < 40; n++)
+	{
+		Case c;
+		PtError err = {0};
+		PtRef list[40], out[PT_MAX_OUT];
+		PtGiven given[] = {{"tensors", {PT_VALUE_TENSORS, 0, {.tensor = 0}}}, {"dim", {PT_VALUE_INT, 0, {.integer = -1}}}};
+		const PtOp *op = pt_op_find("cat");
+		int y, bad = 0;
+
+		case_begin(&c);
+		for (int i = 0; i < n; i++)
+		{
+			int x = case_external(&c, i == n - 1 ? PT_FLOAT64 : PT_INT32, SHAPE(2, 3));
+
+			list[i] = c.ext[x];
+			for (int k = 0; k < 6; k++)
+				case_set(&c, x, k, i * 10 + k);
+		}
+		CHECK(pt_apply_all(c.g, op, NULL, 0, list, n, pt_args_bind(c.g->arena, "cat", op->params, given, 2, &err), out),
+			  "%s", c.g->error.message);
+		y = case_output(&c, out[0]);
+		CHECK(y >= 0 && pt_value(c.g, out[0])->dtype == PT_FLOAT64, "dtype of cat");
+		CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
+		for (int i = 0; i < n; i++)
+			for (int r = 0; r < 2; r++)
+				for (int k = 0; k < 3; k++)
+					bad += case_get(&c, y, r * 3 * n + i * 3 + k) != i * 10 + r * 3 + k;
+		CHECK(bad == 0, "cat of %d", n);
+		case_end(&c);
+	}
+}
+
+/* ---------- promotion ---------- */
+
+/* torch.result_type of every two of: tensors, 0-d tensors, Python numbers. */
+static PtRef
+make_kind(PtGraph *g, const char *kind)
+{
+	PtDtype dtype;
+	PtError err;
+
+	if (strcmp(kind, "int") == 0)
+		return pt_integer(g, 1);
+	if (strcmp(kind, "float") == 0)
+		return pt_real(g, 1);
+	if (strcmp(kind, "bool") == 0)
+		return pt_boolean(g, true);
+	CHECK_OK(pt_dtype_parse(kind + 1, &dtype, &err), &err);
+	return pt_external(g, "x", dtype, kind[0] == '0' ? SCALAR : SHAPE(2));
+}
+
+static void
+test_promotion(void)
+{
+	Golden f;
+	PtError err;
+	PtGraph *g = pt_graph_new(&err);
+
+	if (golden_open(&f, "test/golden/promote.txt"))
+	{
+		while (golden_case(&f))
+			for (int i = 0; i < f.nlines; i++)
+			{
+				PtRef in[2] = {make_kind(g, f.name), make_kind(g, f.lines[i])};
+				PtDtype got = pt_result_type(g, in, 2);
+
+				CHECK(strcmp(pt_dtype_name(got), f.values[i]) == 0, "%s with %s is %s, wanted %s", f.name, f.lines[i],
+					  pt_dtype_name(got), f.values[i]);
+			}
+		golden_close(&f);
+	}
+	pt_graph_free(g);
+}
+
+int
+main(void)
+{
+	const char *only = getenv("SEED");
+
+	dev = open_cpu(1);
+	dev2 = open_cpu(2);
+	dev3 = open_cpu(3);
+	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 0; seed < 400; seed++)
+	{
+		test_random(seed);
+		test_decomposed(seed);
+		if (only)
+			return check_done();
+	}
+	test_assignments();
+	test_numbers();
+	test_pack();
+	test_repeat();
+	test_limits();
+	test_broadcast();
+	test_rounding();
+	test_epilogue();
+	test_empty();
+	test_threads();
+	test_errors();
+	test_nothing();
+	test_cat();
+	test_promotion();
+	pt_cpu_device.close(dev);
+	pt_cpu_device.close(dev2);
+	pt_cpu_device.close(dev3);
+	return check_done();
+}
