@@ -81,7 +81,8 @@ size_args(FunctionCallInfo fcinfo, const PgtCall *call, PtShape *shape)
 		if (value.kind != PT_VALUE_INT)
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 							errmsg("sizes must be one array or several integers, not both")));
-		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INT4OID, 4, true, TYPALIGN_INT, &sizes, &nulls, &n);
+		deconstruct_array(PG_GETARG_ARRAYTYPE_P(1), INT4OID, 4, true, TYPALIGN_INT, &sizes, &nulls,
+						  &n);
 		for (int d = 0; d < n; d++)
 		{
 			if (nulls[d])
@@ -403,7 +404,8 @@ pgtorch_full(PG_FUNCTION_ARGS)
 		char element[8];
 
 		pt_convert(dtype, element, from, &value, 1);
-		if (isinf(pt_element_get_double(dtype, element, 0)) && !isinf(pt_element_get_double(from, &value, 0)))
+		if (isinf(pt_element_get_double(dtype, element, 0)) &&
+			!isinf(pt_element_get_double(from, &value, 0)))
 			fail_range(dtype, &value, from, 0);
 	}
 	t = filled(dtype, &shape, from, &value);

@@ -44,6 +44,7 @@ typedef struct Operands
 {
 	PtTensor tensors[MAX_TENSORS];
 	int count;
+	int listed; /* of them, in the list that an op may have */
 	StringInfoData key;
 } Operands;
 
@@ -96,6 +97,7 @@ take_tensors(Operands *o, ArrayType *array, const char *name)
 	get_typlenbyvalalign(ARR_ELEMTYPE(array), &len, &byval, &align);
 	deconstruct_array(array, ARR_ELEMTYPE(array), len, byval, align, &elements, &nulls, &n);
 	appendBinaryStringInfo(&o->key, (char *) &n, sizeof(n));
+	o->listed = n;
 	for (int i = 0; i < n; i++)
 	{
 		if (nulls[i])
@@ -115,7 +117,7 @@ is_tensor(const PgtCall *call, int i)
 static bool
 read_operands(FunctionCallInfo fcinfo, const PgtCall *call, const PtOp *op, Operands *o)
 {
-	o->count = 0;
+	o->count = o->listed = 0;
 	initStringInfo(&o->key);
 	for (int i = 0; i < call->nargs; i++)
 	{
@@ -199,7 +201,7 @@ build(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *
 			in[nin++] = number(g, &v);
 		}
 		else
-			do
+			for (int n = list_param ? o->listed : 1; n > 0; n--)
 			{
 				PtRef x = pt_external(g, p->name, o->tensors[next].dtype, &o->tensors[next].shape);
 
@@ -209,7 +211,7 @@ build(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *
 					list[nlist++] = x;
 				else
 					in[nin++] = x;
-			} while (list_param && next < o->count);
+			}
 	}
 	if (attributes)
 	{

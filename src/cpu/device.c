@@ -420,7 +420,7 @@ run_for(PtCpu *cpu, Run *r, int64_t budget_ns, PtError *err)
 }
 
 static PtRun
-wait(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
+await(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
 {
 	PtCpu *cpu = cpu_of(dev);
 	PtRun state;
@@ -449,6 +449,6 @@ const PtDeviceType pt_cpu_device = {
 	.prepare = prepare,
 	.bind = bind,
 	.launch = launch,
-	.wait = wait,
+	.wait = await,
 	.unbind = unbind,
 };

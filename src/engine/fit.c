@@ -241,6 +241,16 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 	PtArena *arena;
 	PtFit *fit;
 
+	if (spec->batch_size < 1)
+	{
+		pt_fail(err, PT_EINVAL, "batch_size must be at least 1, not %lld", (long long) spec->batch_size);
+		return NULL;
+	}
+	if (spec->ninputs > PT_MAX_IN)
+	{
+		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", spec->ninputs, PT_MAX_IN);
+		return NULL;
+	}
 	if (spec->nrows < 1)
 	{
 		pt_fail(err, PT_EINVAL, "the dataset has no rows");
@@ -358,7 +368,7 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 	Step *step;
 
 	epoch->epoch = 0;
-	if (fit->epoch == fit->spec.epochs)
+	if (fit->epoch >= fit->spec.epochs)
 		return PT_RUN_DONE;
 	switch (fit->phase)
 	{

@@ -14,6 +14,9 @@
 /* More members than this gain nothing and make the search for registers long. */
 #define MAX_MEMBERS 24
 
+/* Units to look at before a merge is given up: very deep networks would compile for minutes. */
+#define MAX_VISITS 4096
+
 /* Calls f for every value a node reads. */
 #define FOR_EACH_INPUT(node, ref) \
 	for (int k_ = 0; k_ < (node)->nin + (node)->nlist; k_++) \
@@ -68,21 +71,45 @@ push_producers(const PtPlanning *p, int unit, int x, int y, Search *search, int 
 	return false;
 }
 
+/* True if nobody but unit y reads what unit x, a program, gives. */
+static bool
+reads_alone(const PtPlanning *p, const PtUnit *x, const PtUnit *y)
+{
+	for (int i = 0; i < x->nout; i++)
+	{
+		uint32_t uses = 0;
+
+		for (int m = 0; m < y->nmembers; m++)
+		{
+			const PtNode *node = &p->g->nodes[y->members[m]];
+			PtRef ref;
+
+			FOR_EACH_INPUT(node, ref)
+			uses += ref == x->out[i];
+		}
+		if (uses < p->uses[x->out[i]])
+			return false;
+	}
+	return true;
+}
+
 /*
- * True if running units x and y as one would make a cycle: something outside both depends on one of
- * them, and is needed by one of them.  Units may hold nodes from anywhere in the graph, so the positions
- * of nodes tell nothing: all that x and y depend on is searched.
+ * y reads from x, both programs.  True if running them as one would make a cycle: y depends on something
+ * else that depends on x.  Units may hold nodes from anywhere in the graph, so the positions of nodes tell
+ * nothing: what y depends on is searched, and found guilty if there is too much of it.
  */
 static bool
 makes_cycle(const PtPlanning *p, int x, int y, Search *search)
 {
 	int depth = 0;
+	int visits = 0;
 
+	if (reads_alone(p, &p->units[x], &p->units[y]))
+		return false;
 	search->number++;
-	push_producers(p, x, x, y, search, &depth);
 	push_producers(p, y, x, y, search, &depth);
 	while (depth > 0)
-		if (push_producers(p, search->stack[--depth], x, y, search, &depth))
+		if (++visits > MAX_VISITS || push_producers(p, search->stack[--depth], x, y, search, &depth))
 			return true;
 	return false;
 }
@@ -201,9 +228,9 @@ group_scalars(PtPlanning *p, bool single, Search *search)
 #define NO_READER (-1)
 #define SEVERAL (-2)
 
-/* Products whose only reader is a group with one result take it as epilogue. */
+/* Products whose only reader is a group with one result take it as epilogue, which makes no cycle. */
 static bool
-attach_epilogues(PtPlanning *p, Search *search)
+attach_epilogues(PtPlanning *p)
 {
 	int *readers = pt_arena_alloc(p->arena, p->g->nvalues * sizeof(int));
 	uint32_t *reads = pt_arena_alloc(p->arena, p->g->nvalues * sizeof(uint32_t));
@@ -236,10 +263,10 @@ attach_epilogues(PtPlanning *p, Search *search)
 		if (!p->live[i] || (strcmp(node->op->name, "linear") != 0 && strcmp(node->op->name, "mm") != 0))
 			continue;
 		/* uses counts assignments too: the product itself must not be wanted */
-		if (reader < 0 || p->units[reader].dead || reads[result] != p->uses[result] || p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
+		if (reader < 0 || p->units[reader].dead || reads[result] != p->uses[result] ||
+			p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
 			!pt_shape_equal(&pt_value(p->g, p->units[reader].out[0])->shape, &pt_value(p->g, result)->shape) ||
-			pt_value(p->g, p->units[reader].out[0])->dtype != pt_value(p->g, result)->dtype ||
-			makes_cycle(p, p->unit_of[i], reader, search))
+			pt_value(p->g, p->units[reader].out[0])->dtype != pt_value(p->g, result)->dtype)
 			continue;
 		before = *u;
 		u->members = p->units[reader].members;
@@ -342,7 +369,7 @@ pt_plan_fuse(PtPlanning *p)
 		for (int i = 0; i < p->nunits; i++)
 			if (!p->units[i].dead && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
 				return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
-		if (!attach_epilogues(p, &search))
+		if (!attach_epilogues(p))
 			return false;
 	}
 	for (int i = 0; i < p->nunits; i++)

@@ -229,6 +229,24 @@ in_memory(PtGraph *g, PtRef x)
 	return pt_value(g, x)->role == PT_ROLE_NUMBER ? pt_cast(g, x, pt_value(g, x)->dtype) : x;
 }
 
+/*
+ * 0-d operands of a larger result are converted once, not with every element.  A truth value stays as
+ * it is: programs convert those for nothing.
+ */
+static void
+convert_scalars(PtGraph *g, PtNode *node)
+{
+	PtDtype dtype = pt_scalar_dtype(g, node);
+
+	for (int i = 0; i < node->nin; i++)
+	{
+		const PtGraphValue *v = pt_value(g, node->in[i]);
+
+		if (v->role != PT_ROLE_NUMBER && v->shape.ndim == 0 && v->dtype != dtype && v->dtype != PT_BOOL)
+			node->in[i] = pt_cast(g, node->in[i], dtype);
+	}
+}
+
 bool
 pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
 			 const PtArgs *attrs, PtRef *out)
@@ -278,6 +296,10 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 	for (int i = 0; i < nlist; i++)
 		node.list[i] = in_memory(g, node.list[i]);
 	if (g->error.code != PT_OK || !op->infer(g, &node, result) || g->error.code != PT_OK)
+		return false;
+	if (op->scalar != PT_S_NONE && result[0].shape.ndim > 0)
+		convert_scalars(g, &node);
+	if (g->error.code != PT_OK)
 		return false;
 	if (g->nnodes == g->nodes_size)
 	{

@@ -222,11 +222,18 @@ PtForward *
 pt_forward_new(PtNetwork *net, const PtResult *inputs, int ninputs, int64_t rows, const char *probability,
 			   const PtPlanOptions *options, PtError *err)
 {
-	PtArena *arena = pt_arena_new();
-	PtForward *f = arena ? pt_arena_alloc(arena, sizeof(PtForward)) : NULL;
+	PtArena *arena;
+	PtForward *f;
 	PtGraph *g;
 	bool ok;
 
+	if (ninputs > PT_MAX_IN)
+	{
+		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", ninputs, PT_MAX_IN);
+		return NULL;
+	}
+	arena = pt_arena_new();
+	f = arena ? pt_arena_alloc(arena, sizeof(PtForward)) : NULL;
 	if (f == NULL || (f->inputs = pt_arena_alloc(arena, PT_MAX_IN * sizeof(PtTensor))) == NULL)
 	{
 		pt_arena_free(arena);

@@ -160,6 +160,7 @@ pgt_loaded_forward(PgtLoaded *m, bool probability, const PtResult *inputs, int n
 {
 	PtPlanOptions options = pgt_plan_options();
 	PgtForwardEntry *e;
+	PtForward *forward;
 	PgtSignals saved;
 	PtError err;
 	const char *op = NULL;
@@ -169,16 +170,18 @@ pgt_loaded_forward(PgtLoaded *m, bool probability, const PtResult *inputs, int n
 	for (e = m->forwards; e != NULL; e = e->next)
 		if (e->probability == probability && same_inputs(e, inputs, ninputs))
 			return e;
+	pgt_signals_block(&saved);
+	forward = pt_forward_new(m->network, inputs, ninputs, 1, op, &options, &err);
+	pgt_signals_restore(&saved);
+	/* the model outlives an error: nothing of what failed may stay in its context */
+	pgt_check(forward != NULL, &err);
+	pgt_release_with(m->cxt, close_forward, forward);
 	e = MemoryContextAllocZero(m->cxt, sizeof(PgtForwardEntry));
+	e->forward = forward;
 	e->probability = probability;
 	e->ninputs = ninputs;
 	e->inputs = MemoryContextAlloc(m->cxt, sizeof(PtResult) * ninputs);
 	memcpy(e->inputs, inputs, sizeof(PtResult) * ninputs);
-	pgt_signals_block(&saved);
-	e->forward = pt_forward_new(m->network, inputs, ninputs, 1, op, &options, &err);
-	pgt_signals_restore(&saved);
-	pgt_check(e->forward != NULL, &err);
-	pgt_release_with(m->cxt, close_forward, e->forward);
 	e->output = e->forward->output;
 	e->output.shape.ndim--;
 	memmove(e->output.shape.dim, e->output.shape.dim + 1, e->output.shape.ndim * sizeof(int64));

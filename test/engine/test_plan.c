@@ -425,6 +425,8 @@ static const Assignment assignments[][4] = {
 	{{"f", PACK}},
 	{{"f", PACK}, {"a", "a * 2"}},
 	{{"f", PACK}, {"a", "square(b)"}, {"b", "a"}},
+	{{"f", "f + f[1]"}},
+	{{"f", "f + f[1]"}, {"b", "a"}},
 	{{"f", "f * 2"}, {"a", "reshape(f[0], [3, 3])"}},
 };
 
@@ -446,6 +448,8 @@ make_assigned(Case *c, const char *text, PtVar *vars, PtRef *packed)
 	}
 	if (strstr(text, "f[0]") != NULL)
 		return pt_reshape(g, pt_slice(g, vars[3].ref, 16, SHAPE(9)), SHAPE(3, 3));
+	if (strstr(text, "f[1]") != NULL)
+		return pt_scalar2(g, PT_S_add, vars[3].ref, pt_slice(g, vars[3].ref, 20, SHAPE(1)));
 	snprintf(buf, sizeof(buf), "%s", text);
 	return pt_expr_text(g, buf, vars, 4);
 }
@@ -819,6 +823,35 @@ test_epilogue(void)
 			}
 }
 
+/* A product that is wanted itself has no epilogue; nor has one that two groups read. */
+static void
+test_shared_product(void)
+{
+	for (int kind = 0; kind < 4; kind++)
+	{
+		Case c;
+		PtRef a, b, y, z;
+		int steps;
+
+		case_begin(&c);
+		draw_seed(8);
+		a = c.ext[case_random(&c, PT_FLOAT32, SHAPE(7, 7), 1)];
+		b = c.ext[case_random(&c, PT_FLOAT32, SHAPE(7, 7), 1)];
+		y = pt_linear(c.g, a, b, PT_NO_REF);
+		z = pt_scalar1(c.g, PT_S_relu, y);
+		if (kind == 0)
+			case_output(&c, y);
+		if (kind == 1)
+			case_output(&c, pt_sum(c.g, pt_reshape(c.g, y, SHAPE(49)), NULL, 0, false));
+		if (kind == 2)
+			case_output(&c, pt_expand(c.g, y, SHAPE(2, 7, 7)));
+		case_output(&c, z);
+		steps = fused_alike(&c, "a shared product");
+		CHECK(steps == (kind == 3 ? 1 : kind == 1 ? 3 : kind == 2 ? 3 : 2), "kind %d: %d steps", kind, steps);
+		case_end(&c);
+	}
+}
+
 /* Nothing in, nothing out, through every kind of op. */
 static void
 test_empty(void)
@@ -1051,12 +1084,15 @@ test_promotion(void)
 int
 main(void)
 {
+	/* SEED=n: that random graph alone; SEEDS=n: so many */
 	const char *only = getenv("SEED");
+	const char *many = getenv("SEEDS");
+	uint64_t seeds = many ? strtoull(many, NULL, 10) : 400;
 
 	dev = open_cpu(1);
 	dev2 = open_cpu(2);
 	dev3 = open_cpu(3);
-	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 0; seed < 400; seed++)
+	for (uint64_t seed = only ? strtoull(only, NULL, 10) : 0; seed < seeds || only; seed++)
 	{
 		test_random(seed);
 		test_decomposed(seed);
@@ -1071,6 +1107,7 @@ main(void)
 	test_broadcast();
 	test_rounding();
 	test_epilogue();
+	test_shared_product();
 	test_empty();
 	test_threads();
 	test_errors();

@@ -183,7 +183,8 @@ def optimizers():
                     f.tensor("%s/%s" % (slot, name), value)
 
 
-rng()
-init()
-loss()
-optimizers()
+if __name__ == "__main__":
+    rng()
+    init()
+    loss()
+    optimizers()

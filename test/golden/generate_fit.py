@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 """Writes fit.txt and promote.txt beside this file with PyTorch (made with 1.13).
 
-fit.txt: whole trainings.  The data are a closed formula that test_fit.c computes as well; weights
-are drawn from the seed, rows are shuffled by successive torch.randperm of one generator with the
+fit.txt: whole trainings.  The data are a closed formula that test_fit.c computes as well; initial
+weights are drawn from the seed, rows are shuffled by successive torch.randperm of one generator with the
 same seed.  Losses are every step's.  The form is that of generate.py.
 
 promote.txt: torch.result_type of every two of tensors ("1int8"), 0-d tensors ("0int8") and Python numbers.
@@ -44,6 +44,9 @@ def fit():
         (regression, mse, "optim.Adam(lr=0.01)", 8, 1, 5, 1, True, False),
         (deep, ce, "optim.SGD(0.1, weight_decay=0.0001)", 9, 100, 50, 32, True, False),
         (deep, ce, "optim.Adam(lr=0.002)", 10, 64, 100, 32, True, False),
+        # one batch an epoch: each step's loss is seen
+        (mlp, ce, "optim.Adam(lr=0.001)", 11, 32, 200, 32, True, False),
+        (regression, mse, "optim.SGD(0.01, momentum=0.9)", 12, 24, 200, 32, False, False),
         ("nn.Linear(3, 1)", mse, "optim.SGD(0.05, maximize=False)", 2**40 + 7, 50, 20, 7, True, True),
     ]
     for model_text, loss_text, optimizer_text, seed, rows, epochs, batch, shuffle, drop_last in trainings:

@@ -213,5 +213,20 @@ unlike(read_proc("/proc/$postmaster/maps"), qr/blas/, 'which opens no BLAS');
 is(scalar(masks($postmaster)), 0, 'and starts no thread');
 is($node->safe_psql('postgres', "SET client_min_messages = error; SELECT steps FROM pgtorch_train('m', 'SELECT x, y FROM t', nn.MSELoss())"), '32', 'training works');
 
+# ---- without OpenBLAS (libraries of its names are found first that are none): the built-in product serves ----
+
+my $trained = q{SET client_min_messages = error; SELECT loss FROM pgtorch_train('wide', 'SELECT x, y FROM wide ORDER BY x', nn.CrossEntropyLoss(), batch_size => 500, deploy => false)};
+my $loss = $node->safe_psql('postgres', $trained);
+my $fakes = PostgreSQL::Test::Utils::tempdir();
+append_to_file("$fakes/$_", '') for qw(libopenblas.so.0 libopenblas.so libopenblasp.so.0 libopenblas64.so.0);
+$node->stop;
+{
+	local $ENV{LD_LIBRARY_PATH} = $fakes . ($ENV{LD_LIBRARY_PATH} ? ":$ENV{LD_LIBRARY_PATH}" : '');
+	$node->start;
+}
+is($node->safe_psql('postgres', q{SELECT value FROM pgtorch_info() WHERE key = 'blas'}), 'built-in', 'without OpenBLAS pgtorch_info says so');
+my $without = $node->safe_psql('postgres', $trained);
+cmp_ok(abs($without - $loss), '<', 1e-4 * $loss, 'and training gives the same loss');
+
 $node->stop;
 done_testing();
