@@ -1,6 +1,6 @@
 /*
  * declare.c
- *	  Prints SQL declarations generated from the engine's tables: declare nn | optim | ops.
+ *	  Prints SQL declarations generated from the engine's tables: declare nn | optim | lr_scheduler | ops.
  *
  * Runs at build time, linked with the engine.  Argument names, order and defaults are those of the
  * tables' PtParam lists, so that SQL, the expression language and Python text agree.
@@ -13,7 +13,7 @@
 #include "engine/fold.h"
 #include "engine/module.h"
 #include "engine/op.h"
-#include "engine/optim.h"
+#include "engine/sched.h"
 
 #define TENSOR "@extschema@.tensor"
 
@@ -92,8 +92,18 @@ sql_type(const PtParam *p)
 			return "nn.module";
 		case PT_ARG_MODULES:
 			return "nn.module[]";
+		case PT_ARG_NAMED_MODULES:
+			return "\"any\"";
+		case PT_ARG_SCHEDULERS:
+			return "lr_scheduler.scheduler[]";
 	}
 	return NULL;
+}
+
+static bool
+is_variadic(const PtParam *p)
+{
+	return p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES;
 }
 
 static void
@@ -101,7 +111,7 @@ print_default(const PtParam *p)
 {
 	char number[PT_REAL_TEXT];
 
-	if (p->required || p->type == PT_ARG_MODULES)
+	if (p->required || is_variadic(p))
 		return;
 	printf(" DEFAULT ");
 	if (p->init_none)
@@ -130,7 +140,7 @@ print_head(const char *schema, const char *name, const PtParam *params, const ch
 	putchar('(');
 	for (int i = 0; params[i].name != NULL; i++)
 	{
-		printf("%s%s", i > 0 ? ", " : "", params[i].type == PT_ARG_MODULES ? "VARIADIC " : "");
+		printf("%s%s", i > 0 ? ", " : "", is_variadic(&params[i]) ? "VARIADIC " : "");
 		print_name(params[i].name);
 		printf(" %s", types && types[i] ? types[i] : sql_type(&params[i]));
 		print_default(&params[i]);
@@ -146,7 +156,7 @@ print_comment(const char *schema, const char *name, const PtParam *params, const
 	print_lower(name);
 	putchar('(');
 	for (int i = 0; params[i].name != NULL; i++)
-		printf("%s%s%s", i > 0 ? ", " : "", params[i].type == PT_ARG_MODULES ? "VARIADIC " : "",
+		printf("%s%s%s", i > 0 ? ", " : "", is_variadic(&params[i]) ? "VARIADIC " : "",
 			   types && types[i] ? types[i] : sql_type(&params[i]));
 	printf(") IS ");
 	print_quoted(doc);
@@ -175,15 +185,19 @@ declare_constructor(const char *schema, const char *name, const PtParam *params,
 static void
 declare_modules(void)
 {
-	static const PtParam none[] = {{NULL}};
 	const PtModuleType *t;
 
 	for (int i = 0; (t = pt_module_type_at(i)) != NULL; i++)
 	{
+		PtParam without[PT_MAX_ARGS + 1] = {{NULL}};
+		int n = 0;
+
 		declare_constructor("nn", t->name, t->params, "nn.module", "pgtorch_module_new", t->doc);
 		/* a VARIADIC argument cannot be left out */
-		if (t->params[0].type == PT_ARG_MODULES)
-			declare_constructor("nn", t->name, none, "nn.module", "pgtorch_module_new", t->doc);
+		for (; t->params[n].name != NULL && !is_variadic(&t->params[n]); n++)
+			without[n] = t->params[n];
+		if (t->params[n].name != NULL)
+			declare_constructor("nn", t->name, without, "nn.module", "pgtorch_module_new", t->doc);
 	}
 }
 
@@ -195,6 +209,16 @@ declare_optimizers(void)
 	for (int i = 0; (t = pt_optim_type_at(i)) != NULL; i++)
 		declare_constructor("optim", t->name, t->params, "optim.optimizer", "pgtorch_optim_new",
 							t->doc);
+}
+
+static void
+declare_schedulers(void)
+{
+	const PtSchedulerType *t;
+
+	for (int i = 0; (t = pt_sched_type_at(i)) != NULL; i++)
+		declare_constructor("lr_scheduler", pt_sched_type_name(t), pt_sched_type_params(t), "lr_scheduler.scheduler",
+							"pgtorch_sched_new", pt_sched_type_doc(t));
 }
 
 /* ---------- ops ---------- */
@@ -323,11 +347,13 @@ main(int argc, char **argv)
 		declare_modules();
 	else if (strcmp(part, "optim") == 0)
 		declare_optimizers();
+	else if (strcmp(part, "lr_scheduler") == 0)
+		declare_schedulers();
 	else if (strcmp(part, "ops") == 0)
 		declare_ops();
 	else
 	{
-		fprintf(stderr, "usage: declare nn | optim | ops\n");
+		fprintf(stderr, "usage: declare nn | optim | lr_scheduler | ops\n");
 		return 2;
 	}
 	return ferror(stdout) ? 1 : 0;

@@ -14,6 +14,7 @@
 #include "api/ints.h"
 #include "bridge/bridge.h"
 #include "engine/module.h"
+#include "engine/sched.h"
 
 PgtCall *
 pgt_call_open(FunctionCallInfo fcinfo)
@@ -57,6 +58,16 @@ text_in_arena(Datum datum, PtArena *arena)
 	return s;
 }
 
+static struct PtScheduler *
+scheduler_in_arena(Datum datum, PtArena *arena)
+{
+	PtError err;
+	PtScheduler *s = pt_sched_parse(arena, text_in_arena(datum, arena), &err);
+
+	pgt_check(s != NULL, &err);
+	return s;
+}
+
 static struct PtModule *
 module_in_arena(Datum datum, PtArena *arena)
 {
@@ -87,6 +98,37 @@ reals(Datum datum, const char *name, PtArena *arena, PtValue *out)
 	*out = (PtValue){PT_VALUE_REALS, n, {.reals = list}};
 }
 
+/* The elements of an array of a type that is text. */
+static Datum *
+elements_of(Datum datum, Oid element, const char *name, int *n)
+{
+	ArrayType *array = DatumGetArrayTypeP(datum);
+	Datum *elements;
+	int16 length;
+	bool by_value;
+	char align;
+
+	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
+	get_typlenbyvalalign(element, &length, &by_value, &align);
+	deconstruct_array(array, element, length, by_value, align, &elements, NULL, n);
+	return elements;
+}
+
+/* lr_scheduler.scheduler[] */
+static void
+schedulers(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
+{
+	int n;
+	Datum *elements = elements_of(datum, get_element_type(type), name, &n);
+	struct PtScheduler **list = allocate(arena, n * sizeof(*list));
+
+	for (int i = 0; i < n; i++)
+		list[i] = scheduler_in_arena(elements[i], arena);
+	*out = (PtValue){PT_VALUE_SCHEDULERS, n, {.schedulers = list}};
+}
+
 /* nn.module or nn.module[] */
 static void
 modules(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
@@ -102,18 +144,8 @@ modules(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
 	}
 	else
 	{
-		ArrayType *array = DatumGetArrayTypeP(datum);
-		Datum *elements;
-		int16 length;
-		bool by_value;
-		char align;
+		Datum *elements = elements_of(datum, element, name, &n);
 
-		if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
-		get_typlenbyvalalign(element, &length, &by_value, &align);
-		deconstruct_array(array, element, length, by_value, align, &elements, NULL, &n);
 		list = allocate(arena, n * sizeof(*list));
 		for (int i = 0; i < n; i++)
 			list[i] = module_in_arena(elements[i], arena);
@@ -166,6 +198,8 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 		pgt_ints_value(datum, arena, out);
 	else if (param->type == PT_ARG_MODULE || param->type == PT_ARG_MODULES)
 		modules(datum, call->types[i], param->name, arena, out);
+	else if (param->type == PT_ARG_SCHEDULERS)
+		schedulers(datum, call->types[i], param->name, arena, out);
 	else
 		elog(ERROR, "function %s is declared with an argument of type %u", call->name,
 			 call->types[i]);
@@ -182,4 +216,48 @@ pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *para
 		given[i].name = params[i].name;
 		pgt_call_value(fcinfo, call, i, &params[i], arena, &given[i].value);
 	}
+}
+
+PtGiven *
+pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params, PtArena *arena, int *n)
+{
+	PtGiven *given = allocate(arena, PG_NARGS() * sizeof(PtGiven));
+	Oid module = get_func_rettype(fcinfo->flinfo->fn_oid);
+
+	if (get_fn_expr_variadic(fcinfo->flinfo))
+		ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+						errmsg("%s does not take an array with VARIADIC", call->name),
+						errhint("An array cannot hold names and modules; write the module as text.")));
+	for (int i = 0; i < PG_NARGS(); i++)
+	{
+		Oid type = get_fn_expr_argtype(fcinfo->flinfo, i);
+
+		if (i < call->nargs - 1)
+		{
+			pgt_call_value(fcinfo, call, i, &params[i], arena, &given[i].value);
+			continue;
+		}
+		if (PG_ARGISNULL(i))
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("argument %d of %s must not be NULL", i + 1, call->name)));
+		if (type == UNKNOWNOID)
+		{
+			/* an untyped literal is a C string */
+			char *s = pt_arena_strdup(arena, DatumGetCString(PG_GETARG_DATUM(i)));
+
+			if (s == NULL)
+				ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+			given[i].value = (PtValue){PT_VALUE_WORD, 0, {.word = s}};
+		}
+		else if (type == TEXTOID || type == VARCHAROID)
+			given[i].value = (PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(PG_GETARG_DATUM(i), arena)}};
+		else if (type == module)
+			modules(PG_GETARG_DATUM(i), type, params[call->nargs - 1].name, arena, &given[i].value);
+		else
+			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+							errmsg("argument %d of %s must be a name or a module, not %s", i + 1, call->name,
+								   format_type_be(type))));
+	}
+	*n = PG_NARGS();
+	return given;
 }

@@ -35,4 +35,11 @@ extern void pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i,
 extern void pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params,
 						   PtArena *arena, PtGiven *given);
 
+/*
+ * The same for a function whose last argument is VARIADIC "any": names and modules as they come, by
+ * position.
+ */
+extern PtGiven *pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params,
+								  PtArena *arena, int *n);
+
 #endif

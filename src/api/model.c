@@ -23,6 +23,7 @@
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
@@ -319,25 +320,77 @@ print_output(const PtShape *shape)
 	return s.data;
 }
 
-/*
- * One row for each module that has no children or state of its own.  in: its input shapes, or nin 0
- * if they are not known.  Returns whether the output shape is known.
- */
-static bool
-summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, const PtShape *in,
-		  int nin, PtShape *out)
+/* Output shapes by module, as a trial of the network tells them. */
+typedef struct SeenShape
+{
+	const PtModule *module; /* key */
+	PtShape shape;
+} SeenShape;
+
+/* What was seen, as a list: no ERROR may leave the engine while it calls. */
+typedef struct Seen
+{
+	PtArena *arena;
+	struct SeenLink
+	{
+		SeenShape shape;
+		struct SeenLink *next;
+	} *first;
+	bool failed;
+} Seen;
+
+static void
+note_shape(void *arg, const PtModule *m, const PtShape *row)
+{
+	Seen *seen = arg;
+	struct SeenLink *link = pt_arena_alloc(seen->arena, sizeof(*link));
+
+	seen->failed |= link == NULL;
+	if (link == NULL)
+		return;
+	link->shape = (SeenShape){m, *row};
+	link->next = seen->first;
+	seen->first = link;
+}
+
+/* The output shape of each module, once data was seen; none before. */
+static HTAB *
+trace_shapes(const PgtModule *module, const PgtCheckpoint *checkpoint)
+{
+	HASHCTL ctl = {.keysize = sizeof(PtModule *), .entrysize = sizeof(SeenShape), .hcxt = CurrentMemoryContext};
+	HTAB *shapes = hash_create("pgtorch summary", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	PtShape *in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
+	Seen seen = {.arena = module->arena};
+	PtShape out;
+	PtError err;
+
+	for (int i = 0; i < checkpoint->ninputs; i++)
+		in[i] = checkpoint->inputs[i].shape;
+	if (checkpoint->ninputs != pt_module_inputs(module->root))
+		return shapes;
+	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, &out, note_shape, &seen, &err), &err);
+	if (seen.failed)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	/* a module that is called several times shows its first output, which is the last of the list */
+	for (struct SeenLink *link = seen.first; link != NULL; link = link->next)
+	{
+		SeenShape *entry = hash_search(shapes, &link->shape.module, HASH_ENTER, NULL);
+
+		entry->shape = link->shape.shape;
+	}
+	return shapes;
+}
+
+/* One row for each module that has no children or state of its own. */
+static void
+summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, HTAB *shapes)
 {
 	PtError err;
-	bool known = nin > 0 && pt_module_output_shape(m, in, nin, out, &err);
-	bool chain = strcmp(m->type->name, "Sequential") == 0;
-	PtShape through;
-	bool known_through = chain && nin == 1;
+	SeenShape *seen = hash_search(shapes, &m, HASH_FIND, NULL);
 	bool own;
 	int64 parameters = own_parameters(module, m, &own);
 
 	check_stack_depth();
-	for (int i = 0; known && i < out->ndim; i++)
-		known = out->dim[i] >= 0;
 	if (m->nchildren == 0 || own)
 	{
 		Datum values[4];
@@ -348,28 +401,13 @@ summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, con
 		pgt_check(text != NULL, &err);
 		values[0] = CStringGetTextDatum(m->path);
 		values[1] = CStringGetTextDatum(text);
-		values[2] = known ? CStringGetTextDatum(print_output(out)) : (Datum) 0;
-		nulls[2] = !known;
+		values[2] = seen ? CStringGetTextDatum(print_output(&seen->shape)) : (Datum) 0;
+		nulls[2] = seen == NULL;
 		values[3] = Int64GetDatum(parameters);
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
 	}
-
-	/*
-	 * inside a Sequential, each child reads what the one before gave; elsewhere only a graph could
-	 * tell
-	 */
-	if (known_through)
-		through = in[0];
 	for (int i = 0; i < m->nchildren; i++)
-	{
-		PtShape next;
-
-		known_through =
-			summarize(result, module, m->children[i], &through, known_through ? 1 : 0, &next) &&
-			known_through;
-		through = next;
-	}
-	return known;
+		summarize(result, module, m->children[i], shapes);
 }
 
 /*
@@ -384,18 +422,13 @@ pgtorch_summary(PG_FUNCTION_ARGS)
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
 	PgtModule module;
-	PtShape *in;
-	PtShape out;
 
 	pgt_model_open(&model, reference);
 	checkpoint = pgt_checkpoint_get(&model);
 	pgt_module_open(&module, pgt_model_module(&model));
 
-	in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
-	for (int i = 0; i < checkpoint->ninputs; i++)
-		in[i] = checkpoint->inputs[i].shape;
 	InitMaterializedSRF(fcinfo, 0);
-	(void) summarize((ReturnSetInfo *) fcinfo->resultinfo, &module, module.root, in,
-					 checkpoint->ninputs, &out);
+	summarize((ReturnSetInfo *) fcinfo->resultinfo, &module, module.root,
+			  trace_shapes(&module, checkpoint));
 	return (Datum) 0;
 }

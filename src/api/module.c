@@ -1,6 +1,6 @@
 /*
  * module.c
- *	  Types nn.module and optim.optimizer, and the functions that make them.
+ *	  Types nn.module, optim.optimizer and lr_scheduler.scheduler, and the functions that make them.
  *
  * A value is its canonical Python text, so that equal modules are equal bytes, dumps are readable,
  * and nothing in the tables depends on how the engine numbers things.  Whatever comes in, as text,
@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "catalog/pg_type.h"
 #include "common/hashfn.h"
 #include "libpq/pqformat.h"
 #include "utils/builtins.h"
@@ -16,7 +17,7 @@
 #include "bridge/bridge.h"
 #include "compat.h"
 #include "engine/module.h"
-#include "engine/optim.h"
+#include "engine/sched.h"
 
 static text *
 canonical_module(const char *source)
@@ -42,6 +43,17 @@ canonical_optimizer(const char *source)
 	return cstring_to_text(s);
 }
 
+static text *
+canonical_scheduler(const char *source)
+{
+	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
+	PtError err;
+	PtScheduler *s = pt_sched_parse(arena, source, &err);
+
+	pgt_check(s != NULL, &err);
+	return cstring_to_text(s->text);
+}
+
 PG_FUNCTION_INFO_V1(pgtorch_module_in);
 Datum
 pgtorch_module_in(PG_FUNCTION_ARGS)
@@ -54,6 +66,13 @@ Datum
 pgtorch_optim_in(PG_FUNCTION_ARGS)
 {
 	PG_RETURN_TEXT_P(canonical_optimizer(PG_GETARG_CSTRING(0)));
+}
+
+PG_FUNCTION_INFO_V1(pgtorch_sched_in);
+Datum
+pgtorch_sched_in(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_TEXT_P(canonical_scheduler(PG_GETARG_CSTRING(0)));
 }
 
 PG_FUNCTION_INFO_V1(pgtorch_module_recv);
@@ -74,6 +93,16 @@ pgtorch_optim_recv(PG_FUNCTION_ARGS)
 	int length;
 
 	PG_RETURN_TEXT_P(canonical_optimizer(pq_getmsgtext(buf, buf->len - buf->cursor, &length)));
+}
+
+PG_FUNCTION_INFO_V1(pgtorch_sched_recv);
+Datum
+pgtorch_sched_recv(PG_FUNCTION_ARGS)
+{
+	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
+	int length;
+
+	PG_RETURN_TEXT_P(canonical_scheduler(pq_getmsgtext(buf, buf->len - buf->cursor, &length)));
 }
 
 /* Output of all types that are canonical text. */
@@ -150,7 +179,9 @@ pgtorch_module_new(PG_FUNCTION_ARGS)
 {
 	PgtCall *call = pgt_call_open(fcinfo);
 	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
-	PtGiven given[PT_MAX_ARGS];
+	PtGiven declared[PT_MAX_ARGS];
+	PtGiven *given = declared;
+	int n = call->nargs;
 	const PtModuleType *type = call->row;
 	PtModule *m;
 	PtError err;
@@ -160,8 +191,11 @@ pgtorch_module_new(PG_FUNCTION_ARGS)
 		call->row = type = pt_module_type_find(call->name);
 	if (type == NULL)
 		elog(ERROR, "there is no module type for function %s", call->name);
-	pgt_call_given(fcinfo, call, type->params, arena, given);
-	m = pt_module_new(arena, type, given, call->nargs, &err);
+	if (n > 0 && call->types[n - 1] == ANYOID)
+		given = pgt_call_variadic(fcinfo, call, type->params, arena, &n);
+	else
+		pgt_call_given(fcinfo, call, type->params, arena, given);
+	m = pt_module_new(arena, type, given, n, &err);
 	s = m ? pt_module_print(arena, m, &err) : NULL;
 	pgt_check(s != NULL, &err);
 	PG_RETURN_TEXT_P(cstring_to_text(s));
@@ -189,4 +223,26 @@ pgtorch_optim_new(PG_FUNCTION_ARGS)
 	s = o ? pt_optim_print(arena, o, &err) : NULL;
 	pgt_check(s != NULL, &err);
 	PG_RETURN_TEXT_P(cstring_to_text(s));
+}
+
+/* lr_scheduler.steplr(step_size integer, ...) returns lr_scheduler.scheduler, and every other scheduler */
+PG_FUNCTION_INFO_V1(pgtorch_sched_new);
+Datum
+pgtorch_sched_new(PG_FUNCTION_ARGS)
+{
+	PgtCall *call = pgt_call_open(fcinfo);
+	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
+	PtGiven given[PT_MAX_ARGS];
+	const PtSchedulerType *type = call->row;
+	PtScheduler *s;
+	PtError err;
+
+	if (type == NULL)
+		call->row = type = pt_sched_type_find(call->name);
+	if (type == NULL)
+		elog(ERROR, "there is no scheduler type for function %s", call->name);
+	pgt_call_given(fcinfo, call, pt_sched_type_params(type), arena, given);
+	s = pt_sched_new(arena, type, given, call->nargs, &err);
+	pgt_check(s != NULL, &err);
+	PG_RETURN_TEXT_P(cstring_to_text(s->text));
 }

@@ -22,11 +22,14 @@ enum
 	ARG_DATASET,
 	ARG_LOSS,
 	ARG_OPTIMIZER,
+	ARG_SCHEDULER,
 	ARG_EPOCHS,
 	ARG_BATCH_SIZE,
 	ARG_SHUFFLE,
 	ARG_DROP_LAST,
 	ARG_TARGET,
+	ARG_CLIP_GRAD_NORM,
+	ARG_CLIP_GRAD_VALUE,
 	ARG_SEED,
 	ARG_DEVICE,
 	ARG_DEPLOY
@@ -77,6 +80,22 @@ bool_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 	return PG_GETARG_BOOL(arg);
 }
 
+/* NULL as 0 */
+static double
+clip_arg(FunctionCallInfo fcinfo, int arg, const char *name)
+{
+	double value;
+
+	if (PG_ARGISNULL(arg))
+		return 0;
+	value = PG_GETARG_FLOAT8(arg);
+	if (!(value > 0))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" must be greater than 0, not %g", name, value),
+						errhint("Use NULL not to clip.")));
+	return value;
+}
+
 static void
 target_arg(FunctionCallInfo fcinfo, PgtTrainArgs *args)
 {
@@ -122,11 +141,14 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	args.dataset = text_arg(fcinfo, ARG_DATASET, "dataset");
 	args.loss = text_arg(fcinfo, ARG_LOSS, "loss");
 	args.optimizer = text_arg(fcinfo, ARG_OPTIMIZER, "optimizer");
+	args.scheduler = PG_ARGISNULL(ARG_SCHEDULER) ? NULL : text_arg(fcinfo, ARG_SCHEDULER, "scheduler");
 	args.epochs = epochs_arg(fcinfo);
 	args.batch_size = positive_arg(fcinfo, ARG_BATCH_SIZE, "batch_size");
 	args.shuffle = bool_arg(fcinfo, ARG_SHUFFLE, "shuffle");
 	args.drop_last = bool_arg(fcinfo, ARG_DROP_LAST, "drop_last");
 	target_arg(fcinfo, &args);
+	args.clip_grad_norm = clip_arg(fcinfo, ARG_CLIP_GRAD_NORM, "clip_grad_norm");
+	args.clip_grad_value = clip_arg(fcinfo, ARG_CLIP_GRAD_VALUE, "clip_grad_value");
 	check_not_null(fcinfo, ARG_SEED, "seed");
 	args.seed = PG_GETARG_INT64(ARG_SEED);
 	args.device = PG_ARGISNULL(ARG_DEVICE) ? NULL : text_arg(fcinfo, ARG_DEVICE, "device");

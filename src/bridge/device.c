@@ -189,6 +189,43 @@ pgt_forward_run(PtForward *f)
 	} while (run == PT_RUN_MORE);
 }
 
+/* Pieces that take well under 0.1 s, page faults included. */
+#define COPY_BYTES ((size_t) 16 * 1024 * 1024)
+
+static void
+copy_entry(PtNetwork *net, int i, const PtTensor *value, bool write)
+{
+	size_t bytes = pt_tensor_bytes(value);
+
+	for (size_t at = 0; at < bytes; at += COPY_BYTES)
+	{
+		char *data = (char *) value->data + at;
+		size_t n = Min(COPY_BYTES, bytes - at);
+		PgtSignals saved;
+		PtError err;
+		bool ok;
+
+		pgt_signals_block(&saved);
+		ok = write ? pt_network_write_part(net, i, at, data, n, &err)
+				   : pt_network_read_part(net, i, at, data, n, &err);
+		pgt_signals_restore(&saved);
+		pgt_check(ok, &err);
+		CHECK_FOR_INTERRUPTS();
+	}
+}
+
+void
+pgt_network_write(PtNetwork *net, int i, const PtTensor *value)
+{
+	copy_entry(net, i, value, true);
+}
+
+void
+pgt_network_read(PtNetwork *net, int i, const PtTensor *value)
+{
+	copy_entry(net, i, value, false);
+}
+
 PtRun
 pgt_fit_run(PtFit *fit, PtEpoch *epoch)
 {

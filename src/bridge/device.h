@@ -38,6 +38,9 @@ extern void pgt_check_memory(uint64 bytes, const char *what);
 extern PtPlan *pgt_plan_compile(PtGraph *g, PtDevice *dev);
 extern void pgt_plan_run(PtPlan *plan);
 extern void pgt_forward_run(PtForward *f);
+/* Copy entry i of the state_dict to or from host memory. */
+extern void pgt_network_write(PtNetwork *net, int i, const PtTensor *value);
+extern void pgt_network_read(PtNetwork *net, int i, const PtTensor *value);
 /* One slice of training, with the signal guard; the caller looks at interrupts. */
 extern PtRun pgt_fit_run(PtFit *fit, PtEpoch *epoch);
 

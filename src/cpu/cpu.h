@@ -81,7 +81,7 @@ extern const PtCpuKernel pt_cpu_argmax_kernel, pt_cpu_argmin_kernel;
 extern const PtCpuKernel pt_cpu_softmax_kernel, pt_cpu_log_softmax_kernel;
 extern const PtCpuKernel pt_cpu_cross_entropy_kernel, pt_cpu_cross_entropy_backward_kernel;
 extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_kernel,
-	pt_cpu_arange_kernel;
+	pt_cpu_arange_kernel, pt_cpu_stack_kernel, pt_cpu_getitem_kernel, pt_cpu_getitem_backward_kernel;
 extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel,
 	pt_cpu_monitor_kernel;
 
@@ -106,6 +106,12 @@ extern int64_t pt_cpu_program_ns(const PtCpuProgram *p, int64_t points);
 /* Runs points first to last - 1; false at an integer division by zero. */
 extern bool pt_cpu_program_run(const PtCpuProgram *p, int64_t first, int64_t last, char *scratch);
 extern bool pt_cpu_fail_zero_division(const PtCpuTask *task, PtError *err);
+
+/* ---------- optimizer steps (optim.c) ---------- */
+
+/* If the program is Adam's step, what it works on, in the arena; else, or without memory, NULL. */
+extern PtAdam *pt_cpu_adam_match(PtArena *arena, const PtProgram *p, const PtOperand *in,
+								 const PtOperand *out);
 
 static inline int64_t
 pt_cpu_ceil(int64_t a, int64_t b)

@@ -12,7 +12,7 @@
 #define ISA(isa)                                                                    \
 	{                                                                               \
 #isa, &pt_cpu_##isa##_scalar, &pt_cpu_##isa##_gemm, &pt_cpu_##isa##_reduce, \
-			&pt_cpu_##isa##_rows                                                    \
+			&pt_cpu_##isa##_rows, &pt_cpu_##isa##_optim                             \
 	}
 
 #if defined(__x86_64__)

@@ -13,7 +13,8 @@ static const PtCpuKernel *const kernels[] = {
 	&pt_cpu_log_softmax_kernel, &pt_cpu_cross_entropy_kernel, &pt_cpu_cross_entropy_backward_kernel,
 	&pt_cpu_permute_kernel,		&pt_cpu_cat_kernel,			  &pt_cpu_copy_kernel,
 	&pt_cpu_arange_kernel,		&pt_cpu_pack_kernel,		  &pt_cpu_batch_kernel,
-	&pt_cpu_advance_kernel,		&pt_cpu_monitor_kernel,
+	&pt_cpu_advance_kernel,		&pt_cpu_monitor_kernel,		  &pt_cpu_stack_kernel,
+	&pt_cpu_getitem_kernel,		&pt_cpu_getitem_backward_kernel,
 };
 
 const PtCpuKernel *

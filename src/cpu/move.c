@@ -1,6 +1,6 @@
 /*
  * move.c
- *	  Ops that copy elements: permute, cat, copy, pack; and arange.
+ *	  Ops that copy elements: permute, cat, stack, getitem, copy, pack; and arange.
  *
  * Elements are only bytes here; loops exist for the four sizes.
  */
@@ -328,6 +328,179 @@ bind_permute(PtCpuBind *b, PtStep *step)
 	return true;
 }
 
+/* ---------- getitem ---------- */
+
+/* Elements from one place to another, each with strides (in elements) for every dimension. */
+typedef struct StridedTask
+{
+	PtCpuTask task;
+	const char *from;
+	char *to;
+	int size;
+	int ndim; /* at least 1 */
+	int64_t dim[PT_MAX_DIM], from_stride[PT_MAX_DIM], to_stride[PT_MAX_DIM];
+	int64_t rows, tile_rows; /* a row is the last dimension */
+	int64_t tile_cols, tiles_across;
+} StridedTask;
+
+#define COPY_STRIDED(type)                                                                  \
+	static void strided_##type(char *to, int64_t to_stride, const char *from,               \
+							   int64_t from_stride, int64_t n)                              \
+	{                                                                                       \
+		for (int64_t i = 0; i < n; i++)                                                     \
+			((type *) to)[i * to_stride] = ((const type *) from)[i * from_stride];          \
+	}
+COPY_STRIDED(uint8_t)
+COPY_STRIDED(uint16_t)
+COPY_STRIDED(uint32_t)
+COPY_STRIDED(uint64_t)
+
+static void
+run_strided(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	StridedTask *t = (StridedTask *) task;
+	int last = t->ndim - 1;
+	int64_t row = tile / t->tiles_across * t->tile_rows;
+	int64_t col = tile % t->tiles_across * t->tile_cols;
+	int64_t end = row + t->tile_rows < t->rows ? row + t->tile_rows : t->rows;
+	int64_t n = t->dim[last] - col < t->tile_cols ? t->dim[last] - col : t->tile_cols;
+	int64_t from_stride = t->from_stride[last], to_stride = t->to_stride[last];
+
+	(void) scratch;
+	for (; row < end; row++)
+	{
+		int64_t from = col * from_stride, to = col * to_stride, rest = row;
+		const char *in;
+		char *out;
+
+		for (int d = last - 1; d >= 0; d--)
+		{
+			from += rest % t->dim[d] * t->from_stride[d];
+			to += rest % t->dim[d] * t->to_stride[d];
+			rest /= t->dim[d];
+		}
+		in = t->from + from * t->size;
+		out = t->to + to * t->size;
+		if (from_stride == 1 && to_stride == 1)
+			memcpy(out, in, (size_t) (n * t->size));
+		else if (t->size == 1)
+			strided_uint8_t(out, to_stride, in, from_stride, n);
+		else if (t->size == 2)
+			strided_uint16_t(out, to_stride, in, from_stride, n);
+		else if (t->size == 4)
+			strided_uint32_t(out, to_stride, in, from_stride, n);
+		else
+			strided_uint64_t(out, to_stride, in, from_stride, n);
+	}
+}
+
+/*
+ * part is contiguous; its element [i, j, ...] stands in whole at start + step * [i, j, ...].  scatter:
+ * from part into whole, else the other way.
+ */
+static bool
+add_strided(PtCpuBind *b, PtStep *step, const PtOperand *part, const PtOperand *whole, bool scatter)
+{
+	const int64_t *start = pt_args_get(step->attrs, "start")->ints;
+	const int64_t *by = pt_args_get(step->attrs, "step")->ints;
+	StridedTask plan = {.size = (int) pt_dtype_size(part->dtype)};
+	StridedTask *t;
+	int64_t strides[PT_MAX_DIM], stride = 1, first = 0, cols;
+	int64_t *far = scatter ? plan.to_stride : plan.from_stride;
+	int64_t *near = scatter ? plan.from_stride : plan.to_stride;
+	int n = 0;
+
+	if (pt_shape_numel(&part->shape) == 0)
+		return true;
+	for (int d = whole->shape.ndim - 1; d >= 0; d--)
+	{
+		strides[d] = stride;
+		stride *= whole->shape.dim[d];
+		first += start[d] * strides[d];
+	}
+	/* without sizes of 1, and neighbours that stay neighbours as one */
+	for (int d = 0; d < part->shape.ndim; d++)
+	{
+		if (part->shape.dim[d] == 1)
+			continue;
+		if (n > 0 && far[n - 1] == strides[d] * by[d] * part->shape.dim[d])
+			n--;
+		else
+			plan.dim[n] = 1;
+		plan.dim[n] *= part->shape.dim[d];
+		far[n++] = strides[d] * by[d];
+	}
+	if (n == 0)
+	{
+		plan.dim[0] = far[0] = 1;
+		n = 1;
+	}
+	stride = 1;
+	for (int d = n - 1; d >= 0; d--)
+	{
+		near[d] = stride;
+		stride *= plan.dim[d];
+	}
+	plan.ndim = n;
+	plan.from = (const char *) (scatter ? part : whole)->data + (scatter ? 0 : first * plan.size);
+	plan.to = (char *) (scatter ? whole : part)->data + (scatter ? first * plan.size : 0);
+	cols = plan.dim[n - 1];
+	plan.rows = stride / cols;
+	plan.tile_cols = cols < TILE_BYTES / 8 ? cols : TILE_BYTES / 8;
+	plan.tiles_across = pt_cpu_ceil(cols, plan.tile_cols);
+	plan.tile_rows = TILE_BYTES / 8 / plan.tile_cols;
+	plan.tile_rows = plan.tile_rows < plan.rows ? plan.tile_rows : plan.rows;
+	t = pt_cpu_task(b, step, sizeof(StridedTask), run_strided,
+					pt_cpu_ceil(plan.rows, plan.tile_rows) * plan.tiles_across,
+					move_ns(plan.tile_rows * plan.tile_cols * 8) + plan.tile_rows * 10);
+	if (t == NULL)
+		return false;
+	plan.task = t->task;
+	*t = plan;
+	return true;
+}
+
+static bool
+bind_getitem(PtCpuBind *b, PtStep *step)
+{
+	return add_strided(b, step, &step->out[0], &step->in[0], false);
+}
+
+typedef struct ZeroTask
+{
+	PtCpuTask task;
+	char *to;
+	int64_t bytes;
+} ZeroTask;
+
+static void
+run_zero(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	ZeroTask *t = (ZeroTask *) task;
+	int64_t at = tile * TILE_BYTES;
+
+	(void) scratch;
+	memset(t->to + at, 0, (size_t) (t->bytes - at < TILE_BYTES ? t->bytes - at : TILE_BYTES));
+}
+
+static bool
+bind_getitem_backward(PtCpuBind *b, PtStep *step)
+{
+	int64_t bytes = bytes_of(&step->out[0]);
+	ZeroTask *t;
+
+	if (bytes > bytes_of(&step->in[0]))
+	{
+		t = pt_cpu_task(b, step, sizeof(ZeroTask), run_zero, pt_cpu_ceil(bytes, TILE_BYTES),
+						move_ns(bytes < TILE_BYTES ? bytes : TILE_BYTES));
+		if (t == NULL)
+			return false;
+		t->to = step->out[0].data;
+		t->bytes = bytes;
+	}
+	return add_strided(b, step, &step->in[0], &step->out[0], true);
+}
+
 /* ---------- arange ---------- */
 
 typedef struct ArangeTask
@@ -386,5 +559,9 @@ bind_arange(PtCpuBind *b, PtStep *step)
 const PtCpuKernel pt_cpu_copy_kernel = {"copy", NULL, bind_copy};
 const PtCpuKernel pt_cpu_pack_kernel = {"pack", NULL, bind_pack};
 const PtCpuKernel pt_cpu_cat_kernel = {"cat", NULL, bind_cat};
+/* a list's tensors, each under a shape with one more dimension, are concatenated */
+const PtCpuKernel pt_cpu_stack_kernel = {"stack", NULL, bind_cat};
+const PtCpuKernel pt_cpu_getitem_kernel = {"getitem", NULL, bind_getitem};
+const PtCpuKernel pt_cpu_getitem_backward_kernel = {"getitem_backward", NULL, bind_getitem_backward};
 const PtCpuKernel pt_cpu_permute_kernel = {"permute", NULL, bind_permute};
 const PtCpuKernel pt_cpu_arange_kernel = {"arange", NULL, bind_arange};

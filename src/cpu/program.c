@@ -52,6 +52,7 @@ typedef struct Instruction
 	PtUnit run;
 	uint8_t out, a, b, c;
 	bool divides; /* integers: look for zeros first */
+	bool counts;  /* wants the chunk's first point in place of a third operand */
 } Instruction;
 
 typedef struct Output
@@ -67,6 +68,8 @@ struct PtCpuProgram
 {
 	const PtProgram *program;
 	const PtIsaScalar *isa;
+	const PtAdam *adam; /* this is what the program does; NULL: something else */
+	void (*run_adam)(const PtAdam *x, size_t first, size_t n);
 	int64_t chunk;
 	size_t register_bytes;
 	int nregisters; /* those of repeated inputs included */
@@ -124,6 +127,8 @@ operands(PtScalar op)
 	case PT_S_##name:         \
 		return 3;
 #include "engine/scalar.def"
+		case PT_S_philox:
+			return 2;
 		default:
 			return 1;
 	}
@@ -137,11 +142,16 @@ cost(const PtInstruction *i)
 	{
 		case PT_S_exp:
 		case PT_S_expm1:
+		case PT_S_erf:
 		case PT_S_log:
 		case PT_S_log1p:
 		case PT_S_tanh:
 		case PT_S_sigmoid:
 			return i->cls == PT_F32 ? 1500 : 12000;
+		case PT_S_philox:
+			return 1000;
+		case PT_S_logaddexp:
+			return i->cls == PT_F32 ? 3000 : 25000;
 		case PT_S_pow:
 		case PT_S_remainder:
 		case PT_S_floor_divide:
@@ -310,6 +320,7 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 		ins->c = n > 2 ? (uint8_t) place[i->in[2]] : ins->a;
 		ins->out = i->out;
 		ins->divides = i->cls == PT_I64 && (i->op == PT_S_floor_divide || i->op == PT_S_remainder);
+		ins->counts = i->op == PT_S_philox;
 		place[i->out] = i->out;
 		written[i->out] = k;
 		if (i->cls != PT_F32 || i->op == PT_S_to_f64 || i->op == PT_S_to_i64)
@@ -348,6 +359,12 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 	/* a line more, so that registers do not all start in one set of the cache */
 	q->register_bytes = ((size_t) q->chunk * widest + 63) / 64 * 64 + 64;
 	pt_cpu_want_scratch(b, pt_cpu_program_scratch(q));
+
+	if (result == NULL && (q->adam = pt_cpu_adam_match(b->arena, p, in, out)) != NULL)
+	{
+		q->run_adam = b->dev->isa->optim->adam;
+		q->point_ps = 600;
+	}
 	return q;
 }
 
@@ -489,6 +506,11 @@ pt_cpu_program_run(const PtCpuProgram *q, int64_t first, int64_t last, char *scr
 	char *at[NPLACES];
 	char *registers[PT_PROGRAM_REGISTERS + PT_PROGRAM_INPUTS];
 
+	if (q->adam != NULL)
+	{
+		q->run_adam(q->adam, (size_t) first, (size_t) (last - first));
+		return true;
+	}
 	for (int r = 0; r < q->nregisters; r++)
 		registers[r] = scratch + (size_t) r * q->register_bytes;
 	memcpy(at, registers, (size_t) q->program->nregisters * sizeof(char *));
@@ -535,7 +557,8 @@ pt_cpu_program_run(const PtCpuProgram *q, int64_t first, int64_t last, char *scr
 
 			if (ins->divides && has_zero(at[ins->b], n))
 				return false;
-			ins->run(at[ins->out], at[ins->a], at[ins->b], at[ins->c], (size_t) n);
+			ins->run(at[ins->out], at[ins->a], at[ins->b], ins->counts ? (void *) &p : at[ins->c],
+					 (size_t) n);
 		}
 		for (int j = 0; j < q->noutputs; j++)
 			if (!q->outputs[j].direct)

@@ -259,9 +259,12 @@ remap_labels(const PgtDataset *set, const int64 *remap)
 	{
 		for (int64 i = 0; i < set->rows; i++)
 		{
-			int64 *index = (int64 *) (map + i * set->stride + set->target.offset);
+			char *index = map + i * set->stride + set->target.offset;
 
-			*index = remap[*index];
+			if (set->target.dtype == PT_INT64)
+				*(int64 *) index = remap[*(int64 *) index];
+			else
+				*(float *) index = remap[(int64) *(float *) index];
 			if (i % 65536 == 0)
 				CHECK_FOR_INTERRUPTS();
 		}
@@ -293,6 +296,12 @@ finish(Reading *r)
 	set->labels = pgt_decoder_labels(r->decoder, &set->nlabels, &remap);
 	if (d->has_labels)
 		set->label_type = format_type_be(d->label_type);
+	if (d->has_labels && d->target_kind == PGT_TARGET_BINARY && set->nlabels != 2 && set->rows > 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg_plural("the target column has %d distinct label, but a binary loss takes two",
+									  "the target column has %d distinct labels, but a binary loss takes two",
+									  set->nlabels, set->nlabels),
+						errhint("For more labels there is nn.CrossEntropyLoss().")));
 	if (remap != NULL && set->rows > 0)
 		remap_labels(set, remap);
 }

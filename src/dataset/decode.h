@@ -46,7 +46,9 @@ typedef enum PgtTargetKind
 	/* a label or an integer: int64 []; an array of integers: int64 of its shape; of floats: float32 [C] */
 	PGT_TARGET_CLASS,
 	/* k scalar columns: float32 [k]; an array: float32 of its shape */
-	PGT_TARGET_VALUE
+	PGT_TARGET_VALUE,
+	/* the same, but one column of labels: float32 [1], 0 for the first and 1 for the second */
+	PGT_TARGET_BINARY
 } PgtTargetKind;
 
 /* A column of the query, or an argument of predict. */

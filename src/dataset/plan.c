@@ -159,6 +159,7 @@ plan_target(PgtDecoder *d)
 	PgtDecoderState *s = d->state;
 	PgtFieldPlan *g = &s->group[d->ninputs];
 	bool classes = d->target_kind == PGT_TARGET_CLASS;
+	bool labels;
 	PgtPart *part;
 	int n = 0;
 	int column = 0;
@@ -169,7 +170,8 @@ plan_target(PgtDecoder *d)
 			column = i;
 	}
 	d->target.dtype = PT_FLOAT32;
-	if (!classes)
+	labels = n == 1 && d->target_kind != PGT_TARGET_VALUE && pgt_labels_type(getBaseType(s->flat[column].type));
+	if (!classes && !labels)
 	{
 		g->join = n > 1;
 		for (int i = 0; i < s->nflat; i++)
@@ -185,15 +187,15 @@ plan_target(PgtDecoder *d)
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("%d target columns are given, but the loss wants one class", n),
 				 errhint("Give one column of labels or class indices, or an array of probabilities.")));
-	if (pgt_labels_type(getBaseType(s->flat[column].type)))
+	if (labels)
 	{
 		part = &s->part[s->npart++];
 		*g = (PgtFieldPlan){s->npart - 1, 1, false};
 		part->first = column;
 		part->n = 1;
-		part->to = d->target.dtype = PT_INT64;
+		part->to = d->target.dtype = classes ? PT_INT64 : PT_FLOAT32;
 		part->known = true;
-		part->shape.ndim = 0;
+		part->shape = classes ? (PtShape){0} : (PtShape){1, {1}};
 		part->numel = 1;
 		d->has_labels = true;
 		d->label_type = getBaseType(s->flat[column].type);

@@ -424,7 +424,10 @@ read_label(const PgtDecoder *d, const PgtPart *part, const Datum *values, const 
 						pgt_column_text(d, part->first),
 						pgt_labels_text(part->labels, values[part->first]), pgt_row_text(d)),
 				 errhint("The labels of a model are those of its first training.")));
-	*(int64 *) (row + part->offset) = index;
+	if (part->to == PT_INT64)
+		*(int64 *) (row + part->offset) = index;
+	else
+		*(float *) (row + part->offset) = (float) index;
 	return true;
 }
 

@@ -151,7 +151,10 @@ type_name(PtArgType type)
 			return "a word";
 		case PT_ARG_MODULE:
 		case PT_ARG_MODULES:
+		case PT_ARG_NAMED_MODULES:
 			return "a module";
+		case PT_ARG_SCHEDULERS:
+			return "a list of schedulers";
 	}
 	return "something else";
 }
@@ -181,8 +184,12 @@ kind_name(PtValueKind kind)
 			return "a tensor";
 		case PT_VALUE_TENSORS:
 			return "a list of tensors";
+		case PT_VALUE_RESULTS:
+			return "several results";
 		case PT_VALUE_MODULES:
 			return "a module";
+		case PT_VALUE_SCHEDULERS:
+			return "a list of schedulers";
 	}
 	return "something else";
 }
@@ -216,7 +223,7 @@ check_range(const char *what, const PtParam *p, double x, PtError *err)
 	else
 		pt_integer_print((int64_t) x, value);
 	pt_number_print(low ? p->max : p->min, bound);
-	if (low && x > p->max - 1 && isinf(p->max))
+	if (isinf(p->max) && (isinf(p->min) || (low && x > 0)))
 		return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be finite, not %s", p->name,
 					   what, value);
 	return pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be %s %s, not %s", p->name, what,
@@ -384,7 +391,12 @@ convert(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtError 
 				return true;
 			break;
 		case PT_ARG_MODULES:
+		case PT_ARG_NAMED_MODULES:
 			if (v->kind == PT_VALUE_MODULES)
+				return true;
+			break;
+		case PT_ARG_SCHEDULERS:
+			if (v->kind == PT_VALUE_SCHEDULERS)
 				return true;
 			break;
 	}
@@ -482,6 +494,7 @@ fill_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtE
 		case PT_ARG_REALS:
 			return text_numbers(arena, p, v, err);
 		case PT_ARG_MODULES:
+		case PT_ARG_NAMED_MODULES:
 			*v = (PtValue){PT_VALUE_MODULES, 0, {.modules = NULL}};
 			return true;
 		case PT_ARG_TENSORS:
@@ -489,6 +502,7 @@ fill_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtE
 			return true;
 		case PT_ARG_TENSOR:
 		case PT_ARG_MODULE:
+		case PT_ARG_SCHEDULERS:
 			break;
 	}
 	return pt_fail(err, PT_EINTERNAL, "parameter \"%s\" of %s has no default", p->name, what);
@@ -580,7 +594,7 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 			return NULL;
 		}
 		set[i] = true;
-		if (params[i].type == PT_ARG_MODULES)
+		if (params[i].type == PT_ARG_MODULES || params[i].type == PT_ARG_NAMED_MODULES)
 		{
 			if (!gather_modules(arena, what, &params[i], given + i, positional - i,
 								&args->values[i], err))

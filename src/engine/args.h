@@ -16,6 +16,8 @@ typedef uint32_t PtRef;		/* a value of a graph (graph.h) */
 #define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
 
 struct PtModule;
+struct PtResults;
+struct PtScheduler;
 
 typedef enum PtArgType
 {
@@ -30,7 +32,9 @@ typedef enum PtArgType
 	PT_ARG_DTYPE,
 	PT_ARG_WORD, /* one of .words */
 	PT_ARG_MODULE,
-	PT_ARG_MODULES /* any number of modules, positional: Sequential */
+	PT_ARG_MODULES, /* any number of modules, positional: Sequential */
+	PT_ARG_NAMED_MODULES, /* the same, each after its name: Graph */
+	PT_ARG_SCHEDULERS /* a list of learning rate schedulers */
 } PtArgType;
 
 typedef enum PtValueKind
@@ -45,7 +49,9 @@ typedef enum PtValueKind
 	PT_VALUE_DTYPE,
 	PT_VALUE_TENSOR,
 	PT_VALUE_TENSORS,
-	PT_VALUE_MODULES
+	PT_VALUE_RESULTS, /* all results of an op that has several; inside an expression only */
+	PT_VALUE_MODULES,
+	PT_VALUE_SCHEDULERS
 } PtValueKind;
 
 #define PT_MAX_LIST 64
@@ -65,7 +71,9 @@ typedef struct PtValue
 		PtDtype dtype;
 		PtRef tensor;
 		const PtRef *tensors;
+		const struct PtResults *results;
 		struct PtModule **modules;
+		struct PtScheduler **schedulers;
 	};
 } PtValue;
 

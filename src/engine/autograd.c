@@ -12,6 +12,44 @@
 
 #include "engine/graph.h"
 
+/* A node's tensors: those of its own params, then those of its list. */
+static PtRef
+input(const PtNode *node, int k)
+{
+	return k < node->nin ? node->in[k] : node->list[k - node->nin];
+}
+
+/* Room for the gradients of a node's tensors: most nodes have few, a list may be long. */
+typedef struct Inputs
+{
+	PtRef *gin;
+	bool *want;
+	int size;
+} Inputs;
+
+static bool
+reserve(Inputs *x, int n)
+{
+	if (n > x->size)
+	{
+		int size = n > 2 * x->size ? n : 2 * x->size;
+		PtRef *gin = realloc(x->gin, (size_t) size * sizeof(PtRef));
+		bool *want;
+
+		if (gin == NULL)
+			return false;
+		x->gin = gin;
+		want = realloc(x->want, (size_t) size * sizeof(bool));
+		if (want == NULL)
+			return false;
+		x->want = want;
+		x->size = size;
+	}
+	for (int k = 0; k < n; k++)
+		x->gin[k] = PT_NO_REF;
+	return true;
+}
+
 /* Which values depend on any of wrt through ops that have a gradient. */
 static void
 mark_dependents(const PtGraph *g, uint32_t nnodes, bool *depends)
@@ -23,8 +61,8 @@ mark_dependents(const PtGraph *g, uint32_t nnodes, bool *depends)
 
 		if (node->op->gradient == NULL)
 			continue;
-		for (int k = 0; k < node->nin; k++)
-			any = any || (depends[node->in[k]] && pt_dtype_is_float(pt_value(g, node->in[k])->dtype));
+		for (int k = 0; k < node->nin + node->nlist; k++)
+			any = any || (depends[input(node, k)] && pt_dtype_is_float(pt_value(g, input(node, k))->dtype));
 		for (int k = 0; any && k < node->op->nout; k++)
 			if (pt_dtype_is_float(pt_value(g, node->out[k])->dtype))
 				depends[node->out[k]] = true;
@@ -58,6 +96,7 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 	PtRef *grads = calloc(nvalues, sizeof(PtRef));
 	const PtShape shape = pt_value(g, y)->shape;
 	PtRef one;
+	Inputs x = {0};
 
 	if (depends == NULL || grads == NULL)
 	{
@@ -85,8 +124,7 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 	{
 		const PtNode node = g->nodes[i]; /* a copy: the array grows */
 		PtRef gout[PT_MAX_OUT] = {PT_NO_REF};
-		PtRef gin[PT_MAX_IN] = {PT_NO_REF};
-		bool want[PT_MAX_IN] = {false};
+		int nin = node.nin + node.nlist;
 		bool any_out = false, any_in = false;
 
 		if (node.op->gradient == NULL)
@@ -96,19 +134,29 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 			gout[k] = depends[node.out[k]] ? grads[node.out[k]] : PT_NO_REF;
 			any_out = any_out || gout[k] != PT_NO_REF;
 		}
-		for (int k = 0; k < node.nin; k++)
+		if (!any_out)
+			continue;
+		if (!reserve(&x, nin > PT_MAX_IN ? nin : PT_MAX_IN))
 		{
-			want[k] = depends[node.in[k]];
-			any_in = any_in || want[k];
+			pt_graph_fail(g, PT_ENOMEM, "out of memory");
+			break;
 		}
-		if (!any_out || !any_in)
+		for (int k = 0; k < nin; k++)
+		{
+			x.want[k] = depends[input(&node, k)];
+			any_in = any_in || x.want[k];
+		}
+		if (!any_in)
 			continue;
 		g->path = node.path;
-		if (!node.op->gradient(g, &node, gout, want, gin))
+		if (!node.op->gradient(g, &node, gout, x.want, x.gin))
+		{
+			pt_graph_fail(g, PT_ENOMEM, "out of memory"); /* unless it said what was wrong */
 			break;
-		for (int k = 0; k < node.nin; k++)
-			if (want[k])
-				accumulate(g, grads, node.in[k], gin[k]);
+		}
+		for (int k = 0; k < nin; k++)
+			if (x.want[k])
+				accumulate(g, grads, input(&node, k), x.gin[k]);
 	}
 	g->path = NULL;
 	for (int i = 0; i < n; i++)
@@ -116,5 +164,7 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 done:
 	free(depends);
 	free(grads);
+	free(x.gin);
+	free(x.want);
 	return g->error.code == PT_OK;
 }

@@ -3,7 +3,7 @@
  *	  The parser of Python's expression syntax.
  *
  * The lexer looks one token ahead; precedence climbing over its table of operators does the rest.  Postfix
- * forms (calls today; indexing and fields when they come) are one loop in parse_postfix.
+ * forms (calls, indexing, fields) are one loop in parse_postfix.
  *
  * Text comes from users, so every way to recurse counts: nesting while parsing, and depth of
  * the finished tree, because whoever walks it recurses (a + b + c + ... leans left without nesting).
@@ -277,7 +277,90 @@ parse_atom(PtLexer *p)
 	return e != NULL && pt_lex(p) ? e : NULL;
 }
 
-/* Atoms and what may follow them: calls. */
+/* One or more of start:stop:step, at a colon or an expression; an expression alone stays one. */
+static PtExpr *
+parse_slice(PtLexer *p)
+{
+	int position = p->token.position;
+	Children c = {0};
+	bool colon = false;
+
+	for (int i = 0; i < 3; i++)
+	{
+		PtExpr *e;
+
+		if (pt_lex_operator(p, ":") || pt_lex_operator(p, ",") || pt_lex_operator(p, "]"))
+			e = new_node(p, PT_EXPR_NONE, NULL, p->token.position);
+		else
+			e = parse_expression(p);
+		if (e == NULL || !add_child(p, &c, e, NULL))
+			return NULL;
+		if (i < 2 && pt_lex_operator(p, ":"))
+		{
+			colon = true;
+			if (!pt_lex(p))
+				return NULL;
+		}
+		else if (!colon)
+			return e;
+		else
+			for (; i < 2; i++)
+			{
+				e = new_node(p, PT_EXPR_NONE, NULL, p->token.position);
+				if (e == NULL || !add_child(p, &c, e, NULL))
+					return NULL;
+			}
+	}
+	c.keywords = NULL;
+	return new_parent(p, PT_EXPR_SLICE, NULL, position, &c);
+}
+
+/* After "[" of an index: subscripts and "]".  A tuple is as good as its elements. */
+static bool
+parse_subscripts(PtLexer *p, Children *c)
+{
+	bool comma = false;
+
+	if (pt_lex_operator(p, "]"))
+		return pt_lex_unexpected(p, "an index");
+	while (!pt_lex_operator(p, "]"))
+	{
+		PtExpr *e;
+
+		if (pt_lex_operator(p, ","))
+			return pt_lex_unexpected(p, "an index");
+		if (!pt_lex_operator(p, "..."))
+			e = parse_slice(p);
+		else
+		{
+			e = new_node(p, PT_EXPR_ELLIPSIS, NULL, p->token.position);
+			if (e != NULL && !pt_lex(p))
+				return false;
+		}
+		if (e == NULL || !add_child(p, c, e, NULL))
+			return false;
+		if (pt_lex_operator(p, ","))
+		{
+			comma = true;
+			if (!pt_lex(p))
+				return false;
+		}
+		else if (!pt_lex_operator(p, "]"))
+			return pt_lex_unexpected(p, "\",\", \":\" or \"]\"");
+	}
+	if (c->count == 2 && !comma && c->args[1]->kind == PT_EXPR_LIST && c->args[1]->text[0] == '(')
+	{
+		const PtExpr *tuple = c->args[1];
+
+		c->count = 1;
+		for (int i = 0; i < tuple->nargs; i++)
+			if (!add_child(p, c, tuple->args[i], NULL))
+				return false;
+	}
+	return pt_lex(p);
+}
+
+/* Atoms and what may follow them: calls, indexing, fields. */
 static PtExpr *
 parse_postfix(PtLexer *p)
 {
@@ -295,11 +378,30 @@ parse_postfix(PtLexer *p)
 				return NULL;
 			e = new_parent(p, PT_EXPR_CALL, NULL, position, &c);
 		}
-		else if (pt_lex_operator(p, "[") || pt_lex_operator(p, "."))
+		else if (pt_lex_operator(p, "["))
 		{
-			pt_lex_fail(p, position, "%s not supported",
-						p->token.text[0] == '[' ? "indexing is" : "fields are");
-			return NULL;
+			Children c = {0};
+
+			if (!add_child(p, &c, e, NULL) || !pt_lex(p) || !parse_subscripts(p, &c))
+				return NULL;
+			c.keywords = NULL;
+			e = new_parent(p, PT_EXPR_INDEX, NULL, position, &c);
+		}
+		else if (pt_lex_operator(p, "."))
+		{
+			const char *name;
+
+			if (!pt_lex(p))
+				return NULL;
+			name = p->token.text;
+			if (p->token.kind != PT_TOKEN_NAME)
+			{
+				pt_lex_unexpected(p, "a result's name");
+				return NULL;
+			}
+			if (!pt_lex(p))
+				return NULL;
+			e = new_operation(p, PT_EXPR_FIELD, name, position, e, NULL);
 		}
 		else
 			break;

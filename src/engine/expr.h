@@ -22,9 +22,12 @@ typedef enum PtExprKind
 	PT_EXPR_UNARY,	/* text "-", "+", "not"; args[0] */
 	PT_EXPR_BINARY, /* text "+", "==", "**", "@", ...; args[0], args[1] */
 	PT_EXPR_CALL,	/* args[0] is the callee; then positional args, then keywords */
+	PT_EXPR_INDEX,	/* args[0] is indexed by args[1..] */
+	PT_EXPR_SLICE,	/* start:stop:step, in an index only; args[0..2], NONE where there is nothing */
+	PT_EXPR_ELLIPSIS, /* in an index only */
+	PT_EXPR_FIELD,	/* args[0].text: one of several results */
 	PT_EXPR_LAMBDA, /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
-	PT_EXPR_ASSIGN /* a statement "text = args[0]"; only in a lambda's body or a list of statements */
-				   /* PT_EXPR_INDEX, PT_EXPR_FIELD come with the full expression language */
+	PT_EXPR_ASSIGN	/* a statement "text = args[0]"; only in a lambda's body or a list of statements */
 } PtExprKind;
 
 typedef struct PtExpr
@@ -58,7 +61,8 @@ extern bool pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, P
 /*
  * Builds an expression over ops into a graph.  Names are looked up in vars, function names in the op
  * table (with or without "torch.", "F.", "torch.nn.functional."); arithmetic on numbers is
- * done in double or int64 as Python does it.  Failures are the graph's error.
+ * done in double or int64 as Python does it.  grad(y, x) is the gradient of sum(y).  Failures are the
+ * graph's error.
  */
 typedef struct PtVar
 {
@@ -67,6 +71,24 @@ typedef struct PtVar
 } PtVar;
 extern PtRef pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars,
 						   int nvars); /* a lambda's parameters are vars, in order */
+
+/*
+ * The same for a network's expression: names are functions of the caller's own, which come before ops,
+ * and random ops and those whose shapes depend on data are refused.  source is for positions in errors.
+ */
+typedef struct PtFunctions
+{
+	const char *const *names;
+	int count;
+	/* PT_NO_REF: the graph has the error */
+	PtRef (*call)(void *arg, int which, const PtRef *in, int nin);
+	void *arg;
+} PtFunctions;
+extern PtRef pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source, const PtVar *vars, int nvars,
+								const PtFunctions *functions);
+/* Does the expression name only what there will be: its parameters and variables, ops, and these functions? */
+extern bool pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source, const PtFunctions *functions,
+						  PtError *err);
 
 /* Several statements "h = f(x); y = h + x": assignments add to vars (of size room); for update rules. */
 extern bool pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int room);

@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_SLOTS 8
+#include "engine/expr.h"
+
+/* Learning rates (and momentums) that are computed and uploaded at a time, where they change with each step. */
+#define RATES 16384
 
 /* Rows shuffled between two looks at the clock. */
 #define SHUFFLE_SLICE 1000000
@@ -36,15 +39,31 @@ struct PtFit
 	PtNetwork *net;
 	PtRng rng;
 
+	PtOptimizer optimizer;
+	PtPace *pace; /* NULL: the rate stays */
+
 	/* device memory */
-	void *grads, *slots[MAX_SLOTS], *ctl, *stats, *lr, *perm, *rows;
+	void *grads, *slots[PT_OPTIM_SLOTS], *ctl, *stats, *lr, *perm, *rows;
+	PtOptimSlot slot[PT_OPTIM_SLOTS];
 	int nslots;
+
+	/*
+	 * Rates that change with each step: lr becomes a table of nrates rows {learning rate, momentum}, read like a
+	 * data set, by its own position (at) in its own order (0, 1, 2, ...).
+	 */
+	void *at, *entries;
+	double (*rates)[2]; /* host copy */
+	int64_t nrates;		/* 0: there is one rate for an epoch */
+	int64_t rates_left; /* not used yet */
 
 	Step full, tail;
 	int64_t *order; /* host copy of the permutation */
-	double rate;
+	double rate;	/* of the last step */
 
 	Phase phase;
+	int64_t todo;	 /* steps of the phase */
+	int64_t running; /* of these, under way in the plan */
+	int64_t paced;	 /* steps since the start that have a rate */
 	int64_t epoch;	/* ended so far */
 	int64_t cursor; /* of the shuffle */
 	int64_t steps;
@@ -102,6 +121,59 @@ flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss)
 	return pt_pack(g, grad, offsets, parts, sd->flat);
 }
 
+/* PyTorch's clip_grad_norm_, which multiplies by 1 too, then clip_grad_value_. */
+static PtRef
+clip(const PtFit *fit, PtGraph *g, PtRef grads)
+{
+	double norm = fit->spec.clip_grad_norm, value = fit->spec.clip_grad_value;
+
+	if (norm > 0)
+		grads = pt_expr_text(g, "g * minimum(limit / (sqrt(sum(g * g)) + 1e-06), 1.0)",
+							 (PtVar[]){{"g", grads}, {"limit", pt_real(g, norm)}}, 2);
+	if (value > 0)
+		grads = pt_expr_text(g, "maximum(minimum(g, limit), -limit)",
+							 (PtVar[]){{"g", grads}, {"limit", pt_real(g, value)}}, 2);
+	return grads;
+}
+
+/* The learning rate of a step and the momentum, if that changes: what is read, and from where. */
+typedef struct Rates
+{
+	PtRef table, entries, at; /* externals; table alone if there is one rate for an epoch */
+	PtRef lr, momentum;
+} Rates;
+
+static PtRef
+read_rate(PtGraph *g, const Rates *r, int64_t offset)
+{
+	const PtShape scalar = {0};
+	const PtColumn column = {PT_FLOAT64, {0}, offset};
+	PtRef entry = fetch(g, &column, 1, r->table, r->entries, r->at);
+
+	return entry != PT_NO_REF ? pt_slice(g, entry, 0, &scalar) : PT_NO_REF;
+}
+
+static void
+build_rates(const PtFit *fit, PtGraph *g, Rates *r)
+{
+	const PtShape scalar = {0};
+	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = 1}}};
+
+	*r = (Rates){0};
+	if (fit->nrates == 0)
+	{
+		r->table = r->lr = pt_external(g, "lr", PT_FLOAT64, &scalar);
+		return;
+	}
+	r->table = pt_external(g, "rates", PT_UINT8, &(PtShape){2, {fit->nrates, 2 * sizeof(double)}});
+	r->entries = pt_external(g, "entries", PT_INT64, &(PtShape){1, {fit->nrates}});
+	r->at = pt_external(g, "at", PT_INT64, &(PtShape){1, {8}});
+	r->lr = read_rate(g, r, 0);
+	if (fit->optimizer.cycled)
+		r->momentum = read_rate(g, r, sizeof(double));
+	pt_graph_assign(g, r->at, pt_apply_name(g, "advance", &r->at, 1, &by, 1));
+}
+
 static bool
 build_step(PtFit *fit, Step *step, PtError *err)
 {
@@ -111,8 +183,9 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	PtGraph *g = pt_graph_new(err);
 	PtWeights w;
 	PtBuild b;
-	PtRef in[PT_MAX_IN], slots[MAX_SLOTS], new_slots[MAX_SLOTS];
-	PtRef rows, perm, ctl, stats, lr, grads, gflat, output, target, loss, t, new_p, counted, next;
+	Rates rates;
+	PtRef in[PT_MAX_IN], slots[PT_OPTIM_SLOTS], new_slots[PT_OPTIM_SLOTS];
+	PtRef rows, perm, ctl, stats, grads, gflat, output, target, loss, t, new_p, counted, next;
 	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = step->rows}}};
 	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = step->rows}}};
 
@@ -122,10 +195,11 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {spec->nrows}});
 	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {8}});
 	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {4}});
-	lr = pt_external(g, "lr", PT_FLOAT64, &scalar);
+	build_rates(fit, g, &rates);
 	grads = pt_external(g, "gradients", PT_FLOAT32, &flat);
 	for (int i = 0; i < fit->nslots; i++)
-		slots[i] = pt_external(g, "slot", PT_FLOAT32, &flat);
+		slots[i] = fit->slot[i].scalar ? pt_external(g, fit->slot[i].name, PT_FLOAT64, &scalar)
+									   : pt_external(g, fit->slot[i].name, PT_FLOAT32, &flat);
 	pt_network_weights(fit->net, g, &w);
 
 	for (int i = 0; i < spec->ninputs; i++)
@@ -133,6 +207,8 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	target = fetch(g, &spec->target, step->rows, rows, perm, ctl);
 	b = (PtBuild){.g = g, .sd = spec->sd, .state = w.entries, .training = true};
 	b.updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
+	b.seed = pt_integer(g, (int64_t) spec->seed);
+	b.step = pt_slice(g, ctl, 1, &scalar);
 	output = pt_module_build(&b, spec->module, in, spec->ninputs);
 	loss = pt_module_build(&b, spec->loss, (PtRef[]){output, target}, 2);
 	if (loss != PT_NO_REF && pt_shape_numel(&pt_value(g, loss)->shape) != 1)
@@ -150,7 +226,8 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	/* torch counts the first step as 1 */
 	t = pt_cast(g, pt_slice(g, ctl, 1, &scalar), PT_FLOAT64);
 	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
-	if (pt_optim_build(g, spec->optimizer, w.flat, gflat, t, lr, slots, &new_p, new_slots))
+	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, gflat), t, rates.lr, rates.momentum, slots, &new_p,
+					   new_slots))
 	{
 		pt_graph_assign(g, grads, gflat);
 		pt_graph_assign(g, w.flat, new_p);
@@ -175,7 +252,12 @@ done:
 	pt_plan_bind(step->plan, perm, fit->perm);
 	pt_plan_bind(step->plan, ctl, fit->ctl);
 	pt_plan_bind(step->plan, stats, fit->stats);
-	pt_plan_bind(step->plan, lr, fit->lr);
+	pt_plan_bind(step->plan, rates.table, fit->lr);
+	if (fit->nrates > 0)
+	{
+		pt_plan_bind(step->plan, rates.entries, fit->entries);
+		pt_plan_bind(step->plan, rates.at, fit->at);
+	}
 	pt_plan_bind(step->plan, grads, fit->grads);
 	for (int i = 0; i < fit->nslots; i++)
 		pt_plan_bind(step->plan, slots[i], fit->slots[i]);
@@ -191,29 +273,87 @@ room(PtFit *fit, size_t bytes, PtError *err)
 	return fit->dev->type->alloc(fit->dev, bytes > 0 ? bytes : 1, err);
 }
 
+/* Room for a slot, filled with what it starts as. */
+static bool
+make_slot(PtFit *fit, int i, PtError *err)
+{
+	const PtOptimSlot *slot = &fit->slot[i];
+	PtDevice *dev = fit->dev;
+	size_t flat = fit->spec.sd->flat * sizeof(float);
+	float part[1024];
+	bool ok = true;
+
+	if ((fit->slots[i] = room(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
+		return false;
+	if (slot->scalar)
+		return dev->type->upload(dev, fit->slots[i], &slot->init, sizeof(double), err);
+	for (size_t j = 0; j < sizeof(part) / sizeof(part[0]); j++)
+		part[j] = (float) slot->init;
+	for (size_t at = 0; ok && slot->init != 0 && at < flat; at += sizeof(part))
+		ok = dev->type->upload(dev, (char *) fit->slots[i] + at, part, flat - at < sizeof(part) ? flat - at : sizeof(part),
+							   err);
+	return ok;
+}
+
+/* The first learning rate, and what holds it and those to come. */
+static bool
+prepare_rates(PtFit *fit, PtError *err)
+{
+	const PtFitSpec *spec = &fit->spec;
+	PtDevice *dev = fit->dev;
+	int64_t steps = fit->full.repeat + fit->tail.repeat;
+	int64_t *entries;
+
+	fit->optimizer = *spec->optimizer;
+	fit->rate = pt_args_real(spec->optimizer->args, "lr");
+	if (spec->scheduler != NULL)
+	{
+		fit->pace = pt_pace_new(fit->arena, spec->scheduler, spec->optimizer, spec->epochs, steps, err);
+		if (fit->pace == NULL)
+			return false;
+		fit->rate = pt_pace_lr(fit->pace);
+		fit->optimizer.cycled = pt_sched_cycles(spec->scheduler);
+	}
+	if (spec->scheduler == NULL || !spec->scheduler->per_step)
+		return (fit->lr = room(fit, sizeof(double), err)) != NULL;
+	fit->nrates = steps < RATES ? steps : RATES;
+	fit->rates = pt_arena_alloc(fit->arena, fit->nrates * sizeof(*fit->rates));
+	entries = pt_arena_alloc(fit->arena, fit->nrates * sizeof(int64_t));
+	if (fit->rates == NULL || entries == NULL)
+		return pt_fail_memory(err, fit->nrates * sizeof(*fit->rates));
+	for (int64_t i = 0; i < fit->nrates; i++)
+		entries[i] = i;
+	return (fit->lr = room(fit, fit->nrates * sizeof(*fit->rates), err)) != NULL &&
+		(fit->at = room(fit, 8 * sizeof(int64_t), err)) != NULL &&
+		(fit->entries = room(fit, fit->nrates * sizeof(int64_t), err)) != NULL &&
+		dev->type->upload(dev, fit->entries, entries, fit->nrates * sizeof(int64_t), err);
+}
+
 static bool
 prepare(PtFit *fit, PtError *err)
 {
 	const PtFitSpec *spec = &fit->spec;
 	PtDevice *dev = fit->dev;
-	const char *names[MAX_SLOTS];
 	size_t flat = spec->sd->flat * sizeof(float);
 
 	fit->net = pt_network_new(spec->module, spec->sd, spec->values, dev, err);
 	if (fit->net == NULL)
 		return false;
-	fit->nslots = pt_optim_slots(spec->optimizer, names);
-	fit->rate = pt_args_real(spec->optimizer->args, "lr");
+	fit->full.rows = spec->batch_size;
+	fit->full.repeat = spec->nrows / spec->batch_size;
+	fit->tail.rows = spec->nrows % spec->batch_size;
+	fit->tail.repeat = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
+	if (!prepare_rates(fit, err))
+		return false;
+	fit->nslots = pt_optim_slots(&fit->optimizer, fit->rate, fit->slot);
 	pt_rng_seed(&fit->rng, spec->seed);
 	if ((fit->grads = room(fit, flat, err)) == NULL || (fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
-		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL || (fit->lr = room(fit, sizeof(double), err)) == NULL ||
+		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL ||
 		(fit->perm = room(fit, spec->nrows * sizeof(int64_t), err)) == NULL)
 		return false;
 	for (int i = 0; i < fit->nslots; i++)
-		if ((fit->slots[i] = room(fit, flat, err)) == NULL)
+		if (!make_slot(fit, i, err))
 			return false;
-	if (!dev->type->upload(dev, fit->lr, &fit->rate, sizeof(double), err))
-		return false;
 	if (dev->type->shares_host)
 		fit->rows = (void *) spec->rows;
 	else
@@ -227,10 +367,6 @@ prepare(PtFit *fit, PtError *err)
 	if (fit->order == NULL)
 		return pt_fail_memory(err, spec->nrows * sizeof(int64_t));
 
-	fit->full.rows = spec->batch_size;
-	fit->full.repeat = spec->nrows / spec->batch_size;
-	fit->tail.rows = spec->nrows % spec->batch_size;
-	fit->tail.repeat = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
 	return (fit->full.repeat == 0 || build_step(fit, &fit->full, err)) &&
 		(fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
 }
@@ -298,7 +434,7 @@ pt_fit_free(PtFit *fit)
 	if (fit->order != fit->perm)
 		free(fit->order);
 	{
-		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->perm};
+		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->perm, fit->at, fit->entries};
 
 		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 			if (all[i] != NULL)
@@ -356,7 +492,74 @@ look(PtFit *fit, double *stats, PtError *err)
 		return true;
 	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)", (long long) ctl[2],
 			(long long) fit->epoch + 1);
+	if (fit->spec.loss->type->domain != NULL)
+		return pt_hint(err, "%s", fit->spec.loss->type->domain);
 	return pt_hint(err, "Look for NaN or infinity in the data, use a smaller learning rate, or scale the features.");
+}
+
+/* The next rows of the table of rates: as many as the epoch has steps, or as there is room for. */
+static bool
+refill(PtFit *fit, int64_t steps, PtError *err)
+{
+	int64_t ctl[8] = {0};
+	int64_t all = fit->spec.epochs * (fit->full.repeat + fit->tail.repeat);
+	int64_t n = steps < fit->nrates ? steps : fit->nrates;
+
+	for (int64_t i = 0; i < n; i++)
+	{
+		fit->rates[i][0] = pt_pace_lr(fit->pace);
+		fit->rates[i][1] = pt_pace_momentum(fit->pace);
+		/* nothing comes after the last */
+		if (++fit->paced < all && !pt_pace_step(fit->pace, 0, err))
+			return false;
+	}
+	fit->rate = fit->rates[n - 1][0];
+	fit->rates_left = n;
+	return fit->dev->type->upload(fit->dev, fit->lr, fit->rates, n * sizeof(*fit->rates), err) &&
+		fit->dev->type->upload(fit->dev, fit->at, ctl, sizeof(ctl), err);
+}
+
+/* Some of the steps of FULL or TAIL; DONE: all of them have been done. */
+static PtRun
+run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
+{
+	Step *step = fit->phase == FULL ? &fit->full : &fit->tail;
+	double stats[4];
+	PtRun run;
+
+	if (fit->todo == 0)
+		return PT_RUN_DONE;
+	if (fit->running == 0)
+	{
+		fit->running = fit->todo;
+		if (fit->nrates > 0 && fit->rates_left == 0 &&
+			!refill(fit, fit->todo + (fit->phase == FULL ? fit->tail.repeat : 0), err))
+			return PT_RUN_ERROR;
+		if (fit->nrates > 0 && fit->running > fit->rates_left)
+			fit->running = fit->rates_left;
+	}
+	run = pt_plan_run(step->plan, fit->running, budget_ns, err);
+	if (run == PT_RUN_ERROR || !look(fit, stats, err))
+		return PT_RUN_ERROR;
+	if (run == PT_RUN_MORE)
+		return PT_RUN_MORE;
+	fit->todo -= fit->running;
+	if (fit->nrates > 0)
+		fit->rates_left -= fit->running;
+	fit->running = 0;
+	return fit->todo == 0 ? PT_RUN_DONE : PT_RUN_MORE;
+}
+
+/* The epoch has ended: what the next one's rate is, unless that comes from a table. */
+static bool
+pace_epoch(PtFit *fit, double loss, PtError *err)
+{
+	if (fit->pace == NULL || fit->nrates > 0 || fit->epoch == fit->spec.epochs)
+		return true;
+	if (!pt_pace_step(fit->pace, loss, err))
+		return false;
+	fit->rate = pt_pace_lr(fit->pace);
+	return true;
 }
 
 PtRun
@@ -365,7 +568,6 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 	double stats[4];
 	bool complete;
 	PtRun run;
-	Step *step;
 
 	epoch->epoch = 0;
 	if (fit->epoch >= fit->spec.epochs)
@@ -375,20 +577,18 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 		case SHUFFLE:
 			if (!shuffle(fit, &complete, err))
 				return PT_RUN_ERROR;
-			if (complete)
-				fit->phase = FULL;
+			if (!complete)
+				return PT_RUN_MORE;
+			if (fit->nrates == 0 && !fit->dev->type->upload(fit->dev, fit->lr, &fit->rate, sizeof(double), err))
+				return PT_RUN_ERROR;
+			fit->phase = FULL;
+			fit->todo = fit->full.repeat;
 			return PT_RUN_MORE;
 		case FULL:
 		case TAIL:
-			step = fit->phase == FULL ? &fit->full : &fit->tail;
-			if (step->repeat > 0)
-			{
-				run = pt_plan_run(step->plan, step->repeat, budget_ns, err);
-				if (run == PT_RUN_ERROR || !look(fit, stats, err))
-					return PT_RUN_ERROR;
-				if (run == PT_RUN_MORE)
-					return PT_RUN_MORE;
-			}
+			if ((run = run_steps(fit, budget_ns, err)) != PT_RUN_DONE)
+				return run;
+			fit->todo = fit->phase == FULL ? fit->tail.repeat : 0;
 			fit->phase = fit->phase == FULL ? TAIL : REPORT;
 			return PT_RUN_MORE;
 		case REPORT:
@@ -396,7 +596,7 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 				return PT_RUN_ERROR;
 			fit->phase = SHUFFLE;
 			*epoch = (PtEpoch){++fit->epoch, stats[0] / stats[1], fit->rate, (int64_t) stats[1], fit->steps};
-			return PT_RUN_MORE;
+			return pace_epoch(fit, epoch->loss, err) ? PT_RUN_MORE : PT_RUN_ERROR;
 	}
 	return PT_RUN_ERROR;
 }
@@ -418,5 +618,6 @@ pt_fit_bytes(const PtFit *fit)
 {
 	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
 		(fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
-		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + fit->spec.nrows * sizeof(int64_t);
+		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + fit->spec.nrows * sizeof(int64_t) +
+		fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
 }

@@ -4,13 +4,14 @@
  *
  * The whole step (fetch a batch, forward, loss, backward, optimizer, count) is one plan, run many
  * times; the last, smaller batch of an epoch has a plan of its own over the same weights.
- * What changes from step to step (position, step number, learning rate) is device memory.
+ * What changes from step to step (position, step number, learning rate) is device memory: with a
+ * scheduler that steps with each batch, a table of the rates of the next some ten thousand steps.
  */
 #ifndef PT_FIT_H
 #define PT_FIT_H
 
 #include "engine/network.h"
-#include "engine/optim.h"
+#include "engine/sched.h"
 
 /* One column of the data set: where it stands in a row, and what it is. */
 typedef struct PtColumn
@@ -27,6 +28,9 @@ typedef struct PtFitSpec
 	const PtTensor *values; /* initial weights, [sd->count] */
 	const PtModule *loss;
 	const PtOptimizer *optimizer;
+	const PtScheduler *scheduler; /* NULL: the learning rate stays */
+	double clip_grad_norm;		  /* of all gradients together, first; 0: none */
+	double clip_grad_value;		  /* of each; 0: none */
 
 	const void *rows; /* nrows x stride bytes; stays mapped while the fit lives */
 	int64_t nrows, stride;
@@ -47,7 +51,7 @@ typedef struct PtEpoch
 {
 	int64_t epoch; /* from 1 */
 	double loss;   /* mean over the epoch's samples */
-	double lr;
+	double lr;	   /* of its last step */
 	int64_t rows, steps; /* rows of this epoch; steps since the start */
 } PtEpoch;
 

@@ -17,6 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/sched.h"
+
 /* ---------- arithmetic ---------- */
 
 static PtValue
@@ -484,6 +486,8 @@ pt_value_equal(const PtValue *a, const PtValue *b)
 		case PT_VALUE_MODULES:
 			return a->count == 0 && b->count == 0;
 		case PT_VALUE_TENSORS:
+		case PT_VALUE_RESULTS:
+		case PT_VALUE_SCHEDULERS:
 			break;
 	}
 	return false;
@@ -558,8 +562,14 @@ pt_value_print(PtBuffer *b, const PtValue *v)
 		case PT_VALUE_DTYPE:
 			pt_buffer_addf(b, "torch.%s", pt_dtype_name(v->dtype));
 			break;
+		case PT_VALUE_SCHEDULERS:
+			for (int i = 0; i < v->count; i++)
+				pt_buffer_addf(b, "%s%s", i > 0 ? ", " : "[", v->schedulers[i]->text);
+			pt_buffer_add(b, "]");
+			break;
 		case PT_VALUE_TENSOR:
 		case PT_VALUE_TENSORS:
+		case PT_VALUE_RESULTS:
 		case PT_VALUE_MODULES:
 			break; /* have no spelling of their own */
 	}
@@ -577,7 +587,7 @@ pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
 		const PtParam *p = &args->params[i];
 		const PtValue *v = &args->values[i];
 
-		if (p->type == PT_ARG_MODULES || p->type == PT_ARG_MODULE)
+		if (p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES || p->type == PT_ARG_MODULE)
 		{
 			for (int j = 0; v->kind == PT_VALUE_MODULES && j < v->count; j++)
 			{

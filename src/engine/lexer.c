@@ -49,6 +49,7 @@ static const Operator operators[] = {
 	{",", 0},
 	{";", 0},
 	{":", 0},
+	{"...", 0},
 	{".", 0},
 	{"&", 0},
 	{"|", 0},
@@ -310,7 +311,7 @@ pt_lex(PtLexer *p)
 	{
 		const char *text = operators[i].text;
 
-		if (s[0] == text[0] && (text[1] == '\0' || s[1] == text[1]))
+		if (strncmp(s, text, strlen(text)) == 0)
 		{
 			p->token.kind = PT_TOKEN_OPERATOR;
 			p->token.text = text;

@@ -25,30 +25,28 @@
 const PtModuleType *
 pt_module_type_at(int i)
 {
-	int n = 0;
-
-	while (pt_module_types[n] != NULL)
-		n++;
-	return i >= 0 && i < n ? pt_module_types[i] : NULL;
+	if (i >= 0 && i < pt_module_ntypes)
+		return pt_module_types[i];
+	return pt_activation_at(i - pt_module_ntypes);
 }
 
 const PtModuleType *
 pt_module_type_find(const char *name)
 {
+	const PtModuleType *type;
 	const PtModuleType *found = NULL;
+	int like = 0;
 
-	for (int i = 0; pt_module_types[i] != NULL; i++)
-	{
-		if (strcmp(pt_module_types[i]->name, name) == 0)
-			return pt_module_types[i];
-		if (strcasecmp(pt_module_types[i]->name, name) == 0)
+	for (int i = 0; (type = pt_module_type_at(i)) != NULL; i++)
+		if (strcmp(type->name, name) == 0)
+			return type;
+	for (int i = 0; (type = pt_module_type_at(i)) != NULL; i++)
+		if (strcasecmp(type->name, name) == 0)
 		{
-			if (found != NULL)
-				return NULL; /* ambiguous */
-			found = pt_module_types[i];
+			found = type;
+			like++;
 		}
-	}
-	return found;
+	return like == 1 ? found : NULL; /* not if it is ambiguous */
 }
 
 char *
@@ -81,7 +79,50 @@ set_paths(PtArena *arena, PtModule *m, const char *path, PtError *err)
 	return true;
 }
 
-/* The children are the modules among the arguments, named "0", "1", ... */
+static bool
+takes_names(const PtModuleType *type)
+{
+	for (const PtParam *p = type->params; p->name != NULL; p++)
+		if (p->type == PT_ARG_NAMED_MODULES)
+			return true;
+	return false;
+}
+
+/*
+ * Takes the names out of 'fc1', nn.Linear(8, 8), ... after the first argument, and gives them to the
+ * modules.
+ */
+static bool
+take_names(PtArena *arena, const char *what, const PtGiven **given, int *n, PtError *err)
+{
+	PtGiven *left = pt_arena_alloc(arena, (size_t) *n * sizeof(PtGiven) + 1);
+	int count = 0;
+
+	if (left == NULL)
+		return pt_fail_memory(err, (size_t) *n * sizeof(PtGiven));
+	for (int i = 0; i < *n; i++)
+	{
+		const PtGiven *g = &(*given)[i];
+
+		if (i > 0 && g->name == NULL)
+		{
+			if (g->value.kind != PT_VALUE_WORD || i + 1 == *n || g[1].name != NULL ||
+				g[1].value.kind != PT_VALUE_MODULES || g[1].value.count != 1)
+			{
+				pt_fail(err, PT_EINVAL, "%s takes modules each after its name", what);
+				return pt_hint(err, "For example nn.Graph('x -> fc1(x) + x', 'fc1', nn.Linear(8, 8)).");
+			}
+			g[1].value.modules[0]->name = g->value.word;
+			i++;
+		}
+		left[count++] = (*given)[i];
+	}
+	*given = left;
+	*n = count;
+	return true;
+}
+
+/* The children are the modules among the arguments, with the names they were given or "0", "1", ... */
 static bool
 take_children(PtArena *arena, PtModule *m, PtError *err)
 {
@@ -114,7 +155,9 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 							   PT_MODULE_DEPTH);
 			if (child->depth >= m->depth)
 				m->depth = child->depth + 1;
-			names[m->nchildren] = pt_arena_printf(arena, "%d", m->nchildren);
+			if (m->args->params[i].type != PT_ARG_NAMED_MODULES)
+				child->name = NULL;
+			names[m->nchildren] = child->name != NULL ? child->name : pt_arena_printf(arena, "%d", m->nchildren);
 			if (names[m->nchildren] == NULL)
 				return pt_fail_memory(err, sizeof(*names));
 			m->children[m->nchildren++] = child;
@@ -138,8 +181,12 @@ make(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven,
 	snprintf(what, sizeof(what), "nn.%s", type->name);
 	m->type = type;
 	m->path = "";
+	if (takes_names(type) && !take_names(arena, what, &given, &ngiven, err))
+		return NULL;
 	m->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
 	if (m->args == NULL || !take_children(arena, m, err))
+		return NULL;
+	if (type->prepare != NULL && !type->prepare(arena, m, err))
 		return NULL;
 	return type->check == NULL || type->check(m, err) ? m : NULL;
 }
@@ -148,12 +195,15 @@ make(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven,
 static PtModule *
 finish(PtArena *arena, PtModule *m, PtError *err)
 {
-	PtShape unknown = {-1, {-1}};
+	PtShape unknown[PT_MAX_IN];
 	PtShape out;
 
 	if (!set_paths(arena, m, "", err))
 		return NULL;
-	if (m->type->kind == PT_MODULE_LAYER && !pt_module_output_shape(m, &unknown, 1, &out, err))
+	for (int i = 0; i < PT_MAX_IN; i++)
+		unknown[i] = (PtShape){-1, {-1}};
+	if (m->type->kind == PT_MODULE_LAYER &&
+		!pt_module_output_shape(m, unknown, pt_module_inputs(m), &out, err))
 		return NULL;
 	return m;
 }
@@ -192,8 +242,8 @@ find_type(const PtExpr *callee, PtError *err)
 	if ((type = pt_module_type_find(name)) != NULL)
 		return type;
 	pt_fail(err, PT_ENAME, "module \"%.64s\" does not exist", callee->text);
-	for (; n < 256 && pt_module_types[n] != NULL; n++)
-		names[n] = pt_module_types[n]->name;
+	for (; n < 256 && (type = pt_module_type_at(n)) != NULL; n++)
+		names[n] = type->name;
 	if ((nearest = pt_nearest(name, names, n)) != NULL)
 		pt_hint(err, "Perhaps you meant \"nn.%s\".", nearest);
 	return NULL;
@@ -268,6 +318,8 @@ pt_module_parse(PtArena *arena, const char *text, PtError *err)
 
 /* ---------- to text ---------- */
 
+static bool print_child(PtBuffer *b, const PtModule *m, PtError *err);
+
 static bool
 print(PtBuffer *b, const PtModule *m, PtError *err)
 {
@@ -276,10 +328,22 @@ print(PtBuffer *b, const PtModule *m, PtError *err)
 	snprintf(what, sizeof(what), "nn.%s", m->type->name);
 	pt_buffer_add(b, what);
 	pt_buffer_add(b, "(");
-	if (!pt_args_print(b, what, m->args, print, err))
+	if (!pt_args_print(b, what, m->args, print_child, err))
 		return false;
 	pt_buffer_add(b, ")");
 	return true;
+}
+
+/* 'fc1', nn.Linear(8, 8), or without a name */
+static bool
+print_child(PtBuffer *b, const PtModule *m, PtError *err)
+{
+	if (m->name != NULL)
+	{
+		pt_value_print(b, &(PtValue){PT_VALUE_WORD, 0, {.word = m->name}});
+		pt_buffer_add(b, ", ");
+	}
+	return print(b, m, err);
 }
 
 char *
@@ -397,18 +461,28 @@ pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data
 
 /* ---------- inputs and shapes ---------- */
 
+bool
+pt_module_is_loss(const PtModule *m)
+{
+	return m->type->kind == PT_MODULE_LOSS || m->may_be_loss;
+}
+
 int
 pt_module_inputs(const PtModule *m)
 {
-	return m->type->kind == PT_MODULE_LOSS ? 2 : 1;
+	if (m->inputs > 0)
+		return m->inputs;
+	return m->type->kind == PT_MODULE_LOSS ? 2 : m->type->inputs > 0 ? m->type->inputs : 1;
 }
 
 bool
 pt_module_input_is_index(const PtModule *m, int i)
 {
-	/* a container hands its input to its first child */
-	while (m->nchildren > 0)
+	/* a container hands its input to its first child, if it does not know better */
+	while (m->nchildren > 0 && m->type->takes_index == NULL)
 		m = m->children[0];
+	if (m->type->takes_index != NULL)
+		return m->type->takes_index(m, i);
 	return i == 0 && m->type->index_input;
 }
 
@@ -445,11 +519,14 @@ pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	}
 	y = m->type->build(b, m, in, nin);
 	b->g->path = outer;
+	if (b->seen != NULL && y != PT_NO_REF)
+		b->seen(b->seen_arg, m, y);
 	return y;
 }
 
-PtRef
-pt_build_state(PtBuild *b, const PtModule *m, const char *name)
+/* Where in the state_dict m's own entry "weight" stands; -1 if it has none. */
+static int
+find_state(PtBuild *b, const PtModule *m, const char *name)
 {
 	int n = b->sd->count;
 
@@ -463,8 +540,60 @@ pt_build_state(PtBuild *b, const PtModule *m, const char *name)
 		if (s->owner == m && strcmp(last != NULL ? last + 1 : s->name, name) == 0)
 		{
 			b->cursor = (at + 1) % n;
-			return b->state[at];
+			return at;
 		}
 	}
+	return -1;
+}
+
+PtRef
+pt_build_state(PtBuild *b, const PtModule *m, const char *name)
+{
+	int at = find_state(b, m, name);
+
+	if (at < 0)
+		return PT_NO_REF;
+	/* a module that is called again goes on from what its first call gave */
+	return b->updates != NULL && b->updates[at] != PT_NO_REF ? b->updates[at] : b->state[at];
+}
+
+void
+pt_build_update(PtBuild *b, const PtModule *m, const char *name, PtRef value)
+{
+	int at = b->updates != NULL ? find_state(b, m, name) : -1;
+
+	if (at >= 0)
+		b->updates[at] = value;
+}
+
+/* ---------- random numbers ---------- */
+
+/* A stream is a step's and a module's: so many modules can be told apart. */
+#define STREAMS ((int64_t) 1 << 24)
+
+PtRef
+pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven)
+{
+	PtRef stream;
+
+	if (b->seed == PT_NO_REF || b->step == PT_NO_REF)
+		return pt_graph_fail(b->g, PT_EINTERNAL, "random numbers need a seed and a step");
+	stream = pt_scalar2(b->g, PT_S_mul, b->step, pt_integer(b->g, STREAMS));
+	stream = pt_scalar2(b->g, PT_S_add, stream, pt_integer(b->g, b->streams % STREAMS));
+	return pt_apply_name(b->g, op, (PtRef[]){x, b->seed, stream}, 3, given, ngiven);
+}
+
+PtRef
+pt_build_random(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven)
+{
+	b->streams++;
+	return pt_build_random_again(b, op, x, given, ngiven);
+}
+
+PtRef
+pt_build_fail(PtBuild *b, const PtError *err)
+{
+	if (b->g->error.code == PT_OK)
+		b->g->error = *err;
 	return PT_NO_REF;
 }

@@ -48,15 +48,29 @@ typedef struct PtModuleType
 	/*
 	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from an
 	 * input shape to the output's.  A size of -1 is unknown; with ndim -1 the number of dimensions is
-	 * unknown, and dim[0] is the size of the last one (-1: unknown, too).  (optional: keeps the
-	 * shape)  Fills err when they do not fit.
+	 * unknown, and dim[0] is the size of the last one (-1: unknown, too).  in has as many shapes as the
+	 * module has inputs.  (optional: keeps the shape)  Fills err when they do not fit.
 	 */
 	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
 
 	/* of a loss: how targets are meant, and what its output implies for predict_proba */
 	bool class_targets; /* class indices [B] or probabilities [B, C] */
+	bool class_lists; /* class indices [B, C] */
+	bool binary_targets; /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
+	const char *domain; /* a hint for when it is not finite: which outputs it takes; NULL: all */
 	const char *
 		probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
+
+	int inputs; /* of a layer: how many; 0 means 1 */
+
+	/*
+	 * (optional) when arguments and children are there: sets what differs between modules of the type
+	 * (body, inputs, may_be_loss)
+	 */
+	bool (*prepare)(PtArena *arena, PtModule *m, PtError *err);
+
+	/* (optional) of a container: does input i hold indices?  Else it is handed to the first child. */
+	bool (*takes_index)(const PtModule *m, int i);
 
 	/* of a layer whose first input holds indices (Embedding): that input is int64 */
 	bool index_input;
@@ -70,6 +84,10 @@ struct PtModule
 	PtModule **children;
 	const char **names; /* of the children: "0", "1", ... */
 	const char *path;	/* dotted, from the root: "" , "0", "2.1" */
+	const char *name;	/* that the parent's arguments give it; NULL if they give none */
+	const void *body;	/* the type's own, from prepare */
+	int inputs;			/* how many forward takes; 0: as the type says */
+	bool may_be_loss;	/* a layer that can serve as a loss, too */
 	int depth;			/* of the tree below: 1 without children */
 };
 
@@ -118,6 +136,17 @@ extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out,
 extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data,
 						   PtError *err);
 
+/* Can it compute a loss from (output, target)?  Some layers can: those of nn.Graph without modules. */
+extern bool pt_module_is_loss(const PtModule *m);
+
+/*
+ * trace.c: builds the module for a few rows of such shapes, and tells the output shape per row of every module
+ * as it is reached; seen may be NULL.  out: the root's.
+ */
+typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *row);
+extern bool pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg,
+							PtError *err);
+
 /* How many inputs forward takes, and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
 extern bool pt_module_input_is_index(const PtModule *m, int i);
@@ -127,8 +156,9 @@ extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin
 
 /*
  * Adds the module's ops to a graph.  state[i] is the value of state_dict entry i.  training: dropout
- * and batch statistics are on.  updates (training only): for entries that forward changes
- * (running_mean), the new value, else PT_NO_REF.
+ * and batch statistics are on.  updates (training only, may be NULL): for entries that forward changes
+ * (running_mean), the new value, else PT_NO_REF.  seed and step (training only, int64 without dimensions):
+ * what random numbers depend on; without them, modules that draw any are an error.
  */
 struct PtBuild
 {
@@ -136,12 +166,24 @@ struct PtBuild
 	const PtStateDict *sd;
 	const PtRef *state;
 	PtRef *updates;
+	PtRef seed, step;
+	int streams; /* modules that drew random numbers so far; starts as 0 */
 	bool training;
 	int cursor; /* where pt_build_state looks first; starts as 0 */
+	void (*seen)(void *arg, const PtModule *m, PtRef y); /* (optional) told what each module gave */
+	void *seen_arg;
 };
 extern PtRef pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
 /* For build functions: the value of m's own parameter "weight"; PT_NO_REF if it has none. */
 extern PtRef pt_build_state(PtBuild *b, const PtModule *m, const char *name);
+/* ... the buffer "running_mean" shall hold this value after the training step. */
+extern void pt_build_update(PtBuild *b, const PtModule *m, const char *name, PtRef value);
+/* ... a random op (op_random.c) on x, with numbers that are this module's and step's own. */
+extern PtRef pt_build_random(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven);
+/* ... another one that draws the same numbers as the last. */
+extern PtRef pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven);
+/* ... an error that a shapes function found. */
+extern PtRef pt_build_fail(PtBuild *b, const PtError *err);
 
 /* For declare functions. */
 typedef void (*PtInit)(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape,

@@ -61,7 +61,8 @@ pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *va
 			if (to == NULL)
 				goto fail;
 		}
-		if (entry_bytes(e) > 0 && !dev->type->upload(dev, to, values[i].data, entry_bytes(e), err))
+		if (entry_bytes(e) > 0 && values[i].data != NULL &&
+			!dev->type->upload(dev, to, values[i].data, entry_bytes(e), err))
 			goto fail;
 	}
 	return net;
@@ -94,13 +95,31 @@ pt_network_bytes(const PtNetwork *net)
 	return bytes;
 }
 
+/* Where entry i is on the device. */
+static char *
+entry_data(const PtNetwork *net, int i)
+{
+	const PtState *e = &net->sd->entries[i];
+
+	return e->trainable ? (char *) net->flat + e->offset * sizeof(float) : net->buffers[i];
+}
+
 bool
 pt_network_read(PtNetwork *net, int i, void *data, PtError *err)
 {
-	const PtState *e = &net->sd->entries[i];
-	const void *from = e->trainable ? (char *) net->flat + e->offset * sizeof(float) : net->buffers[i];
+	return pt_network_read_part(net, i, 0, data, entry_bytes(&net->sd->entries[i]), err);
+}
 
-	return entry_bytes(e) == 0 || net->dev->type->download(net->dev, data, from, entry_bytes(e), err);
+bool
+pt_network_read_part(PtNetwork *net, int i, size_t offset, void *data, size_t bytes, PtError *err)
+{
+	return bytes == 0 || net->dev->type->download(net->dev, data, entry_data(net, i) + offset, bytes, err);
+}
+
+bool
+pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data, size_t bytes, PtError *err)
+{
+	return bytes == 0 || net->dev->type->upload(net->dev, entry_data(net, i) + offset, data, bytes, err);
 }
 
 bool

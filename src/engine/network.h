@@ -15,7 +15,7 @@ typedef struct PtNetwork PtNetwork;
 
 /*
  * module and sd must outlive the network.  values[i]: entry i of the state_dict in host memory, of
- * its dtype and shape; they are copied to the device.
+ * its dtype and shape; they are copied to the device.  Those without data are zero until written.
  */
 extern PtNetwork *pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *values,
 								 PtDevice *dev, PtError *err);
@@ -24,6 +24,11 @@ extern size_t pt_network_bytes(const PtNetwork *net);
 
 /* Copies entry i back to host memory. */
 extern bool pt_network_read(PtNetwork *net, int i, void *data, PtError *err);
+
+/* Bytes offset .. offset + bytes of entry i, so that a caller can copy a large one piece by piece. */
+extern bool pt_network_read_part(PtNetwork *net, int i, size_t offset, void *data, size_t bytes, PtError *err);
+extern bool pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data, size_t bytes,
+								  PtError *err);
 
 /* For graphs over the network: externals for the weights, and the values of all entries. */
 typedef struct PtWeights

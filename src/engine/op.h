@@ -37,13 +37,15 @@ typedef enum PtScalar
 	PT_S_wrap_uint8,
 	PT_S_to_bool, /* 0 or 1, in the class of the operand */
 	PT_S_copy,
+	PT_S_philox, /* class I64: from seed and stream, the same for all points, a float in [0, 1) by the
+					point's place in the space (op_random.c) */
 	PT_S_TOTAL,
 	PT_S_NONE = -1
 } PtScalar;
 
 #define PT_OP_PUBLIC 0x01	/* has an SQL function torch.NAME and a name in the expression language */
 #define PT_OP_VIEW 0x02		/* result is the input's memory under another shape */
-#define PT_OP_RANDOM 0x04	/* refused by torch.eval */
+#define PT_OP_RANDOM 0x04	/* elementwise, of op_random.c; refused by torch.eval */
 #define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
 
@@ -75,7 +77,8 @@ typedef struct PtOp
 	/*
 	 * (optional: without it the op is not differentiable and its inputs get no gradient)
 	 * Adds nodes that compute the gradient of each input, given those of the results
-	 * (PT_NO_REF where there is none), and sets grad[i] for inputs with want[i].
+	 * (PT_NO_REF where there is none), and sets grad[i] for inputs with want[i]; those of a list come
+	 * after the others (i = nin + place in the list).
 	 */
 	bool (*gradient)(struct PtGraph *g, const struct PtNode *node, const PtRef *gout, const bool *want, PtRef *grad);
 
@@ -91,7 +94,7 @@ extern const PtOp *pt_op_find(const char *name);
 /* All rows, for generators and tests. */
 extern const PtOp *pt_op_at(int i); /* NULL past the end */
 extern const PtOp *pt_op_scalar(PtScalar scalar);
-/* Scalar ops, to and expand: what a program can hold. */
+/* Scalar and random ops, to and expand: what a program can hold. */
 extern bool pt_is_elementwise(const PtOp *op);
 
 /* op_scalar.c: the dtype that a scalar op computes in, which its operands are converted to. */

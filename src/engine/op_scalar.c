@@ -34,7 +34,7 @@ static const ScalarRow rows[] = {
 int
 pt_scalar_arity(PtScalar scalar)
 {
-	return scalar < PT_S_COUNT ? rows[scalar].arity : 1;
+	return scalar < PT_S_COUNT ? rows[scalar].arity : scalar == PT_S_philox ? 2 : 1;
 }
 
 /* The condition of where is no part of promotion. */

@@ -237,6 +237,27 @@ infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
 }
 
+/* Each tensor gets its part. */
+static bool
+gradient_cat(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
+{
+	int64_t dim = pt_args_int(node->attrs, "dim");
+	int64_t start = 0;
+
+	for (int i = 0; i < node->nlist; i++)
+	{
+		int64_t length = pt_value(g, node->list[i])->shape.dim[dim];
+		PtGiven given[] = {{"dim", {PT_VALUE_INT, 0, {.integer = dim}}},
+						   {"start", {PT_VALUE_INT, 0, {.integer = start}}},
+						   {"length", {PT_VALUE_INT, 0, {.integer = length}}}};
+
+		if (want[i])
+			grad[i] = pt_apply_name(g, "narrow", gout, 1, given, 3);
+		start += length;
+	}
+	return true;
+}
+
 /* ---------- slice and pack: parameters in and out of flat arrays ---------- */
 
 static bool
@@ -313,10 +334,11 @@ const PtOp pt_shape_ops[] = {
 	 .doc = "Reorders the dimensions."},
 	{.name = "cat",
 	 .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true}, {"dim", PT_ARG_INT}, {0}},
-	 .flags = PT_OP_INTERNAL,
+	 .flags = PT_OP_PUBLIC,
 	 .nout = 1,
 	 .scalar = PT_S_NONE,
 	 .infer = infer_cat,
+	 .gradient = gradient_cat,
 	 .doc = "Concatenates tensors along a dimension."},
 	{.name = "slice",
 	 .params = (const PtParam[]){INPUT, {"offset", PT_ARG_INT}, {"shape", PT_ARG_INTS, .text = "[]"}, {0}},

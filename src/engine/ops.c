@@ -8,15 +8,17 @@
 
 extern const PtOp pt_scalar_ops[];
 extern const PtOp pt_shape_ops[];
+extern const PtOp pt_index_ops[];
 extern const PtOp pt_reduce_ops[];
 extern const PtOp pt_matmul_ops[];
 extern const PtOp pt_softmax_ops[];
 extern const PtOp pt_create_ops[];
+extern const PtOp pt_random_ops[];
 extern const PtOp pt_train_ops[];
 
 /* Each ends with a row without a name. */
-static const PtOp *const families[] = {pt_shape_ops,   pt_reduce_ops, pt_matmul_ops,
-									   pt_softmax_ops, pt_create_ops, pt_train_ops};
+static const PtOp *const families[] = {pt_shape_ops,   pt_index_ops,  pt_reduce_ops, pt_matmul_ops,
+									   pt_softmax_ops, pt_create_ops, pt_random_ops, pt_train_ops};
 
 const PtOp *
 pt_op_scalar(PtScalar scalar)
@@ -27,7 +29,8 @@ pt_op_scalar(PtScalar scalar)
 bool
 pt_is_elementwise(const PtOp *op)
 {
-	return op->scalar != PT_S_NONE || strcmp(op->name, "to") == 0 || strcmp(op->name, "expand") == 0;
+	return op->scalar != PT_S_NONE || (op->flags & PT_OP_RANDOM) || strcmp(op->name, "to") == 0 ||
+		   strcmp(op->name, "expand") == 0;
 }
 
 const PtOp *

@@ -16,8 +16,7 @@
 #include "engine/fold.h"
 #include "engine/optims/table.h"
 
-#define RULE_SIZE 1024
-#define MAX_SLOTS 8
+#define RULE_SIZE 1536
 
 const PtOptimType *
 pt_optim_type_at(int i)
@@ -157,54 +156,88 @@ assigns(const char *rule, const char *name)
 	return false;
 }
 
+const char *
+pt_optim_cycles(const PtOptimizer *o)
+{
+	if (pt_args_get(o->args, "momentum") != NULL)
+		return "momentum";
+	return pt_args_get(o->args, "betas") != NULL ? "betas" : NULL;
+}
+
+double
+pt_optim_momentum(const PtOptimizer *o)
+{
+	const PtValue *betas = pt_args_get(o->args, "betas");
+
+	return betas != NULL ? betas->reals[0] : pt_args_real(o->args, "momentum");
+}
+
 int
-pt_optim_slots(const PtOptimizer *o, const char **out)
+pt_optim_slots(const PtOptimizer *o, double lr, PtOptimSlot *out)
 {
 	char rule[RULE_SIZE];
 	int n = 0;
 
-	if (!o->type->rule(o->args, rule, sizeof(rule)))
+	if (!o->type->rule(o, rule, sizeof(rule)))
 		return 0;
-	for (int i = 0; o->type->slots[i] != NULL && n < MAX_SLOTS; i++)
-		if (assigns(rule, o->type->slots[i]))
-			out[n++] = o->type->slots[i];
+	for (const PtOptimSlot *s = o->type->slots; s->name != NULL && n < PT_OPTIM_SLOTS; s++)
+	{
+		if (!assigns(rule, s->name))
+			continue;
+		out[n] = *s;
+		if (s->initial != NULL)
+			out[n].init = strcmp(s->initial, "lr") == 0 ? lr : pt_args_real(o->args, s->initial);
+		n++;
+	}
 	return n;
 }
 
-bool
-pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr,
-			   const PtRef *slots, PtRef *new_p, PtRef *new_slots)
+/* The constructor's arguments as variables of the rule; all but lr and what is cycled are numbers. */
+static bool
+add_arguments(PtGraph *graph, const PtOptimizer *o, PtRef momentum, PtVar *vars, int *n)
 {
-	char rule[RULE_SIZE];
-	const char *names[MAX_SLOTS];
-	PtVar vars[64] = {{"p", p}, {"g", g}, {"t", t}, {"lr", lr}};
-	int n = 4;
-	int nslots = pt_optim_slots(o, names);
-	int first_slot = n;
+	const char *cycled = o->cycled ? pt_optim_cycles(o) : NULL;
 
-	for (int i = 0; i < nslots; i++)
-		vars[n++] = (PtVar){names[i], slots[i]};
-	/* every argument but lr, which a scheduler may change, is a number; of a tuple: beta1, beta2 */
 	for (int i = 0; i < o->args->count; i++)
 	{
 		const PtParam *param = &o->args->params[i];
 		const PtValue *v = &o->args->values[i];
+		bool cycles = cycled != NULL && strcmp(param->name, cycled) == 0;
 
 		if (strcmp(param->name, "lr") == 0)
 			continue;
 		if (v->kind == PT_VALUE_REAL)
-			vars[n++] = (PtVar){param->name, pt_real(graph, v->real)};
+			vars[(*n)++] = (PtVar){param->name, cycles ? momentum : pt_real(graph, v->real)};
 		for (int j = 0; v->kind == PT_VALUE_REALS && j < v->count; j++)
 		{
-			const char *name = pt_arena_printf(graph->arena, "%.*s%d",
-											   (int) strlen(param->name) - 1, param->name, j + 1);
+			/* betas: beta1, beta2 */
+			const char *name = pt_arena_printf(graph->arena, "%.*s%d", (int) strlen(param->name) - 1,
+											   param->name, j + 1);
 
 			if (name == NULL)
 				return pt_graph_fail(graph, PT_ENOMEM, "out of memory") != PT_NO_REF;
-			vars[n++] = (PtVar){name, pt_real(graph, v->reals[j])};
+			vars[(*n)++] = (PtVar){name, cycles && j == 0 ? momentum : pt_real(graph, v->reals[j])};
 		}
 	}
-	if (!o->type->rule(o->args, rule, sizeof(rule)))
+	return true;
+}
+
+bool
+pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr, PtRef momentum,
+			   const PtRef *slots, PtRef *new_p, PtRef *new_slots)
+{
+	char rule[RULE_SIZE];
+	PtOptimSlot used[PT_OPTIM_SLOTS];
+	PtVar vars[64] = {{"p", p}, {"g", g}, {"t", t}, {"lr", lr}};
+	int n = 4;
+	int nslots = pt_optim_slots(o, 0, used);
+	int first_slot = n;
+
+	for (int i = 0; i < nslots; i++)
+		vars[n++] = (PtVar){used[i].name, slots[i]};
+	if (!add_arguments(graph, o, momentum, vars, &n))
+		return false;
+	if (!o->type->rule(o, rule, sizeof(rule)))
 		return pt_graph_fail(graph, PT_EINTERNAL, "the rule of optim.%s is too long",
 							 o->type->name) != PT_NO_REF;
 	if (!pt_expr_run(graph, rule, vars, &n, 64))

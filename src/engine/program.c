@@ -207,6 +207,45 @@ operand(Builder *b, PtRef ref, PtDtype dtype, PtClass cls)
 
 /* ---------- nodes ---------- */
 
+/* A float32 that is not of the graph. */
+static int
+constant(Builder *b, double real)
+{
+	PtGraphValue v = {.role = PT_ROLE_NUMBER, .dtype = PT_FLOAT64, .real = real};
+
+	return number(b, &v, PT_FLOAT32, PT_F32);
+}
+
+/*
+ * Random ops are a few instructions.  A program's space is its members' shape, collapsed, which keeps the
+ * order of points: so a point's place is the element's.
+ */
+static void
+add_random(Builder *b, const PtNode *node)
+{
+	int x = operand(b, node->in[0], PT_FLOAT32, PT_F32);
+	int seed = operand(b, node->in[1], PT_INT64, PT_I64);
+	int stream = operand(b, node->in[2], PT_INT64, PT_I64);
+	int u = emit(b, PT_S_philox, PT_I64, seed, stream, 0);
+	int factor;
+
+	if (strcmp(node->op->name, "random_drop") == 0)
+	{
+		float keep = (float) (1 - pt_args_real(node->attrs, "p"));
+
+		factor = emit(b, PT_S_lt, PT_F32, u, constant(b, keep), 0);
+		factor = emit(b, PT_S_mul, PT_F32, factor, constant(b, keep > 0 ? 1 / (double) keep : 0), 0);
+	}
+	else
+	{
+		double lower = pt_args_real(node->attrs, "lower");
+
+		factor = emit(b, PT_S_mul, PT_F32, u, constant(b, pt_args_real(node->attrs, "upper") - lower), 0);
+		factor = emit(b, PT_S_add, PT_F32, factor, constant(b, lower), 0);
+	}
+	remember(b, node->out[0], PT_FLOAT32, PT_F32, emit(b, PT_S_mul, PT_F32, x, factor, 0));
+}
+
 static void
 add_node(Builder *b, const PtNode *node)
 {
@@ -215,6 +254,11 @@ add_node(Builder *b, const PtNode *node)
 	int in[3] = {0};
 	int reg;
 
+	if (node->op->flags & PT_OP_RANDOM)
+	{
+		add_random(b, node);
+		return;
+	}
 	if (node->op->scalar == PT_S_NONE)
 	{
 		/* to, expand: another name for a converted operand */

@@ -7,6 +7,8 @@
  * into any dtype.  A device runs it chunk by chunk (CPU) or point by point (CUDA); memory is
  * touched once, however long the chain.
  *
+ * A point's place in the space counts in row-major order: what random numbers depend on (PT_S_philox).
+ *
  * Conversions are instructions of their own: all operands and the result of a scalar op are
  * of the instruction's class, also comparisons, whose result is 0 or 1 in that class.
  */
@@ -24,7 +26,7 @@
 typedef struct PtInstruction
 {
 	uint8_t op;	 /* PtScalar */
-	uint8_t cls; /* PtClass of operands and result; of a PT_S_to_*: of the operand */
+	uint8_t cls; /* PtClass of operands and result; of a PT_S_to_* and PT_S_philox: of the operands */
 	uint8_t out; /* registers */
 	uint8_t in[3];
 } PtInstruction;

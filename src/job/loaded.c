@@ -81,7 +81,7 @@ load(const PgtModel *model)
 	PgtLoaded *m = palloc0(sizeof(PgtLoaded));
 	PtArena *arena = pgt_arena_new(cxt);
 	PtDevice *dev = pgt_device_local();
-	PtTensor *values;
+	PtTensor *values, *entries;
 	PtError err;
 
 	m->cxt = cxt;
@@ -98,9 +98,17 @@ load(const PgtModel *model)
 	pgt_check_memory(m->sd.flat * sizeof(float), "a model");
 	MemoryContextSwitchTo(work);
 	values = read_weights(model, m->checkpoint, &m->sd);
-	m->network = pt_network_new(m->module, &m->sd, values, dev, &err);
+	entries = palloc(sizeof(PtTensor) * (m->sd.count + 1));
+	for (int i = 0; i < m->sd.count; i++)
+	{
+		entries[i] = values[i];
+		entries[i].data = NULL; /* written below, in pieces */
+	}
+	m->network = pt_network_new(m->module, &m->sd, entries, dev, &err);
 	pgt_check(m->network != NULL, &err);
 	pgt_release_with(cxt, close_network, m->network);
+	for (int i = 0; i < m->sd.count; i++)
+		pgt_network_write(m->network, i, &values[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);
 

@@ -204,22 +204,13 @@ pgt_predict_row(FunctionCallInfo fcinfo, PgtForm form)
 	return run_row(call_site(fcinfo), fcinfo, form);
 }
 
-char *
-pgt_predict_label(FunctionCallInfo fcinfo)
+/* The class of the largest score. */
+static int64
+largest(const PtTensor *y)
 {
-	CallSite *site = call_site(fcinfo);
-	const PgtCheckpoint *c = site->loaded->checkpoint;
-	const PtTensor *y;
 	int64 best = 0;
 	char text[PT_SHAPE_TEXT];
 
-	if (site->loaded->loss == NULL || !site->loaded->loss->type->class_targets)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("model \"%s\" was not trained on classes", site->model.name),
-						errhint("Train it with nn.CrossEntropyLoss(), or use predict.")));
-	y = run_row(site, fcinfo, PGT_PREDICT_RAW);
-	if (y == NULL)
-		return NULL;
 	if (y->shape.ndim != 1 || y->shape.dim[0] == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("predict_class expects one score for each class, but the output has shape %s",
@@ -233,5 +224,39 @@ pgt_predict_label(FunctionCallInfo fcinfo)
 			(isnan(score) && !isnan(pt_element_get_double(y->dtype, y->data, best))))
 			best = i;
 	}
+	return best;
+}
+
+/* Of the probability of label 1: 1 from one half on. */
+static int64
+answer(const PtTensor *p)
+{
+	char text[PT_SHAPE_TEXT];
+
+	if (pt_shape_numel(&p->shape) != 1)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("predict_class expects one probability, but the output has shape %s",
+							   pt_shape_print(&p->shape, text)),
+						errhint("Use predict_proba.")));
+	return pt_element_get_double(p->dtype, p->data, 0) >= 0.5 ? 1 : 0;
+}
+
+char *
+pgt_predict_label(FunctionCallInfo fcinfo)
+{
+	CallSite *site = call_site(fcinfo);
+	const PgtCheckpoint *c = site->loaded->checkpoint;
+	const PtModuleType *loss = site->loaded->loss ? site->loaded->loss->type : NULL;
+	const PtTensor *y;
+	int64 best;
+
+	if (loss == NULL || !(loss->class_targets || loss->binary_targets))
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("model \"%s\" was not trained on classes", site->model.name),
+						errhint("Train it with nn.CrossEntropyLoss(), or use predict.")));
+	y = run_row(site, fcinfo, loss->binary_targets ? PGT_PREDICT_PROBABILITY : PGT_PREDICT_RAW);
+	if (y == NULL)
+		return NULL;
+	best = loss->binary_targets ? answer(y) : largest(y);
 	return best < c->nlabels ? pstrdup(c->labels[best]) : psprintf(INT64_FORMAT, best);
 }

@@ -11,6 +11,8 @@
 
 #include "job/train.h"
 
+#include <math.h>
+
 #include "access/xact.h"
 #include "bridge/bridge.h"
 #include "bridge/device.h"
@@ -22,6 +24,7 @@
 #include "job/worker.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
@@ -58,7 +61,7 @@ open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
 	pgt_check(pt_module_state(net->arena, net->module, &net->sd, &err), &err);
 	net->loss = pt_module_parse(net->arena, args->loss, &err);
 	pgt_check(net->loss != NULL, &err);
-	if (net->loss->type->kind != PT_MODULE_LOSS)
+	if (!pt_module_is_loss(net->loss))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("loss must be a loss function, not nn.%s", net->loss->type->name),
 						errhint("For example: loss => nn.CrossEntropyLoss().")));
@@ -69,10 +72,28 @@ open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
 	pgt_check_memory((uint64) net->sd.flat * sizeof(float) * 3, "training memory");
 }
 
+/* A scheduler that cannot go with the optimizer is refused before anything is read. */
+static void
+check_scheduler(PtArena *arena, const PgtTrainArgs *args)
+{
+	PtOptimizer *o;
+	PtScheduler *s;
+	PtError err;
+
+	if (args->scheduler == NULL)
+		return;
+	o = pt_optim_parse(arena, args->optimizer, &err);
+	pgt_check(o != NULL, &err);
+	s = pt_sched_parse(arena, args->scheduler, &err);
+	pgt_check(s != NULL, &err);
+	pgt_check(pt_sched_check(s, o, &err), &err);
+}
+
 /* Reads the query as this network and loss want it. */
 static PgtDataset *
 read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *args)
 {
+	const PtModuleType *loss = net->loss->type;
 	PgtDatasetSpec spec = {0};
 	int n = pt_module_inputs(net->module);
 	PgtField *inputs = palloc0(sizeof(PgtField) * n);
@@ -90,7 +111,9 @@ read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *
 	}
 	spec.decode.ninputs = n;
 	spec.decode.inputs = inputs;
-	spec.decode.target = net->loss->type->class_targets ? PGT_TARGET_CLASS : PGT_TARGET_VALUE;
+	spec.decode.target = loss->class_targets || loss->class_lists ? PGT_TARGET_CLASS
+						 : loss->binary_targets					  ? PGT_TARGET_BINARY
+																  : PGT_TARGET_VALUE;
 	spec.decode.nlabels = from->nlabels;
 	spec.decode.labels = (const char *const *) from->labels;
 	spec.decode.training = true;
@@ -130,14 +153,15 @@ static PgtTask *
 make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exchange, const PgtTrainArgs *args,
 		  const char *device)
 {
-	size_t texts = strlen(net->module_text) + strlen(args->loss) + strlen(args->optimizer) + strlen(data->path) +
-		strlen(exchange->path) + 5;
+	size_t texts = strlen(net->module_text) + strlen(args->loss) + strlen(args->optimizer) +
+		(args->scheduler ? strlen(args->scheduler) : 0) + strlen(data->path) + strlen(exchange->path) + 6;
 	PgtTask *task = palloc0(sizeof(PgtTask) + texts);
 
 	task->size = sizeof(PgtTask);
 	task->module = put_text(task, net->module_text);
 	task->loss = put_text(task, args->loss);
 	task->optimizer = put_text(task, args->optimizer);
+	task->scheduler = args->scheduler ? put_text(task, args->scheduler) : 0;
 	task->rows_path = put_text(task, data->path);
 	task->exchange_path = put_text(task, exchange->path);
 	strlcpy(task->device, device, sizeof(task->device));
@@ -153,6 +177,8 @@ make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exc
 	task->batch_size = args->batch_size;
 	task->shuffle = args->shuffle;
 	task->drop_last = args->drop_last;
+	task->clip_grad_norm = args->clip_grad_norm;
+	task->clip_grad_value = args->clip_grad_value;
 	task->seed = args->seed;
 	task->exchange_bytes = exchange->size;
 	return task;
@@ -170,6 +196,10 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 					 ", \"deploy\": %s, \"read_seconds\": %.3f",
 					 args->epochs, args->batch_size, args->shuffle ? "true" : "false",
 					 args->drop_last ? "true" : "false", args->seed, args->deploy ? "true" : "false", data->seconds);
+	if (args->clip_grad_norm > 0 && !isinf(args->clip_grad_norm))
+		appendStringInfo(&s, ", \"clip_grad_norm\": %s", float8out_internal(args->clip_grad_norm));
+	if (args->clip_grad_value > 0 && !isinf(args->clip_grad_value))
+		appendStringInfo(&s, ", \"clip_grad_value\": %s", float8out_internal(args->clip_grad_value));
 	if (args->ntargets > 0)
 	{
 		appendStringInfoString(&s, ", \"target\": [");
@@ -195,7 +225,11 @@ write_results(PgtModel *model, const Network *net, const PgtDataset *data, const
 	const PgtEpochRecord *records = (PgtEpochRecord *) (exchange + epochs_at);
 	PgtEpoch *epochs = palloc0(sizeof(PgtEpoch) * args->epochs);
 	PgtCheckpoint c = {0};
-	PgtRun run = {.status = "done", .dataset = args->dataset, .loss = args->loss, .optimizer = args->optimizer};
+	PgtRun run = {.status = "done",
+				  .dataset = args->dataset,
+				  .loss = args->loss,
+				  .optimizer = args->optimizer,
+				  .scheduler = args->scheduler};
 
 	if (x->epochs != args->epochs)
 		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", x->epochs, args->epochs);
@@ -263,6 +297,7 @@ pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 	pgt_model_open_to_train(&model, args->model);
 	from = pgt_checkpoint_get(&model);
 	open_network(&net, &model, args);
+	check_scheduler(net.arena, args);
 	data = read_dataset(&net, from, args);
 	check_shapes(&net, data);
 

@@ -13,12 +13,15 @@ typedef struct PgtTrainArgs
 	const char *dataset;
 	const char *loss; /* canonical texts */
 	const char *optimizer;
+	const char *scheduler; /* NULL: none */
 	int32 epochs;
 	int32 batch_size;
 	bool shuffle;
 	bool drop_last;
 	int ntargets; /* 0: the last column */
 	const char **targets;
+	double clip_grad_norm; /* 0: none */
+	double clip_grad_value;
 	int64 seed;
 	const char *device; /* NULL: the setting */
 	bool deploy;

@@ -106,7 +106,7 @@ pgt_trainer_run(const PgtTask *task)
 	PtArena *arena = pgt_arena_new(cxt);
 	PtStateDict sd;
 	PtFitSpec spec = {0};
-	PtTensor *values;
+	PtTensor *values, *entries;
 	size_t *offsets;
 	size_t epochs_at;
 	char *exchange;
@@ -121,6 +121,11 @@ pgt_trainer_run(const PgtTask *task)
 	pgt_check(spec.loss != NULL, &err);
 	spec.optimizer = pt_optim_parse(arena, PGT_TASK_TEXT(task, optimizer), &err);
 	pgt_check(spec.optimizer != NULL, &err);
+	if (task->scheduler != 0)
+	{
+		spec.scheduler = pt_sched_parse(arena, PGT_TASK_TEXT(task, scheduler), &err);
+		pgt_check(spec.scheduler != NULL, &err);
+	}
 	pgt_check(pt_module_state(arena, spec.module, &sd, &err), &err);
 	spec.sd = &sd;
 
@@ -129,9 +134,13 @@ pgt_trainer_run(const PgtTask *task)
 	if (pgt_exchange_layout(&sd, task->epochs, offsets, &epochs_at) != task->exchange_bytes)
 		elog(ERROR, "exchange file has another size than the task");
 	values = palloc(sizeof(PtTensor) * (sd.count + 1));
+	entries = palloc(sizeof(PtTensor) * (sd.count + 1));
 	for (int i = 0; i < sd.count; i++)
-		values[i] = (PtTensor){sd.entries[i].dtype, sd.entries[i].shape, exchange + offsets[i]};
-	spec.values = values;
+	{
+		entries[i] = values[i] = (PtTensor){sd.entries[i].dtype, sd.entries[i].shape, exchange + offsets[i]};
+		entries[i].data = NULL; /* written below, in pieces */
+	}
+	spec.values = entries;
 
 	spec.rows = pgt_dataset_map(cxt, PGT_TASK_TEXT(task, rows_path), task->nrows * task->stride)->data;
 	spec.nrows = task->nrows;
@@ -143,6 +152,8 @@ pgt_trainer_run(const PgtTask *task)
 	spec.batch_size = task->batch_size;
 	spec.shuffle = task->shuffle;
 	spec.drop_last = task->drop_last;
+	spec.clip_grad_norm = task->clip_grad_norm;
+	spec.clip_grad_value = task->clip_grad_value;
 	spec.seed = task->seed;
 	spec.options = pgt_plan_options();
 
@@ -153,11 +164,13 @@ pgt_trainer_run(const PgtTask *task)
 	pgt_check(fit != NULL, &err);
 	pgt_release_with(cxt, close_fit, fit); /* callbacks run last to first: before the device is closed */
 	pgt_check_memory(pt_fit_bytes(fit), "training memory");
+	for (int i = 0; i < sd.count; i++)
+		pgt_network_write(pt_fit_network(fit), i, &values[i]);
 
 	run_epochs(task, fit, (PgtExchange *) exchange, (PgtEpochRecord *) (exchange + epochs_at));
 
 	for (int i = 0; i < sd.count; i++)
-		pgt_check(pt_network_read(pt_fit_network(fit), i, values[i].data, &err), &err);
+		pgt_network_read(pt_fit_network(fit), i, &values[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 }

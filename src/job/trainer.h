@@ -2,7 +2,7 @@
  * trainer.h
  *	  Training itself: a task in, epochs and weights out.
  *
- * The trainer touches no table.  It is given texts (module, loss, optimizer), the path of the dataset's
+ * The trainer touches no table.  It is given texts (module, loss, optimizer, scheduler), the path of the dataset's
  * file and the path of an exchange file that holds the initial weights, and it leaves the final
  * weights and a record of each epoch in the exchange file.  It runs in a background worker, or
  * in the caller's backend when there is no free worker, and could run in a program of its own.
@@ -23,6 +23,7 @@ typedef struct PgtTask
 {
 	size_t size; /* of struct and texts */
 	size_t module, loss, optimizer, rows_path, exchange_path; /* offsets of texts */
+	size_t scheduler; /* 0: none */
 	char device[PGT_DEVICE_NAME];
 	int threads;
 
@@ -33,6 +34,7 @@ typedef struct PgtTask
 
 	int64 epochs, batch_size;
 	bool shuffle, drop_last;
+	double clip_grad_norm, clip_grad_value; /* 0: none */
 	uint64 seed;
 	size_t exchange_bytes;
 } PgtTask;

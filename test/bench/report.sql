@@ -1,4 +1,4 @@
--- The table: medians, ratios, gates.  :torch says whether PyTorch was there.
+-- The table: medians, ratios, gates; what was not measured (no PyTorch) is empty.
 \set QUIET on
 
 CREATE TEMP TABLE middle AS
@@ -51,6 +51,9 @@ SELECT 'beside: scanning the same rows takes ' || to_char(a.value, 'FM0.00') || 
 	|| ' s for 20,000 images, '
 	|| (SELECT to_char(value, 'FM0.00') FROM middle WHERE item = '32-64-32-1/32' AND side = 'read') || ' s for 100,000 rows of real[32]'
 FROM middle a, middle b WHERE a.side = 'count(*)' AND b.side = 'sum(x[1])' \g (tuples_only format=unaligned)
+SELECT 'PyTorch by threads: ' || string_agg(item || ' ' || numbers, '; ' ORDER BY item)
+FROM (SELECT item, string_agg(pg_temp.number(value) || ' (' || replace(side, 'PyTorch ', '') || ')', ', ' ORDER BY side) AS numbers
+	FROM middle WHERE side LIKE 'PyTorch%' GROUP BY item) t HAVING count(*) > 0 \g (tuples_only format=unaligned)
 SELECT 'gates: ' || count(*) FILTER (WHERE pass) || ' passed, ' || count(*) FILTER (WHERE NOT pass) || ' missed'
 	|| CASE WHEN count(*) FILTER (WHERE gate IS NOT NULL AND pass IS NULL) > 0
 		THEN ', ' || count(*) FILTER (WHERE gate IS NOT NULL AND pass IS NULL) || ' not compared' ELSE '' END

@@ -10,7 +10,7 @@
 
 #include "engine/expr.h"
 #include "engine/module.h"
-#include "engine/optim.h"
+#include "engine/sched.h"
 
 extern int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 
@@ -48,6 +48,27 @@ fuzz_optimizer(PtArena *arena, const char *text)
 		abort();
 }
 
+/* Also runs it: whatever the arguments are, the rates of some steps can be computed or are an error. */
+static void
+fuzz_scheduler(PtArena *arena, const char *text)
+{
+	PtError err;
+	PtOptimizer *o = pt_optim_parse(arena, "optim.SGD(0.1, momentum=0.9)", &err);
+	PtScheduler *s = pt_sched_parse(arena, text, &err);
+	PtScheduler *again;
+	PtPace *p;
+
+	if (s == NULL)
+		return;
+	again = pt_sched_parse(arena, s->text, &err);
+	if (again == NULL || strcmp(s->text, again->text) != 0)
+		abort();
+	p = pt_pace_new(arena, s, o, 5, 4, &err);
+	for (int i = 0; p != NULL && i < 20; i++)
+		if (!pt_pace_step(p, 1.0 / (i + 1), &err))
+			break;
+}
+
 static void
 fuzz_graph(const char *text)
 {
@@ -76,13 +97,16 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	text = malloc(size);
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 3)
+	switch (data[0] % 4)
 	{
 		case 0:
 			fuzz_module(arena, text);
 			break;
 		case 1:
 			fuzz_optimizer(arena, text);
+			break;
+		case 2:
+			fuzz_scheduler(arena, text);
 			break;
 		default:
 			fuzz_graph(text);

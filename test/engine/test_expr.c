@@ -55,6 +55,30 @@ show(PtBuffer *b, const PtExpr *e)
 			pt_buffer_addf(b, "%s = ", e->text);
 			show(b, e->args[0]);
 			break;
+		case PT_EXPR_FIELD:
+			show(b, e->args[0]);
+			pt_buffer_addf(b, ".%s", e->text);
+			break;
+		case PT_EXPR_ELLIPSIS:
+			pt_buffer_add(b, "...");
+			break;
+		case PT_EXPR_SLICE:
+			for (int i = 0; i < 3; i++)
+			{
+				pt_buffer_add(b, i > 0 ? ":" : "");
+				if (e->args[i]->kind != PT_EXPR_NONE)
+					show(b, e->args[i]);
+			}
+			break;
+		case PT_EXPR_INDEX:
+			show(b, e->args[0]);
+			for (int i = 1; i < e->nargs; i++)
+			{
+				pt_buffer_add(b, i > 1 ? ", " : "<");
+				show(b, e->args[i]);
+			}
+			pt_buffer_add(b, ">");
+			break;
 		case PT_EXPR_LIST:
 		case PT_EXPR_CALL:
 		case PT_EXPR_LAMBDA:
@@ -120,6 +144,20 @@ test_trees(void)
 		{"(x, w,) -> h = x @ w; h + 1;", "(x w) -> h = (x @ w); (h + 1)"},
 		{"() -> 1", "() -> 1"},
 		{"(x) - y", "(x - y)"},
+		{"x[0]", "x<0>"},
+		{"x[:, -1]", "x<::, (- 1)>"},
+		{"x[..., None]", "x<..., None>"},
+		{"x[1:10:2]", "x<1:10:2>"},
+		{"x[::2, :3:, 1:, a+1:b]", "x<::2, :3:, 1::, (a + 1):b:>"},
+		{"x[0,]", "x<0>"},
+		{"x[(0, 1)]", "x<0, 1>"},
+		{"x[(0, 1),]", "x<[0 1]>"},
+		{"x[[0, 1]]", "x<[0 1]>"},
+		{"x[y[0]][1]", "x<y<0>><1>"},
+		{"-x[0] ** 2", "(- (x<0> ** 2))"},
+		{"max(x, 0).values[0]", "{max x 0}.values<0>"},
+		{"max(x, 0) . indices", "{max x 0}.indices"},
+		{"f(x)[0](y)", "{{f x}<0> y}"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -162,8 +200,18 @@ test_errors(void)
 	check_error("f(a=1, a=2)", PT_ESYNTAX, "given twice");
 	check_error("f(1=2)", PT_ESYNTAX, "expected an argument's name");
 	check_error("f(*a)", PT_ESYNTAX, "unpacking");
-	check_error("x[0]", PT_ESYNTAX, "indexing is not supported at character 2");
-	check_error("max(x).values", PT_ESYNTAX, "fields are not supported");
+	check_error("x[]", PT_ESYNTAX, "unexpected \"]\", expected an index, at character 3");
+	check_error("x[0", PT_ESYNTAX, "unexpected end of text, expected \",\", \":\" or \"]\"");
+	check_error("x[,]", PT_ESYNTAX, "unexpected \",\", expected an index");
+	check_error("x[0,,1]", PT_ESYNTAX, "unexpected \",\", expected an index");
+	check_error("x[0:1:2:3]", PT_ESYNTAX, "unexpected \":\", expected \",\", \":\" or \"]\", at character 8");
+	check_error("x[0 1]", PT_ESYNTAX, "unexpected number");
+	check_error("x[*a]", PT_ESYNTAX, "unexpected \"*\"");
+	check_error("f(0:1)", PT_ESYNTAX, "unexpected \":\"");
+	check_error("...", PT_ESYNTAX, "unexpected \"...\"");
+	check_error("f(x).", PT_ESYNTAX, "unexpected end of text, expected a result's name");
+	check_error("f(x).1", PT_ESYNTAX, "unexpected number");
+	check_error("f(x) ..", PT_ESYNTAX, "expected a result's name");
 	check_error("a if b else c", PT_ESYNTAX, "unexpected \"if\"");
 	check_error("lambda x: x", PT_ESYNTAX, "\"lambda\" is not supported");
 	check_error("a & b", PT_ESYNTAX, "unexpected \"&\"");
@@ -200,7 +248,8 @@ test_hostile(void)
 	static const char *const deep[][2] = {{"(", ""},	  {"[", ""},	 {"f(", ""},
 										  {"-", "x"},	  {"not ", "x"}, {"x ** ", "x"},
 										  {"x + ", "x"},  {"f(a=", "x"}, {"2 ** -", "x"},
-										  {"x and ", "x"}};
+										  {"x and ", "x"},	{"x[", ""},		{"x[:", ""},
+										  {"x[..., ", ""}};
 	char *text;
 	PtError err = {0};
 	PtExpr *e;
@@ -211,8 +260,15 @@ test_hostile(void)
 		check_error(text, PT_ELIMIT, "nested more than 1000 deep");
 		free(text);
 	}
-	text = repeat("f", "()", 100000, "");
-	check_error(text, PT_ELIMIT, "nested more than 1000 deep");
+	for (int i = 0; i < 3; i++)
+	{
+		text = repeat("f", i == 0 ? "()" : i == 1 ? "[0]" : "(x).a", 100000, "");
+		check_error(text, PT_ELIMIT, "nested more than 1000 deep");
+		free(text);
+	}
+	text = repeat("x[", "0, ", 100000, "0]");
+	e = pt_expr_parse(arena, text, &err);
+	CHECK(e != NULL && e->nargs == 100002, "%s", err.message);
 	free(text);
 	text = repeat("f(", "x, ", 100000, "y)");
 	e = pt_expr_parse(arena, text, &err);
@@ -304,6 +360,11 @@ test_numbers(void)
 		{"10.0 ** 400", "float out of range in a constant expression"},
 		{"(-8) ** 0.5", "a negative number to a fractional power is not real"},
 		{"math.log(0)", "math.log() is not defined for 0"},
+		{"[3, 4][1]", "4"},
+		{"(1, 2.5)[-1]", "2.5"},
+		{"[3, 4][2]", "index 2 is out of bounds for a list of 2 elements"},
+		{"[3, 4][0:1]", "a list can be indexed by one integer only"},
+		{"3[0]", "a number cannot be indexed"},
 		{"x + 1", "name \"x\" does not exist"},
 		{"f(1)", "function \"f\" does not exist"},
 		{"'a' + 1", "operator + does not take strings"},
@@ -367,9 +428,71 @@ test_graph(void)
 	check_graph("F.relu(x) + float('inf')", "add float32 [2, 3], 2 nodes");
 	check_graph("torch.to(x, torch.float64)", "to float64 [2, 3], 1 nodes");
 
+	/* indexing */
+	check_graph("x[0]", "reshape float32 [3], 2 nodes");
+	check_graph("x[:, -1]", "reshape float32 [2], 2 nodes");
+	check_graph("x[-2, 1]", "reshape float32 [], 2 nodes");
+	check_graph("x[..., None]", "reshape float32 [2, 3, 1], 1 nodes");
+	check_graph("x[None, ..., 0]", "reshape float32 [1, 2], 2 nodes");
+	check_graph("x[0, ...]", "reshape float32 [3], 2 nodes");
+	check_graph("x[:]", "x float32 [2, 3], 0 nodes");
+	check_graph("x[...]", "x float32 [2, 3], 0 nodes");
+	check_graph("x[:, 0:10:2]", "getitem float32 [2, 2], 1 nodes");
+	check_graph("x[:, -2:-1]", "getitem float32 [2, 1], 1 nodes");
+	check_graph("x[5:]", "getitem float32 [0, 3], 1 nodes");
+	check_graph("x[:, 2:1]", "getitem float32 [2, 0], 1 nodes");
+	check_graph("x[-100:100, ::9223372036854775807]", "getitem float32 [2, 1], 1 nodes");
+	check_graph("t[None, None]", "reshape float64 [1, 1], 1 nodes");
+	check_graph("t[...]", "t float64 [], 0 nodes");
+	check_graph("x[2]", "index 2 is out of bounds for dimension 0 with size 2");
+	check_graph("x[0, -4]", "index -4 is out of bounds for dimension 1 with size 3");
+	check_graph("x[0, 0, 0]", "too many indices for a tensor of dimension 2");
+	check_graph("t[0]", "too many indices for a tensor of dimension 0");
+	check_graph("x[..., ...]", "an index can have only one \"...\"");
+	check_graph("x[None, None, None, None, None, None, None]",
+				"an index would give more than 8 dimensions");
+	check_graph("x[::0]", "the step of a slice must be greater than zero");
+	check_graph("x[::-1]", "the step of a slice must be greater than zero");
+	check_graph("x[1.5]", "an index must be an integer, a slice, None or ..., not a float");
+	check_graph("x[True]", "an index must be an integer, a slice, None or ..., not a boolean");
+	check_graph("x[0.5:]", "the start of a slice must be an integer, not a float");
+	check_graph("x[x > 0]", "indexing by a tensor is not supported");
+	check_graph("x[[0, 1]]", "indexing by a list is not supported");
+	check_graph("x[:n]", "the stop of a slice must be an integer, not a tensor");
+
+	/* several results */
+	check_graph("max(x)", "amax float32 [], 1 nodes");
+	check_graph("max(x, n)", "maximum float32 [2, 3], 1 nodes");
+	check_graph("max(x, 1).values + max(x, 1).indices", "add float32 [2], 19 nodes");
+	check_graph("max(x, dim=0)[1]", "reshape int64 [3], 9 nodes");
+	check_graph("max(x, 1, True).values", "sum float32 [2, 1], 7 nodes");
+	check_graph("max(x, 1)", "an expression must give a tensor, not the several results of max");
+	check_graph("max(x, 1) + 1", "operator + does not take the several results of max");
+	check_graph("max(x, 1).value", "max has no result \"value\"");
+	check_graph("relu(x).values", "a tensor has no field \"values\"");
+	check_graph("x.T", "a tensor has no field \"T\"");
+
+	/* gradients */
+	check_graph("grad(x ** 2, x)", "mul float32 [2, 3], 5 nodes");
+	check_graph("grad(sum(x ** 3), x)[0]", "reshape float32 [3], 11 nodes");
+	check_graph("grad(n, x)", "gradients are of floating point values, not of int64");
+	check_graph("grad(x, n)", "grad: a gradient is with respect to floating point values, not int64");
+	check_graph("grad(x, t)", "grad: the first argument does not depend on the second");
+	check_graph("grad(x)", "grad takes 2 arguments, not 1");
+	check_graph("grad(x, x, x)", "grad takes at most 2 arguments, not 3");
+	check_graph("grad(x, x, create_graph=True)", "grad takes at most 2 arguments, not 3");
+
+	/* lists of tensors */
+	check_graph("cat([x, x, x], dim=-1)", "cat float32 [2, 9], 1 nodes");
+	check_graph("stack((x, x), 1)", "stack float32 [2, 2, 3], 1 nodes");
+	check_graph("cat([x, n])", "cat: shapes [2, 3] and [3] differ in another dimension than 0");
+	check_graph("stack([])", "stack expects at least one tensor");
+	check_graph("cat(x)", "argument \"tensors\" of cat must be a list of tensors, not a tensor");
+
 	check_graph("y + 1", "name \"y\" at character 1 does not exist");
 	check_graph("relo(x)", "function \"relo\" at character 1 does not exist");
 	check_graph("x.sum()", "function \"x.sum\" at character 1 does not exist");
+	check_graph("relu(x).sum()", "only a name can be called");
 	check_graph("softmax(x)", "softmax is missing the argument \"dim\"");
 	check_graph("softmax(x, dims=1)", "softmax has no argument \"dims\"");
 	check_graph("softmax(x, 1, dim=1)", "argument \"dim\" of softmax is given twice");

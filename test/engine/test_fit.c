@@ -617,7 +617,7 @@ test_plan_size(bool print)
 		slots[i] = pt_external(g, "slot", PT_FLOAT32, SHAPE(sd.flat));
 	t = pt_external(g, "t", PT_FLOAT64, SCALAR);
 	lr = pt_external(g, "lr", PT_FLOAT64, SCALAR);
-	CHECK(pt_optim_build(g, adam, flat, packed, t, lr, slots, &new_p, new_slots), "%s", g->error.message);
+	CHECK(pt_optim_build(g, adam, flat, packed, t, lr, PT_NO_REF, slots, &new_p, new_slots), "%s", g->error.message);
 	pt_graph_assign(g, pt_external(g, "loss", PT_FLOAT32, SCALAR), y);
 	pt_graph_assign(g, pt_external(g, "gradients", PT_FLOAT32, SHAPE(sd.flat)), packed);
 	pt_graph_assign(g, flat, new_p);

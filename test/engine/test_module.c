@@ -215,7 +215,8 @@ test_init(void)
 		CHECK(sd.count == f.nlines - 1, "%s has %d entries", f.name, sd.count);
 		for (int i = 0; i < sd.count; i++)
 			data[i] = pt_arena_alloc(f.arena,
-									 (size_t) pt_shape_numel(&sd.entries[i].shape) * sizeof(float));
+									 (size_t) pt_shape_numel(&sd.entries[i].shape) *
+										 pt_dtype_size(sd.entries[i].dtype));
 		pt_rng_seed(&rng, strtoull(golden_text(&f, "seed"), NULL, 10));
 		CHECK_OK(pt_module_init(m, &sd, &rng, data, &err), &err);
 		for (int i = 0; i < sd.count; i++)
@@ -280,7 +281,7 @@ test_build_errors(void)
 		 PT_INT64,
 		 {1, {8}},
 		 {1, {8}},
-		 "nn.CrossEntropyLoss expects an output of shape [N, C], not [8]"},
+		 "nn.CrossEntropyLoss expects an output of shape [batch, classes], not [8]"},
 		{"nn.CrossEntropyLoss()",
 		 PT_INT64,
 		 {2, {8, 3}},
@@ -295,7 +296,7 @@ test_build_errors(void)
 		 PT_INT64,
 		 {2, {8, 3}},
 		 {1, {8}},
-		 "nn.CrossEntropyLoss has weights for 2 classes, but the output has 3"},
+		 "nn.CrossEntropyLoss has 2 elements in \"weight\", but the output has 3 classes"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

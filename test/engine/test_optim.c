@@ -26,11 +26,18 @@ check_slots(PtArena *arena, const char *text, const char *want)
 {
 	PtError err = {0};
 	PtOptimizer *o = pt_optim_parse(arena, text, &err);
-	const char *names[8];
+	PtOptimSlot slots[PT_OPTIM_SLOTS];
 	char got[128] = "";
 
-	for (int i = 0, n = pt_optim_slots(o, names); i < n; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s", i ? " " : "", names[i]);
+	if (!CHECK(o != NULL, "%s: %s", text, err.message))
+		return;
+	for (int i = 0, n = pt_optim_slots(o, 0.125, slots); i < n; i++)
+	{
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s%s", i ? " " : "", slots[i].name,
+				 slots[i].scalar ? "()" : "");
+		if (slots[i].init != 0)
+			snprintf(got + strlen(got), sizeof(got) - strlen(got), "=%g", slots[i].init);
+	}
 	CHECK(strcmp(got, want) == 0, "%s has slots %s, wanted %s", text, got, want);
 }
 
@@ -65,6 +72,24 @@ test_text(void)
 	check_slots(a, "optim.SGD(0.1, momentum=0.9)", "momentum_buffer");
 	check_slots(a, "optim.Adam()", "exp_avg exp_avg_sq");
 	check_slots(a, "optim.Adam(amsgrad=True)", "exp_avg exp_avg_sq max_exp_avg_sq");
+	check_slots(a, "optim.RMSprop(centered=True)", "square_avg grad_avg");
+	check_slots(a, "optim.RMSprop(momentum=0.5)", "square_avg momentum_buffer");
+	check_slots(a, "optim.Adagrad()", "sum");
+	check_slots(a, "optim.Adagrad(initial_accumulator_value=0.25)", "sum=0.25");
+	check_slots(a, "optim.Rprop(lr=0.5)", "prev step_size=0.125");
+	check_slots(a, "optim.NAdam()", "exp_avg exp_avg_sq mu_product()=1");
+	check_slots(a, "optim.ASGD()", "ax eta()=0.125 mu()=1");
+	check_text(a, "optim.AdamW(weight_decay=0.01, lr=0.001)", "optim.AdamW()");
+	check_text(a, "optim.RMSprop(0.01, 0.9)", "optim.RMSprop(alpha=0.9)");
+	check_text(a, "optim.Adadelta(rho=1.5)", "argument \"rho\" of optim.Adadelta must be at most 1, not 1.5");
+	check_text(a, "optim.Rprop(etas=(0.5, 1.0))",
+			   "invalid eta values 0.5, 1.0: the first must be between 0 and 1, the second over 1");
+	check_text(a, "optim.Rprop(step_sizes=(1e-6, 50))", "optim.Rprop()");
+	check_text(a, "optim.Adamax(betas=(-0.1, 0.9))",
+			   "invalid beta parameter at index 0: it must be at least 0 and less than 1, not -0.1");
+	check_text(a, "optim.NAdam(momentum_decay=-1)",
+			   "argument \"momentum_decay\" of optim.NAdam must be at least 0, not -1.0");
+	check_text(a, "optim.RAdam(maximize=True)", "optim.RAdam has no argument \"maximize\"");
 	pt_arena_free(a);
 }
 
@@ -95,23 +120,32 @@ compare_flat(Golden *f, const PtStateDict *sd, const char *prefix, const float *
 	}
 }
 
-static void
-check_training(Golden *f, PtDevice *dev)
+/* The data that all cases train on, by the loss's text. */
+typedef struct Data
 {
+	char loss[64];
+	PtTensor x, y;
+} Data;
+
+static void
+check_training(Golden *f, PtDevice *dev, const Data *all, int ndata)
+{
+	const char *loss_text = golden_text(f, "loss");
 	PtError err = {0};
 	PtArena *arena = f->arena;
 	PtModule *model = pt_module_parse(arena, golden_text(f, "model"), &err);
-	PtModule *loss = pt_module_parse(arena, golden_text(f, "loss"), &err);
+	PtModule *loss = pt_module_parse(arena, loss_text, &err);
 	PtOptimizer *o = pt_optim_parse(arena, golden_text(f, "optimizer"), &err);
 	PtGraph *g = pt_graph_new(&err);
 	PtStateDict sd, none = {0};
-	PtTensor x, y, losses;
+	PtTensor x = {0}, y = {0}, losses;
 	PtRng rng;
 	PtShape scalar = {0};
 	PtShape flat;
-	const char *names[8];
+	PtOptimSlot used[PT_OPTIM_SLOTS];
 	int nslots;
-	float *arrays[9]; /* parameters, then slots */
+	float *arrays[9] = {NULL}; /* parameters, then slots */
+	double scalars[9];
 	PtRef refs[9], news[9], data[2], state[16], grads[16], in[2];
 	int64_t offsets[16];
 	void *initial[16];
@@ -123,15 +157,29 @@ check_training(Golden *f, PtDevice *dev)
 	if (!CHECK(model != NULL && loss != NULL && o != NULL &&
 				   pt_module_state(arena, model, &sd, &err),
 			   "%s: %s", f->name, err.message) ||
-		!golden_tensor(f, "x", &x) || !golden_tensor(f, "y", &y) ||
 		!golden_tensor(f, "losses", &losses))
 		return;
-	nslots = pt_optim_slots(o, names);
+	for (int i = 0; i < ndata; i++)
+		if (strcmp(all[i].loss, loss_text) == 0)
+		{
+			x = all[i].x;
+			y = all[i].y;
+		}
+	lr = pt_args_real(o->args, "lr");
+	nslots = pt_optim_slots(o, lr, used);
 	flat = (PtShape){1, {sd.flat}};
 	for (int i = 0; i <= nslots; i++)
 	{
+		if (i > 0 && used[i - 1].scalar)
+		{
+			scalars[i] = used[i - 1].init;
+			refs[i] = pt_external(g, used[i - 1].name, PT_FLOAT64, &scalar);
+			continue;
+		}
 		arrays[i] = pt_arena_alloc(arena, (size_t) sd.flat * sizeof(float));
-		refs[i] = pt_external(g, i == 0 ? "p" : names[i - 1], PT_FLOAT32, &flat);
+		for (int64_t j = 0; i > 0 && j < sd.flat; j++)
+			arrays[i][j] = (float) used[i - 1].init;
+		refs[i] = pt_external(g, i == 0 ? "p" : used[i - 1].name, PT_FLOAT32, &flat);
 	}
 	for (int i = 0; i < sd.count; i++)
 	{
@@ -141,7 +189,6 @@ check_training(Golden *f, PtDevice *dev)
 	}
 	pt_rng_seed(&rng, strtoull(golden_text(f, "seed"), NULL, 10));
 	CHECK_OK(pt_module_init(model, &sd, &rng, initial, &err), &err);
-	lr = pt_args_real(o->args, "lr");
 
 	data[0] = pt_external(g, "x", x.dtype, &x.shape);
 	data[1] = pt_external(g, "y", y.dtype, &y.shape);
@@ -160,7 +207,7 @@ check_training(Golden *f, PtDevice *dev)
 			pt_graph_assign(g, loss_ref, value_ref))
 		{
 			p = pt_pack(g, grads, offsets, sd.count, sd.flat);
-			if (pt_optim_build(g, o, refs[0], p, t_ref, lr_ref, refs + 1, news, news + 1))
+			if (pt_optim_build(g, o, refs[0], p, t_ref, lr_ref, PT_NO_REF, refs + 1, news, news + 1))
 				for (int i = 0; i <= nslots; i++)
 					pt_graph_assign(g, refs[i], news[i]);
 		}
@@ -169,7 +216,7 @@ check_training(Golden *f, PtDevice *dev)
 	if (CHECK(plan != NULL, "%s: %s", f->name, err.message))
 	{
 		for (int i = 0; i <= nslots; i++)
-			pt_plan_bind(plan, refs[i], arrays[i]);
+			pt_plan_bind(plan, refs[i], arrays[i] ? (void *) arrays[i] : &scalars[i]);
 		pt_plan_bind(plan, data[0], x.data);
 		pt_plan_bind(plan, data[1], y.data);
 		pt_plan_bind(plan, t_ref, &t);
@@ -187,7 +234,20 @@ check_training(Golden *f, PtDevice *dev)
 		}
 		compare_flat(f, &sd, "state", arrays[0]);
 		for (int i = 0; i < nslots; i++)
-			compare_flat(f, &sd, names[i], arrays[i + 1]);
+		{
+			char key[64];
+			PtTensor want;
+
+			if (!used[i].scalar)
+			{
+				compare_flat(f, &sd, used[i].name, arrays[i + 1]);
+				continue;
+			}
+			/* PyTorch keeps it in float32 */
+			snprintf(key, sizeof(key), "scalar/%s", used[i].name);
+			if (CHECK(golden_tensor(f, key, &want), "%s: there is no %s", f->name, key))
+				CHECK_CLOSE(scalars[i + 1], *(double *) want.data, 1e-5, 0);
+		}
 	}
 	pt_plan_free(plan);
 	pt_graph_free(g);
@@ -198,13 +258,37 @@ main(void)
 {
 	PtDevice *dev;
 	Golden f;
+	Data data[4];
+	int ndata = 0;
+	int cases[64] = {0};
 
 	test_text();
 	dev = run_device();
 	if (dev == NULL || !golden_open(&f, "test/golden/optim.txt"))
 		return check_done();
 	while (golden_case(&f))
-		check_training(&f, dev);
+	{
+		const PtOptimType *type;
+		PtError err;
+
+		if (strncmp(f.name, "data ", 5) == 0)
+		{
+			snprintf(data[ndata].loss, sizeof(data[0].loss), "%s", f.name + 5);
+			CHECK(golden_tensor(&f, "x", &data[ndata].x) && golden_tensor(&f, "y", &data[ndata].y), "%s", f.name);
+			ndata++;
+			continue;
+		}
+		check_training(&f, dev, data, ndata);
+		for (int i = 0; (type = pt_optim_type_at(i)) != NULL; i++)
+		{
+			const PtOptimizer *o = pt_optim_parse(f.arena, golden_text(&f, "optimizer"), &err);
+
+			cases[i] += o != NULL && o->type == type;
+		}
+	}
+	/* the defaults and two others */
+	for (int i = 0; pt_optim_type_at(i) != NULL; i++)
+		CHECK(cases[i] >= 3, "optim.%s has %d cases", pt_optim_type_at(i)->name, cases[i]);
 	golden_close(&f);
 	dev->type->close(dev);
 	return check_done();

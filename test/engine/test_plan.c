@@ -505,6 +505,28 @@ test_assignments(void)
 							&(PtPlanOptions){.no_fuse = o & 1, .no_reuse = (o & 2) != 0, .poison = true}, (int) i);
 }
 
+/* Every element reads the first one, which must stay as it is until the last has read it. */
+static void
+test_first_element(void)
+{
+	Case c;
+	PtError err = {0};
+	int f, bad = 0;
+	const int64_t n = 300000;
+
+	case_begin(&c);
+	f = case_external(&c, PT_FLOAT32, SHAPE(n));
+	for (int64_t i = 0; i < n; i++)
+		case_set(&c, f, i, (double) (i % 100 + 1));
+	pt_graph_assign(c.g, c.ext[f],
+					pt_scalar2(c.g, PT_S_add, c.ext[f], pt_slice(c.g, c.ext[f], 0, SHAPE(1))));
+	CHECK_OK(run_case(&c, dev3, &(PtPlanOptions){.poison = true}, 1, &err), &err);
+	for (int64_t i = 0; i < n; i++)
+		bad += case_get(&c, f, i) != (double) (i % 100 + 2);
+	CHECK(bad == 0, "%d elements are wrong", bad);
+	case_end(&c);
+}
+
 /* Numbers have no memory of their own. */
 static void
 test_numbers(void)
@@ -1100,6 +1122,7 @@ main(void)
 			return check_done();
 	}
 	test_assignments();
+	test_first_element();
 	test_numbers();
 	test_pack();
 	test_repeat();

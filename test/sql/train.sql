@@ -11,7 +11,7 @@ CREATE TABLE points AS
 	FROM (SELECT i, array_agg(((i * (j + 3) + j) % 17) / 16.0::float8 - 0.5 ORDER BY j) AS x
 		  FROM generate_series(1, 250) i, generate_series(0, 3) j GROUP BY i) s;
 
--- The initial weights are torch.manual_seed(42)'s, to the bit: constants from PyTorch 1.13.
+-- The initial weights are torch.manual_seed(42)'s, to the bit: constants from PyTorch 1.13 (test/golden/generate_train.py).
 SELECT pgtorch_create_model('value', nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1)), seed => 42);
 SELECT pgtorch_create_model('class', nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)), seed => 42);
 CREATE FUNCTION floats(model text) RETURNS TABLE (name text, i bigint, value real) LANGUAGE sql STABLE AS $$
@@ -163,8 +163,8 @@ CREATE FUNCTION train(model text DEFAULT 'v', dataset text DEFAULT 'SELECT 1, 0'
 	optimizer optim.optimizer DEFAULT optim.Adam(), epochs integer DEFAULT 1, batch_size integer DEFAULT 32,
 	shuffle boolean DEFAULT true, drop_last boolean DEFAULT false, target text[] DEFAULT NULL, seed bigint DEFAULT 0,
 	device text DEFAULT NULL, deploy boolean DEFAULT true) RETURNS text LANGUAGE sql AS $$
-	SELECT status FROM pgtorch_train(model, dataset, loss, optimizer, epochs, batch_size, shuffle, drop_last, target,
-									 seed, device, deploy) $$;
+	SELECT status FROM pgtorch_train(model, dataset, loss, optimizer, NULL, epochs, batch_size, shuffle, drop_last, target,
+									 NULL, NULL, seed, device, deploy) $$;
 SELECT train();
 SELECT train(model => NULL);
 SELECT train(dataset => NULL);

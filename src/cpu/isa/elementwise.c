@@ -15,6 +15,7 @@
 
 /* ---------- what scalar.def asks for, by class ---------- */
 
+#define M_F32_erf pt_erff
 #define M_F32_exp pt_expf
 #define M_F32_expm1 pt_expm1f
 #define M_F32_log pt_logf
@@ -25,6 +26,7 @@
 #define M_F32_ceil ceilf
 #define M_F32_rint rintf
 #define M_F32_trunc truncf
+#define M_F64_erf erf
 #define M_F64_exp exp
 #define M_F64_expm1 expm1
 #define M_F64_log log
@@ -288,6 +290,67 @@ CONVERT(i64_of_f64, int64_t, double, INT_OF_F64(x[i]))
 CONVERT(f32_of_i64, float, int64_t, (float) x[i])
 CONVERT(f64_of_i64, double, int64_t, (double) x[i])
 
+/* ---------- random numbers ---------- */
+
+#define PHILOX_LANES 16
+
+/* Words of Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3") for 16 counters in a row. */
+static inline void
+philox(uint32_t word[4][PHILOX_LANES], uint64_t counter, uint64_t stream, uint64_t seed)
+{
+	uint32_t k0 = (uint32_t) seed, k1 = (uint32_t) (seed >> 32);
+
+	for (int j = 0; j < PHILOX_LANES; j++)
+	{
+		word[0][j] = (uint32_t) (counter + (uint64_t) j);
+		word[1][j] = (uint32_t) ((counter + (uint64_t) j) >> 32);
+		word[2][j] = (uint32_t) stream;
+		word[3][j] = (uint32_t) (stream >> 32);
+	}
+	for (int round = 0; round < 10; round++)
+	{
+		for (int j = 0; j < PHILOX_LANES; j++)
+		{
+			uint64_t p = (uint64_t) 0xD2511F53 * word[0][j];
+			uint64_t q = (uint64_t) 0xCD9E8D57 * word[2][j];
+
+			word[0][j] = (uint32_t) (q >> 32) ^ word[1][j] ^ k0;
+			word[2][j] = (uint32_t) (p >> 32) ^ word[3][j] ^ k1;
+			word[1][j] = (uint32_t) q;
+			word[3][j] = (uint32_t) p;
+		}
+		k0 += 0x9E3779B9;
+		k1 += 0xBB67AE85;
+	}
+}
+
+/* Numbers of points *pc and on; 64 points share 16 counters, 16 points in a row the word (op_random.c). */
+static void
+uniform_philox(void *out, const void *pa, const void *pb, const void *pc, size_t n)
+{
+	float *y = out;
+	uint64_t seed = (uint64_t) * (const int64_t *) pa, stream = (uint64_t) * (const int64_t *) pb;
+	uint64_t point = (uint64_t) * (const int64_t *) pc;
+	uint64_t at = point % 64;
+
+	for (uint64_t block = point / 64; n > 0; block++, at = 0)
+	{
+		uint32_t word[4][PHILOX_LANES];
+		const uint32_t *w = word[0];
+		size_t take = 64 - at < n ? 64 - at : n;
+
+		philox(word, block * PHILOX_LANES, stream, seed);
+		if (take == 64)
+			for (int j = 0; j < 64; j++)
+				y[j] = (float) (int32_t) (w[j] >> 8) * 0x1p-24f;
+		else
+			for (size_t j = 0; j < take; j++)
+				y[j] = (float) (int32_t) (w[at + j] >> 8) * 0x1p-24f;
+		y += take;
+		n -= take;
+	}
+}
+
 /* ---------- loads and stores ---------- */
 
 #define MOVE(dtype, mem, reg, get, put)                                              \
@@ -377,6 +440,7 @@ const PtIsaScalar PT_ISA_NAME(scalar) = {
 			[PT_S_wrap_uint8] = {[PT_I64] = I64_wrap_uint8},
 			[PT_S_to_bool] = {F32_to_bool, F64_to_bool, I64_to_bool},
 			[PT_S_copy] = {F32_copy, F64_copy, I64_copy},
+			[PT_S_philox] = {[PT_I64] = uniform_philox},
 		},
 #define MOVES(X)                                                                            \
 	X(FLOAT32), X(FLOAT64), X(FLOAT16), X(BFLOAT16), X(INT64), X(INT32), X(INT16), X(INT8), \

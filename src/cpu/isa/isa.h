@@ -112,6 +112,23 @@ typedef struct PtIsaRows
 	void (*mul[2])(void *out, const void *x, const void *by, size_t n);
 } PtIsaRows;
 
+/* ---------- optimizer steps (optim.c) ---------- */
+
+/* Adam's and AdamW's: arrays and constants; new_p may be p, and so on. */
+typedef struct PtAdam
+{
+	const float *p, *g, *m, *v;
+	float *new_p, *new_m, *new_v;
+	const float *keep; /* what is left of p after weight decay: 1 for Adam */
+	const float *beta1, *rest1, *beta2, *rest2, *step, *root, *eps;
+	float numbers[8]; /* where constants that are no operands are kept */
+} PtAdam;
+
+typedef struct PtIsaOptim
+{
+	void (*adam)(const PtAdam *x, size_t first, size_t n);
+} PtIsaOptim;
+
 /* ---------- all of one instruction set (src/cpu/isa.c) ---------- */
 
 typedef struct PtIsa
@@ -121,13 +138,15 @@ typedef struct PtIsa
 	const PtIsaGemm *gemm;
 	const PtIsaReduce *reduce;
 	const PtIsaRows *rows;
+	const PtIsaOptim *optim;
 } PtIsa;
 
 #define PT_ISA_DECLARE(isa)                         \
 	extern const PtIsaScalar pt_cpu_##isa##_scalar; \
 	extern const PtIsaGemm pt_cpu_##isa##_gemm;     \
 	extern const PtIsaReduce pt_cpu_##isa##_reduce; \
-	extern const PtIsaRows pt_cpu_##isa##_rows;
+	extern const PtIsaRows pt_cpu_##isa##_rows;     \
+	extern const PtIsaOptim pt_cpu_##isa##_optim;
 
 #if defined(__x86_64__)
 PT_ISA_DECLARE(v2)

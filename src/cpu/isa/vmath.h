@@ -1,6 +1,6 @@
 /*
  * vmath.h
- *	  exp, log, log1p, expm1 and tanh of floats without branches or calls, for loops that are to be
+ *	  exp, log, log1p, expm1, tanh and erf of floats without branches or calls, for loops that are to be
  *	  vectorised.
  *
  * At most 2 ulp; NaN, infinities, overflow and subnormals come out as from libm.  Doubles go to
@@ -134,6 +134,35 @@ pt_tanhf(float x)
 	p = p * z - 3.33332819422e-1f;
 	p = p * z * x + x;
 	return a < 0.625f ? p : copysignf(big, x);
+}
+
+/* Odd polynomial near 0; beyond, 1 - exp(q) where q follows log(erfc). */
+static inline float
+pt_erff(float x)
+{
+	float a = fabsf(x);
+	float z = a < 0.9375f ? x * x : 0.0f;
+	float c = a > 4.0f ? 4.0f : a; /* from there on erf is 1 */
+	float p, q, big;
+
+	p = 8.26746303e-5f;
+	p = p * z - 8.11807596e-4f;
+	p = p * z + 5.19882993e-3f;
+	p = p * z - 2.68584971e-2f;
+	p = p * z + 1.12836790e-1f;
+	p = p * z - 3.76126326e-1f;
+	p = p * z + 1.28379167e-1f;
+	p = p * x + x;
+	q = 1.93900638e-4f;
+	q = q * c - 3.02316292e-3f;
+	q = q * c + 2.21466440e-2f;
+	q = q * c - 1.03764308e-1f;
+	q = q * c - 6.37373788e-1f;
+	q = q * c - 1.12756129f;
+	q = q * c - 2.23501354e-4f;
+	big = copysignf(1.0f - pt_expf(q), x);
+	p = a < 0.9375f ? p : big;
+	return x != x ? x : p;
 }
 
 #endif

@@ -1,14 +1,16 @@
 /*
- * cross_entropy.c -- negative log-likelihood of the softmax, for class indices or probabilities.
+ * cross_entropy.c
+ *	  Negative log-likelihood of classes: of the softmax of logits (CrossEntropyLoss), or of
+ *	  log-probabilities that the model gives (NLLLoss).
  *
- * Index targets go through the fused op, which also refuses classes that do not exist; rows that are
+ * Targets are class indices or probabilities.  Index targets of logits go through the fused op, which also refuses classes that do not exist; rows that are
  * ignored are given class 0 there and weight 0 afterwards.  Weights, label smoothing and
  * probability targets are composed around it.  All as PyTorch 1.13: the mean divides by the weights
  * of the targets, for probabilities by the number of rows.
  */
 #include <string.h>
 
-#include "engine/modules/table.h"
+#include "engine/losses/losses.h"
 
 /* What the pieces below share. */
 typedef struct Loss
@@ -16,7 +18,8 @@ typedef struct Loss
 	PtBuild *b;
 	PtGraph *g;
 	const PtModule *m;
-	PtRef logits; /* [N, C] */
+	PtRef logits; /* [N, C]; of NLLLoss log-probabilities */
+	bool logs;	  /* NLLLoss */
 	int64_t rows;
 	int64_t classes;
 	PtRef weight; /* [C], or PT_NO_REF */
@@ -28,6 +31,8 @@ log_softmax(Loss *l)
 {
 	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
 
+	if (l->logs)
+		return l->logits;
 	return pt_apply_name(l->g, "log_softmax", &l->logits, 1, &dim, 1);
 }
 
@@ -43,43 +48,25 @@ weighted(Loss *l, PtRef x)
 	return l->weight == PT_NO_REF ? x : pt_scalar2(l->g, PT_S_mul, x, l->weight);
 }
 
-/* The weights as a value [C]; PT_NO_REF without weights or after an error. */
+/* [N, C]: is this the target? */
 static PtRef
-class_weights(Loss *l)
+one_hot(Loss *l, PtRef target)
 {
-	const PtValue *v = pt_args_get(l->m->args, "weight");
-	PtRef *parts;
-	int64_t *offsets;
-	PtShape one = {1, {1}};
-
-	if (v->kind == PT_VALUE_NONE)
-		return PT_NO_REF;
-	if (v->count != l->classes)
-		return pt_graph_fail(
-			l->g, PT_ESHAPE,
-			"nn.CrossEntropyLoss has weights for %d classes, but the output has %lld", v->count,
-			(long long) l->classes);
-	parts = pt_arena_alloc(l->g->arena, (size_t) v->count * sizeof(*parts));
-	offsets = pt_arena_alloc(l->g->arena, (size_t) v->count * sizeof(*offsets));
-	if (parts == NULL || offsets == NULL)
-		return pt_graph_fail(l->g, PT_ENOMEM, "out of memory");
-	for (int i = 0; i < v->count; i++)
-	{
-		parts[i] =
-			pt_reshape(l->g,
-					   pt_cast(l->g, pt_real(l->g, v->reals[i]), pt_value(l->g, l->logits)->dtype),
-					   &one);
-		offsets[i] = i;
-	}
-	return pt_pack(l->g, parts, offsets, v->count, v->count);
+	return pt_scalar2(l->g, PT_S_eq, pt_reshape(l->g, target, &(PtShape){2, {l->rows, 1}}),
+					  pt_loss_range(l->g, l->classes));
 }
 
+/* The rows' negative log-probabilities of the target. */
 static PtRef
-class_range(Loss *l)
+target_loss(Loss *l, PtRef target)
 {
-	PtGiven end = {"end", {PT_VALUE_INT, 0, {.integer = l->classes}}};
+	PtRef minus;
 
-	return pt_apply_name(l->g, "arange", NULL, 0, &end, 1);
+	if (!l->logs)
+		return pt_apply_name(l->g, "cross_entropy", (PtRef[]){l->logits, target}, 2, NULL, 0);
+	minus = pt_scalar1(l->g, PT_S_neg, l->logits);
+	return sum_classes(l, pt_scalar3(l->g, PT_S_where, one_hot(l, pt_loss_checked(l->g, target, l->classes)),
+									 minus, pt_integer(l->g, 0)));
 }
 
 /* target: int64 [N].  Gives the rows' losses, and in *total what the mean divides their sum by. */
@@ -92,17 +79,12 @@ index_loss(Loss *l, PtRef target, PtRef *total)
 	PtRef keep = pt_scalar2(g, PT_S_ne, target, ignore);
 	PtRef zero = pt_integer(g, 0);
 	PtRef safe = pt_scalar3(g, PT_S_where, keep, target, zero);
-	PtRef loss = pt_apply_name(g, "cross_entropy", (PtRef[]){l->logits, safe}, 2, NULL, 0);
+	PtRef loss = target_loss(l, safe);
 	PtRef share = pt_cast(g, keep, dtype); /* each row's weight */
 
 	if (l->weight != PT_NO_REF)
-	{
-		PtRef hot = pt_scalar2(g, PT_S_eq, pt_reshape(g, safe, &(PtShape){2, {l->rows, 1}}),
-							   class_range(l));
-
 		share = pt_scalar2(g, PT_S_mul, share,
-						   sum_classes(l, pt_scalar3(g, PT_S_where, hot, l->weight, zero)));
-	}
+						   sum_classes(l, pt_scalar3(g, PT_S_where, one_hot(l, safe), l->weight, zero)));
 	/* an infinite loss times 0 would be NaN: where() instead of a product */
 	loss = pt_scalar3(g, PT_S_where, keep, loss, zero);
 	if (l->weight != PT_NO_REF)
@@ -154,7 +136,7 @@ classes_last(PtGraph *g, PtRef x, int64_t rows)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_classes(PtBuild *b, const PtModule *m, const PtRef *in, bool logs)
 {
 	PtGraph *g = b->g;
 	PtRef target = in[1];
@@ -162,17 +144,18 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtShape want = s; /* of index targets: without the classes */
 	const PtGraphValue *t = pt_value(g, target);
 	bool indices = !pt_dtype_is_float(t->dtype);
-	Loss l = {.b = b, .g = g, .m = m, .smoothing = pt_args_real(m->args, "label_smoothing")};
+	Loss l = {.b = b, .g = g, .m = m, .logs = logs};
 	const char *reduction = pt_args_word(m->args, "reduction");
 	char x[PT_SHAPE_TEXT];
 	char y[PT_SHAPE_TEXT];
 	PtRef total;
 	PtRef loss;
 
-	(void) nin;
+	if (!logs)
+		l.smoothing = pt_args_real(m->args, "label_smoothing");
 	if (s.ndim < 2)
 		return pt_graph_fail(g, PT_ESHAPE,
-							 "nn.CrossEntropyLoss expects an output of shape [N, C], not %s",
+							 "nn.%s expects an output of shape [batch, classes], not %s", m->type->name,
 							 pt_shape_print(&s, x));
 	want.ndim--;
 	for (int i = 1; i < want.ndim; i++)
@@ -180,14 +163,14 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	if (!pt_shape_equal(&t->shape, indices ? &want : &s))
 		return pt_graph_fail(
 			g, PT_ESHAPE,
-			"nn.CrossEntropyLoss: for an output of shape %s, %s must have shape %s, not %s",
+			"nn.%s: for an output of shape %s, %s must have shape %s, not %s", m->type->name,
 			pt_shape_print(&s, x), indices ? "class indices" : "class probabilities",
 			indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
 			pt_shape_print(&t->shape, y));
 	l.classes = s.dim[1];
 	l.rows = pt_shape_numel(&want);
 	l.logits = classes_last(g, in[0], l.rows);
-	l.weight = class_weights(&l);
+	l.weight = pt_loss_list(g, m, "weight", l.classes, "classes", pt_value(g, l.logits)->dtype);
 	if (indices)
 		loss = index_loss(&l, pt_reshape(g, pt_cast(g, target, PT_INT64), &(PtShape){1, {l.rows}}),
 						  &total);
@@ -201,21 +184,46 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 					  strcmp(reduction, "sum") == 0 ? &(PtShape){0} : &want);
 }
 
-static const PtParam params[] = {
-	{"weight", PT_ARG_REALS, .init_none = true},
-	{"ignore_index", PT_ARG_INT, .init = -100},
-	{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions},
-	{"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
-	{NULL},
-};
+static PtRef
+build_cross_entropy(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	(void) nin;
+	return build_classes(b, m, in, false);
+}
+
+static PtRef
+build_nll(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	(void) nin;
+	return build_classes(b, m, in, true);
+}
+
+#define CLASSES \
+	{"weight", PT_ARG_REALS, .init_none = true}, {"ignore_index", PT_ARG_INT, .init = -100}, \
+	{ \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	}
 
 const PtModuleType pt_loss_cross_entropy = {
 	.name = "CrossEntropyLoss",
 	.kind = PT_MODULE_LOSS,
 	.doc =
 		"Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
-	.params = params,
-	.build = build,
+	.params = (const PtParam[]){CLASSES,
+								{"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
+								{NULL}},
+	.build = build_cross_entropy,
 	.class_targets = true,
 	.probability = "softmax",
+};
+
+const PtModuleType pt_loss_nll = {
+	.name = "NLLLoss",
+	.kind = PT_MODULE_LOSS,
+	.doc = "Negative log-likelihood of outputs that are log-probabilities (the model ends with nn.LogSoftmax(1)). Targets "
+		   "are class indices or class probabilities.",
+	.params = (const PtParam[]){CLASSES, {NULL}},
+	.build = build_nll,
+	.class_targets = true,
+	.probability = "exp",
 };

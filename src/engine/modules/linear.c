@@ -53,10 +53,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 	(void) nin;
 	if (!shapes(m, &row, &out, &err))
-	{
-		b->g->error = err;
-		return PT_NO_REF;
-	}
+		return pt_build_fail(b, &err);
 	return pt_linear(b->g, in[0], pt_build_state(b, m, "weight"), pt_build_state(b, m, "bias"));
 }
 

@@ -36,8 +36,17 @@ static bool
 begin(const PtArgs *args, char *buf, size_t size)
 {
 	buf[0] = '\0';
-	return (!pt_args_bool(args, "maximize") || add(buf, size, "g = -g")) &&
-		   (pt_args_real(args, "weight_decay") == 0 || add(buf, size, "g = g + weight_decay * p"));
+	return (pt_args_get(args, "maximize") == NULL || !pt_args_bool(args, "maximize") ||
+			add(buf, size, "g = -g")) &&
+		   (pt_args_get(args, "weight_decay") == NULL || pt_args_real(args, "weight_decay") == 0 ||
+			add(buf, size, "g = g + weight_decay * p"));
+}
+
+/* begin, then one text: what most rules are. */
+static bool
+simple(const PtArgs *args, char *buf, size_t size, const char *statements)
+{
+	return begin(args, buf, size) && add(buf, size, statements);
 }
 
 /* 0 <= beta < 1 of each */
@@ -58,6 +67,13 @@ check_betas(const PtArgs *args, PtError *err)
 
 #define NOT_NEGATIVE .bounded = true, .min = 0, .max = INFINITY
 
+/* Arguments that several have. */
+#define LR(value) {"lr", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
+#define BETAS {"betas", PT_ARG_REALS, .text = "(0.9, 0.999)"}
+#define EPS(value) {"eps", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
+#define WEIGHT_DECAY(value) {"weight_decay", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
+#define MAXIMIZE {"maximize", PT_ARG_BOOL}
+
 /* ---------- SGD ---------- */
 
 static bool
@@ -69,59 +85,59 @@ check_sgd(const PtArgs *args, PtError *err)
 	return true;
 }
 
-/* The first step takes the gradient whole, without dampening. */
+/*
+ * The first step takes the gradient whole, without dampening.  A momentum that is cycled may come to
+ * 0, and then leaves the buffer as it is.
+ */
 static bool
-rule_sgd(const PtArgs *args, char *buf, size_t size)
+rule_sgd(const PtOptimizer *o, char *buf, size_t size)
 {
+	const PtArgs *args = o->args;
 	bool ok = begin(args, buf, size);
 
-	if (pt_args_real(args, "momentum") != 0)
+	if (o->cycled || pt_args_real(args, "momentum") != 0)
 	{
-		if (pt_args_real(args, "dampening") == 0)
-			ok = ok && add(buf, size, "momentum_buffer = momentum * momentum_buffer + g");
-		else
-			ok =
-				ok &&
-				add(buf, size,
-					"momentum_buffer = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
 		ok = ok && add(buf, size,
-					   pt_args_bool(args, "nesterov") ? "g = g + momentum * momentum_buffer"
-													  : "g = momentum_buffer");
+					   pt_args_real(args, "dampening") == 0
+						   ? "moved = momentum * momentum_buffer + g"
+						   : "moved = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
+		ok = ok && add(buf, size,
+					   o->cycled ? "momentum_buffer = where(momentum == 0, momentum_buffer, moved)"
+								 : "momentum_buffer = moved");
+		if (o->cycled)
+			ok = ok && add(buf, size, "moved = where(momentum == 0, g, moved)");
+		ok = ok && add(buf, size, pt_args_bool(args, "nesterov") ? "g = g + momentum * moved" : "g = moved");
 	}
 	return ok && add(buf, size, "p = p - lr * g");
 }
 
-static const PtParam params_sgd[] = {
-	{"lr", PT_ARG_REAL, .required = true, NOT_NEGATIVE},
-	{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
-	{"dampening", PT_ARG_REAL},
-	{"weight_decay", PT_ARG_REAL, NOT_NEGATIVE},
-	{"nesterov", PT_ARG_BOOL},
-	{"maximize", PT_ARG_BOOL},
-	{NULL},
-};
-
-static const char *const slots_sgd[] = {"momentum_buffer", NULL};
-
 static const PtOptimType sgd = {
 	.name = "SGD",
 	.doc = "Stochastic gradient descent, optionally with momentum.",
-	.params = params_sgd,
-	.slots = slots_sgd,
+	.params =
+		(const PtParam[]){
+			{"lr", PT_ARG_REAL, .required = true, NOT_NEGATIVE},
+			{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
+			{"dampening", PT_ARG_REAL},
+			WEIGHT_DECAY(0),
+			{"nesterov", PT_ARG_BOOL},
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"momentum_buffer"}, {NULL}},
 	.check = check_sgd,
 	.rule = rule_sgd,
 };
 
-/* ---------- Adam ---------- */
+/* ---------- Adam and AdamW ---------- */
 
 /* eps outside the root; amsgrad keeps the maximum of the raw second moments. */
 static bool
-rule_adam(const PtArgs *args, char *buf, size_t size)
+add_adam(const PtArgs *args, char *buf, size_t size)
 {
 	bool amsgrad = pt_args_bool(args, "amsgrad");
 
-	return begin(args, buf, size) &&
-		   add(buf, size, "exp_avg = beta1 * exp_avg + (1 - beta1) * g") &&
+	return add(buf, size, "exp_avg = beta1 * exp_avg + (1 - beta1) * g") &&
 		   add(buf, size, "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g") &&
 		   (!amsgrad || add(buf, size, "max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)")) &&
 		   add(buf, size, "step_size = lr / (1 - beta1 ** t)") &&
@@ -132,25 +148,300 @@ rule_adam(const PtArgs *args, char *buf, size_t size)
 		   add(buf, size, "p = p - step_size * exp_avg / denom");
 }
 
-static const PtParam params_adam[] = {
-	{"lr", PT_ARG_REAL, .init = 1e-3, NOT_NEGATIVE},
-	{"betas", PT_ARG_REALS, .text = "(0.9, 0.999)"},
-	{"eps", PT_ARG_REAL, .init = 1e-8, NOT_NEGATIVE},
-	{"weight_decay", PT_ARG_REAL, NOT_NEGATIVE},
-	{"amsgrad", PT_ARG_BOOL},
-	{"maximize", PT_ARG_BOOL},
-	{NULL},
-};
+static bool
+rule_adam(const PtOptimizer *o, char *buf, size_t size)
+{
+	return begin(o->args, buf, size) && add_adam(o->args, buf, size);
+}
 
-static const char *const slots_adam[] = {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", NULL};
+/* Weight decay is not part of the gradient: it shrinks the parameters themselves. */
+static bool
+rule_adamw(const PtOptimizer *o, char *buf, size_t size)
+{
+	buf[0] = '\0';
+	return (!pt_args_bool(o->args, "maximize") || add(buf, size, "g = -g")) &&
+		   (pt_args_real(o->args, "weight_decay") == 0 ||
+			add(buf, size, "p = p * (1 - lr * weight_decay)")) &&
+		   add_adam(o->args, buf, size);
+}
+
+static const PtOptimSlot slots_adam[] = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq"}, {NULL}};
 
 static const PtOptimType adam = {
 	.name = "Adam",
 	.doc = "Adam: steps scaled by running averages of the gradients and of their squares.",
-	.params = params_adam,
+	.params = (const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), {"amsgrad", PT_ARG_BOOL}, MAXIMIZE, {NULL}},
 	.slots = slots_adam,
 	.check = check_betas,
 	.rule = rule_adam,
 };
 
-const PtOptimType *const pt_optim_types[] = {&sgd, &adam, NULL};
+static const PtOptimType adamw = {
+	.name = "AdamW",
+	.doc = "Adam with weight decay apart from the gradient.",
+	.params =
+		(const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(1e-2), {"amsgrad", PT_ARG_BOOL}, MAXIMIZE, {NULL}},
+	.slots = slots_adam,
+	.check = check_betas,
+	.rule = rule_adamw,
+};
+
+/* ---------- RMSprop ---------- */
+
+static bool
+rule_rmsprop(const PtOptimizer *o, char *buf, size_t size)
+{
+	const PtArgs *args = o->args;
+	bool centered = pt_args_bool(args, "centered");
+	bool ok = begin(args, buf, size);
+
+	ok = ok && add(buf, size, "square_avg = alpha * square_avg + (1 - alpha) * g * g");
+	if (centered)
+		ok = ok && add(buf, size, "grad_avg = alpha * grad_avg + (1 - alpha) * g");
+	ok = ok && add(buf, size,
+				   centered ? "avg = sqrt(square_avg - grad_avg * grad_avg) + eps" : "avg = sqrt(square_avg) + eps");
+	if (o->cycled)
+		ok = ok && add(buf, size, "moved = momentum * momentum_buffer + g / avg; "
+								  "momentum_buffer = where(momentum > 0, moved, momentum_buffer); "
+								  "p = p - lr * where(momentum > 0, moved, g / avg)");
+	else if (pt_args_real(args, "momentum") > 0)
+		ok = ok && add(buf, size, "momentum_buffer = momentum * momentum_buffer + g / avg; "
+								  "p = p - lr * momentum_buffer");
+	else
+		ok = ok && add(buf, size, "p = p - lr * g / avg");
+	return ok;
+}
+
+static const PtOptimType rmsprop = {
+	.name = "RMSprop",
+	.doc = "Steps scaled by a running average of the gradients' squares.",
+	.params =
+		(const PtParam[]){
+			LR(1e-2),
+			{"alpha", PT_ARG_REAL, .init = 0.99, NOT_NEGATIVE},
+			EPS(1e-8),
+			WEIGHT_DECAY(0),
+			{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
+			{"centered", PT_ARG_BOOL},
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"square_avg"}, {"grad_avg"}, {"momentum_buffer"}, {NULL}},
+	.rule = rule_rmsprop,
+};
+
+/* ---------- Adagrad, Adadelta ---------- */
+
+static bool
+rule_adagrad(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "clr = lr / (1 + (t - 1) * lr_decay); "
+				  "sum = sum + g * g; "
+				  "p = p - clr * g / (sqrt(sum) + eps)");
+}
+
+static const PtOptimType adagrad = {
+	.name = "Adagrad",
+	.doc = "Steps scaled by the root of the sum of all squared gradients so far.",
+	.params =
+		(const PtParam[]){
+			LR(1e-2),
+			{"lr_decay", PT_ARG_REAL, NOT_NEGATIVE},
+			WEIGHT_DECAY(0),
+			{"initial_accumulator_value", PT_ARG_REAL, NOT_NEGATIVE},
+			EPS(1e-10),
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"sum", .initial = "initial_accumulator_value"}, {NULL}},
+	.rule = rule_adagrad,
+};
+
+static bool
+rule_adadelta(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "square_avg = rho * square_avg + (1 - rho) * g * g; "
+				  "delta = sqrt(acc_delta + eps) / sqrt(square_avg + eps) * g; "
+				  "acc_delta = rho * acc_delta + (1 - rho) * delta * delta; "
+				  "p = p - lr * delta");
+}
+
+static const PtOptimType adadelta = {
+	.name = "Adadelta",
+	.doc = "Steps scaled by running averages of squared gradients and of squared updates.",
+	.params =
+		(const PtParam[]){
+			LR(1.0),
+			{"rho", PT_ARG_REAL, .init = 0.9, .bounded = true, .min = 0, .max = 1},
+			EPS(1e-6),
+			WEIGHT_DECAY(0),
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"square_avg"}, {"acc_delta"}, {NULL}},
+	.rule = rule_adadelta,
+};
+
+/* ---------- Adamax, NAdam, RAdam ---------- */
+
+static bool
+rule_adamax(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
+				  "exp_inf = maximum(beta2 * exp_inf, abs(g) + eps); "
+				  "clr = lr / (1 - beta1 ** t); "
+				  "p = p - clr * exp_avg / exp_inf");
+}
+
+static const PtOptimType adamax = {
+	.name = "Adamax",
+	.doc = "Adam with the largest gradient so far, fading, in place of the root of the squares' average.",
+	.params = (const PtParam[]){LR(2e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), MAXIMIZE, {NULL}},
+	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_inf"}, {NULL}},
+	.check = check_betas,
+	.rule = rule_adamax,
+};
+
+/* mu enters the next product twice, as in PyTorch 1.13 (later versions: mu_product * mu_next). */
+static bool
+rule_nadam(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)); "
+				  "mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay)); "
+				  "mu_product = mu_product * mu; "
+				  "mu_product_next = mu_product * mu * mu_next; "
+				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
+				  "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
+				  "denom = sqrt(exp_avg_sq / (1 - beta2 ** t)) + eps; "
+				  "of_g = lr * (1 - mu) / (1 - mu_product); "
+				  "of_avg = lr * mu_next / (1 - mu_product_next); "
+				  "p = p - of_g * g / denom - of_avg * exp_avg / denom");
+}
+
+static const PtOptimType nadam = {
+	.name = "NAdam",
+	.doc = "Adam with Nesterov momentum.",
+	.params =
+		(const PtParam[]){
+			LR(2e-3),
+			BETAS,
+			EPS(1e-8),
+			WEIGHT_DECAY(0),
+			{"momentum_decay", PT_ARG_REAL, .init = 4e-3, NOT_NEGATIVE},
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {"mu_product", .scalar = true, .init = 1}, {NULL}},
+	.check = check_betas,
+	.rule = rule_nadam,
+};
+
+/* The variance is rectified once enough steps are known (rho_t > 5); before, steps are momentum's. */
+static bool
+rule_radam(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "bias1 = 1 - beta1 ** t; "
+				  "bias2 = 1 - beta2 ** t; "
+				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
+				  "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
+				  "rho_inf = 2 / (1 - beta2) - 1; "
+				  "rho = rho_inf - 2 * t * beta2 ** t / bias2; "
+				  "rect = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)); "
+				  "root = sqrt(bias2); "
+				  "step = exp_avg / bias1 * lr; "
+				  "p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
+}
+
+static const PtOptimType radam = {
+	.name = "RAdam",
+	.doc = "Adam whose first steps are held back until the variance of its scale is known.",
+	.params = (const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), {NULL}},
+	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {NULL}},
+	.check = check_betas,
+	.rule = rule_radam,
+};
+
+/* ---------- Rprop ---------- */
+
+static bool
+check_rprop(const PtArgs *args, PtError *err)
+{
+	const PtValue *v = pt_args_get(args, "etas");
+	char minus[PT_REAL_TEXT], plus[PT_REAL_TEXT];
+
+	if (!(v->reals[0] > 0 && v->reals[0] < 1 && v->reals[1] > 1))
+		return pt_fail(err, PT_EINVAL, "invalid eta values %s, %s: the first must be between 0 and 1, the second over 1",
+					   pt_real_print(v->reals[0], minus), pt_real_print(v->reals[1], plus));
+	return true;
+}
+
+/* A step whose gradient changed its sign is not taken, and its gradient not remembered. */
+static bool
+rule_rprop(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "same = g * prev; "
+				  "factor = where(same > 0, eta2, where(same < 0, eta1, 1.0)); "
+				  "step_size = minimum(maximum(step_size * factor, step_size1), step_size2); "
+				  "prev = where(same < 0, 0.0, g); "
+				  "p = p - sign(prev) * step_size");
+}
+
+static const PtOptimType rprop = {
+	.name = "Rprop",
+	.doc = "Resilient backpropagation: a step size of its own for each parameter, by the signs of the gradients alone.",
+	.params =
+		(const PtParam[]){
+			LR(1e-2),
+			{"etas", PT_ARG_REALS, .text = "(0.5, 1.2)"},
+			{"step_sizes", PT_ARG_REALS, .text = "(1e-06, 50.0)"},
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots = (const PtOptimSlot[]){{"prev"}, {"step_size", .initial = "lr"}, {NULL}},
+	.check = check_rprop,
+	.rule = rule_rprop,
+};
+
+/* ---------- ASGD ---------- */
+
+/* The average ax is kept as PyTorch keeps it; the trained parameters do not depend on it. */
+static bool
+rule_asgd(const PtOptimizer *o, char *buf, size_t size)
+{
+	return simple(o->args, buf, size,
+				  "p = p * (1 - lambd * eta) - eta * g; "
+				  "ax = where(mu == 1, p, ax + (p - ax) * mu); "
+				  "eta = lr / (1 + lambd * lr * t) ** alpha; "
+				  "mu = 1 / maximum(1, t - t0)");
+}
+
+static const PtOptimType asgd = {
+	.name = "ASGD",
+	.doc = "Averaged stochastic gradient descent.",
+	.params =
+		(const PtParam[]){
+			LR(1e-2),
+			{"lambd", PT_ARG_REAL, .init = 1e-4},
+			{"alpha", PT_ARG_REAL, .init = 0.75},
+			{"t0", PT_ARG_REAL, .init = 1e6},
+			WEIGHT_DECAY(0),
+			MAXIMIZE,
+			{NULL},
+		},
+	.slots =
+		(const PtOptimSlot[]){
+			{"ax"},
+			{"eta", .scalar = true, .initial = "lr"},
+			{"mu", .scalar = true, .init = 1},
+			{NULL},
+		},
+	.rule = rule_asgd,
+};
+
+const PtOptimType *const pt_optim_types[] = {&sgd,		&adam,	 &adamw, &rmsprop, &adagrad, &adadelta,
+											 &adamax, &nadam, &radam, &rprop,   &asgd,	  NULL};

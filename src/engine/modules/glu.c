@@ -1,0 +1,68 @@
+/*
+ * glu.c -- a sigmoid(b) of the two halves a and b of a dimension.
+ */
+#include "engine/modules/table.h"
+
+static bool
+shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	int64_t dim = pt_args_int(m->args, "dim");
+	char title[PT_MODULE_TITLE];
+
+	*out = *in;
+	if (in->ndim < 0 && dim != -1)
+	{
+		out->dim[0] = -1;
+		return true;
+	}
+	if (in->ndim < 0)
+		dim = 0; /* which stands for the last one */
+	else if (!pt_row_dim(m, dim, in->ndim, &dim, err))
+		return false;
+	if (in->dim[dim] < 0)
+		return true;
+	if (in->dim[dim] % 2 != 0)
+		return pt_fail(err, PT_ESHAPE, "module %s halves a dimension, which must be even, not %lld",
+					   pt_module_title(m, title), (long long) in->dim[dim]);
+	out->dim[dim] = in->dim[dim] / 2;
+	return true;
+}
+
+static PtRef
+build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	const PtShape shape = pt_value(b->g, in[0])->shape;
+	PtGiven given[] = {{"dim", {PT_VALUE_INT, 0, {0}}},
+					   {"start", {PT_VALUE_INT, 0, {0}}},
+					   {"length", {PT_VALUE_INT, 0, {0}}}};
+	PtShape row, out;
+	PtRef half[2];
+	int64_t dim;
+	PtError err;
+
+	(void) nin;
+	if (b->g->error.code != PT_OK)
+		return PT_NO_REF;
+	row.ndim = shape.ndim - 1;
+	for (int i = 1; i < shape.ndim; i++)
+		row.dim[i - 1] = shape.dim[i];
+	if (!shapes(m, &row, &out, &err) ||
+		!pt_row_dim(m, pt_args_int(m->args, "dim"), row.ndim, &dim, &err))
+		return pt_build_fail(b, &err);
+	given[0].value.integer = dim + 1;
+	given[2].value.integer = out.dim[dim];
+	for (int i = 0; i < 2; i++)
+	{
+		given[1].value.integer = i * out.dim[dim];
+		half[i] = pt_apply_name(b->g, "narrow", in, 1, given, 3);
+	}
+	return pt_scalar2(b->g, PT_S_mul, half[0], pt_scalar1(b->g, PT_S_sigmoid, half[1]));
+}
+
+const PtModuleType pt_module_glu = {
+	.name = "GLU",
+	.doc = "a sigmoid(b) of the two halves a and b of a dimension.",
+	.params = (const PtParam[]){{"dim", PT_ARG_INT, .init = -1}, {NULL}},
+	.shapes = shapes,
+	.build = build,
+};

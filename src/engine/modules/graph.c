@@ -1,0 +1,196 @@
+/*
+ * graph.c -- a network, or a loss, as an expression over named modules.
+ *
+ * nn.Graph('(ids, dense) -> h = relu(fc1(dense)); fc2(h) + emb(ids)', 'fc1', nn.Linear(8, 8), ...): the modules
+ * are the expression's functions, the parameters its inputs.  A module that is called twice has one set of
+ * weights.  What is known before data: names, numbers of inputs, what each module knows of itself.  The
+ * shapes come from a trial (trace.c).
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/expr.h"
+#include "engine/modules/table.h"
+
+/* So many modules one graph may name: they are searched one by one. */
+#define MAX_MODULES 1000
+
+/* This much nesting of an expression counts as one level of modules: both use the stack. */
+#define DEPTH_SHARE 10
+
+/* ---------- making ---------- */
+
+/* A name that a call can have: nothing reserved, no dots. */
+static bool
+check_name(PtArena *arena, const PtModule *m, const PtExpr *lambda, int i, PtError *err)
+{
+	const char *name = m->names[i];
+	const PtExpr *e = strlen(name) <= 200 ? pt_expr_parse(arena, name, err) : NULL;
+
+	if (e == NULL || e->kind != PT_EXPR_NAME || strcmp(e->text, name) != 0 || strchr(name, '.') != NULL)
+	{
+		pt_fail(err, PT_EINVAL, "\"%.64s\" cannot be the name of a module in nn.Graph", name);
+		return pt_hint(err, "A name has letters, digits and underscores, and does not begin with a digit.");
+	}
+	for (int k = 0; k < i; k++)
+		if (strcmp(m->names[k], name) == 0)
+			return pt_fail(err, PT_EINVAL, "nn.Graph has two modules of the name \"%.64s\"", name);
+	for (int k = 0; k < lambda->integer; k++)
+		if (strcmp(lambda->keywords[k], name) == 0)
+			return pt_fail(err, PT_EINVAL, "\"%.64s\" is both an input and a module of nn.Graph", name);
+	return true;
+}
+
+static bool
+prepare(PtArena *arena, PtModule *m, PtError *err)
+{
+	const char *source = pt_args_word(m->args, "expression");
+	PtExpr *lambda = pt_expr_parse(arena, source, err);
+	PtFunctions functions = {.names = m->names, .count = m->nchildren};
+
+	if (lambda == NULL)
+		return false;
+	if (lambda->kind != PT_EXPR_LAMBDA || lambda->integer == 0)
+	{
+		pt_fail(err, PT_ESYNTAX, "the expression of nn.Graph must name its inputs");
+		return pt_hint(err, "For example 'x -> fc2(relu(fc1(x))) + x', or '(a, b) -> a * b'.");
+	}
+	if (lambda->integer > PT_MAX_IN)
+		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d inputs, at most %d are possible", (int) lambda->integer,
+					   PT_MAX_IN);
+	if (m->nchildren > MAX_MODULES)
+		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d modules, at most %d are possible", m->nchildren,
+					   MAX_MODULES);
+	for (int i = 0; i < m->nchildren; i++)
+		if (!check_name(arena, m, lambda, i, err))
+			return false;
+	if (!pt_expr_check(arena, lambda, source, &functions, err))
+		return false;
+	m->depth += lambda->depth / DEPTH_SHARE;
+	if (m->depth > PT_MODULE_DEPTH)
+		return pt_fail(err, PT_ELIMIT, "modules and their expressions are nested too deep");
+	m->body = lambda;
+	m->inputs = (int) lambda->integer;
+	m->may_be_loss = m->nchildren == 0 && m->inputs == 2;
+	return true;
+}
+
+/* ---------- indices ---------- */
+
+/* Is a variable handed to a module that takes indices there? */
+static bool
+feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
+{
+	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
+		for (int i = 0; i < m->nchildren; i++)
+		{
+			if (strcmp(m->names[i], e->args[0]->text) != 0)
+				continue;
+			for (int k = 1; k < e->nargs; k++)
+				if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 &&
+					k <= pt_module_inputs(m->children[i]) && pt_module_input_is_index(m->children[i], k - 1))
+					return true;
+		}
+	for (int i = 0; i < e->nargs; i++)
+		if (feeds_index(m, e->args[i], variable))
+			return true;
+	return false;
+}
+
+static bool
+takes_index(const PtModule *m, int i)
+{
+	const PtExpr *lambda = m->body;
+
+	return i < m->inputs && feeds_index(m, lambda, lambda->keywords[i]);
+}
+
+/* ---------- shapes ---------- */
+
+static bool
+shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	bool known = true;
+
+	for (int i = 0; i < m->inputs; i++)
+	{
+		known = known && in[i].ndim >= 0;
+		for (int d = 0; known && d < in[i].ndim; d++)
+			known = in[i].dim[d] >= 0;
+	}
+	if (known)
+		return pt_module_trace(m, in, m->inputs, out, NULL, NULL, err);
+	/* the modules may not fit in themselves */
+	for (int i = 0; i < m->nchildren; i++)
+	{
+		PtShape unknown[PT_MAX_IN];
+		int n = pt_module_inputs(m->children[i]);
+
+		for (int k = 0; k < PT_MAX_IN; k++)
+			unknown[k] = (PtShape){-1, {-1}};
+		if (!pt_module_output_shape(m->children[i], unknown, n, out, err))
+			return false;
+	}
+	*out = (PtShape){-1, {-1}};
+	return true;
+}
+
+/* ---------- into a graph ---------- */
+
+typedef struct Call
+{
+	PtBuild *b;
+	const PtModule *m;
+	bool inside; /* a module failed, and has said which */
+} Call;
+
+static PtRef
+call_module(void *arg, int which, const PtRef *in, int nin)
+{
+	Call *c = arg;
+	PtRef y = pt_module_build(c->b, c->m->children[which], in, nin);
+
+	c->inside = y == PT_NO_REF;
+	return y;
+}
+
+static PtRef
+build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	PtGraph *g = b->g;
+	Call call = {b, m, false};
+	PtFunctions functions = {m->names, m->nchildren, call_module, &call};
+	PtVar vars[PT_MAX_IN];
+	char title[PT_MODULE_TITLE];
+	PtRef y;
+
+	for (int i = 0; i < nin; i++)
+		vars[i] = (PtVar){"", in[i]};
+	g->path = pt_arena_strdup(g->arena, pt_module_title(m, title));
+	if (g->path == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	y = pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, nin, &functions);
+	if (y == PT_NO_REF && !call.inside)
+	{
+		char message[sizeof(g->error.message)];
+
+		memcpy(message, g->error.message, sizeof(message));
+		snprintf(g->error.message, sizeof(g->error.message), "module %.160s: %.300s", title, message);
+	}
+	return y;
+}
+
+static const PtParam params[] = {{"expression", PT_ARG_WORD, .required = true},
+								 {"modules", PT_ARG_NAMED_MODULES},
+								 {NULL}};
+
+const PtModuleType pt_module_graph = {
+	.name = "Graph",
+	.doc = "An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
+		   "Without modules and with two inputs it can be a loss.",
+	.params = params,
+	.prepare = prepare,
+	.takes_index = takes_index,
+	.shapes = shapes,
+	.build = build,
+};

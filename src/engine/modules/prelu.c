@@ -1,0 +1,58 @@
+/*
+ * prelu.c -- x where it is positive, else x times a learned slope: one for all, or one a channel (dimension 1).
+ */
+#include "engine/modules/table.h"
+
+static void
+init(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, void *data)
+{
+	(void) rng;
+	for (int64_t i = 0; i < shape->dim[0]; i++)
+		pt_element_set_double(dtype, data, (size_t) i, pt_args_real(m->args, "init"));
+}
+
+static bool
+declare(PtDeclare *d, const PtModule *m)
+{
+	return pt_declare(d, "weight", PT_FLOAT32,
+					  &(PtShape){1, {pt_args_int(m->args, "num_parameters")}}, true, init);
+}
+
+static bool
+shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	int64_t n = pt_args_int(m->args, "num_parameters");
+
+	*out = *in;
+	return n == 1 || pt_shapes_channels(m, n, in, err);
+}
+
+static PtRef
+build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	const PtShape shape = pt_value(b->g, in[0])->shape;
+	PtRef weight = pt_build_state(b, m, "weight");
+	PtRef x = in[0];
+
+	(void) nin;
+	if (pt_args_int(m->args, "num_parameters") > 1)
+		weight = pt_build_channels(b, m, weight, &shape);
+	return pt_scalar3(b->g, PT_S_where, pt_scalar2(b->g, PT_S_gt, x, pt_integer(b->g, 0)), x,
+					  pt_scalar2(b->g, PT_S_mul, weight, x));
+}
+
+const PtModuleType pt_module_prelu = {
+	.name = "PReLU",
+	.doc = "x where it is positive, else x times a learned slope: one for all, or one a channel.",
+	.params = (const PtParam[]){{"num_parameters",
+								 PT_ARG_INT,
+								 .init = 1,
+								 .bounded = true,
+								 .min = 1,
+								 .max = 2147483647},
+								{"init", PT_ARG_REAL, .init = 0.25},
+								{NULL}},
+	.declare = declare,
+	.shapes = shapes,
+	.build = build,
+};

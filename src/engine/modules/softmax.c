@@ -1,0 +1,83 @@
+/*
+ * softmax.c -- Softmax, LogSoftmax and Softmin along a dimension.
+ *
+ * dim None is PyTorch's implicit choice: 0 for 0, 1 and 3 dimensions, else 1.  Dimension 0 is the batch:
+ * probabilities that depend on which rows happen to stand together are refused.
+ */
+#include "engine/modules/table.h"
+
+static PtRef
+apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
+{
+	int ndim = pt_value(b->g, x)->shape.ndim;
+	int64_t dim = pt_args_is_none(m->args, "dim") ? ndim != 3 && ndim > 1 : pt_args_int(m->args, "dim");
+	PtGiven given = {"dim", {PT_VALUE_INT, 0, {.integer = dim}}};
+	char title[PT_MODULE_TITLE];
+
+	if (dim == 0 || dim == -ndim)
+	{
+		pt_graph_fail(b->g, PT_EUNSUPPORTED, "module %s would mix the rows of a batch",
+					  pt_module_title(m, title));
+		pt_hint(&b->g->error, "Dimension 0 counts the rows; use dim=-1 for the last dimension.");
+		return PT_NO_REF;
+	}
+	return pt_apply_name(b->g, op, &x, 1, &given, 1);
+}
+
+static PtRef
+build_softmax(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	(void) nin;
+	return apply(b, m, "softmax", in[0]);
+}
+
+static PtRef
+build_log_softmax(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	(void) nin;
+	return apply(b, m, "log_softmax", in[0]);
+}
+
+static PtRef
+build_softmin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	(void) nin;
+	return apply(b, m, "softmax", pt_scalar1(b->g, PT_S_neg, in[0]));
+}
+
+/* As far as it is known before data: dim is one of the row's. */
+static bool
+shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	int64_t dim;
+
+	*out = *in;
+	return pt_args_is_none(m->args, "dim") || in->ndim < 0 ||
+		   pt_row_dim(m, pt_args_int(m->args, "dim"), in->ndim, &dim, err);
+}
+
+static const PtParam params[] = {{"dim", PT_ARG_INT, .init_none = true}, {NULL}};
+
+const PtModuleType pt_module_softmax = {
+	.name = "Softmax",
+	.doc = "exp(x) over its sum along a dimension.",
+	.params = params,
+	.shapes = shapes,
+	.build = build_softmax,
+};
+
+const PtModuleType pt_module_log_softmax = {
+	.name = "LogSoftmax",
+	.doc = "Logarithm of the softmax along a dimension.",
+	.params = params,
+	.shapes = shapes,
+	.build = build_log_softmax,
+};
+
+const PtModuleType pt_module_softmin = {
+	.name = "Softmin",
+	.doc = "Softmax of -x along a dimension.",
+	.params = params,
+	.shapes = shapes,
+	.build = build_softmin,
+};

@@ -1,0 +1,76 @@
+/*
+ * table.h
+ *	  The rows of the scheduler table, and what they are made of.
+ */
+#ifndef PT_SCHEDS_TABLE_H
+#define PT_SCHEDS_TABLE_H
+
+#include "engine/scheds/formula.h"
+#include "engine/sched.h"
+
+/* What schedulers act on: what PyTorch keeps in an optimizer's param_group.  All of a tree share it. */
+typedef struct PtGroup
+{
+	const PtOptimizer *optimizer;
+	double lr, momentum; /* momentum: or beta1 */
+	bool has_initial;
+	double initial_lr;
+	double max_lr, min_lr, max_momentum, base_momentum; /* OneCycleLR's */
+	int64_t epochs, steps;								/* of the training; steps of an epoch */
+	PtArena *arena;
+} PtGroup;
+
+/* A scheduler that runs; fields below the line are of single types. */
+struct PtPace
+{
+	const PtScheduler *s;
+	PtGroup *group;
+	PtPace *children;	/* [s->nchildren] */
+	int64_t last_epoch; /* or step; 0 is the first */
+	int64_t step_count;
+	double base_lr;
+	/* ---------- */
+	const PtFormula *formula;
+	double base_momentum;		 /* CyclicLR */
+	int64_t cur, period;		 /* CosineAnnealingWarmRestarts */
+	double best;				 /* ReduceLROnPlateau */
+	int64_t bad, cooldown;
+	int64_t total;				 /* OneCycleLR */
+};
+
+struct PtSchedulerType
+{
+	const char *name; /* "StepLR"; SQL: lr_scheduler.steplr */
+	const char *doc;
+	const PtParam *params;
+	bool per_step;
+	bool plateau;	  /* steps with a loss, and cannot be one of several */
+	const char *list; /* holds schedulers in the argument of this name */
+
+	bool (*check)(const PtScheduler *s, PtError *err); /* (optional) of arguments together */
+
+	/* (optional) what the constructor does before the first step */
+	bool (*start)(PtPace *p, PtError *err);
+	/* The learning rate at last_epoch, from the one before: PyTorch's get_lr. */
+	bool (*rate)(PtPace *p, double *lr, PtError *err);
+	/* (optional) the same for epoch 0 without looking back: PyTorch's _get_closed_form_lr */
+	bool (*first)(PtPace *p, double *lr, PtError *err);
+	/* (optional) in place of counting and rate; epoch is -1 (the next) or 0 */
+	bool (*step)(PtPace *p, int epoch, double loss, PtError *err);
+};
+
+extern const PtSchedulerType *const pt_scheduler_types[]; /* NULL-terminated */
+
+/* epochs.c, cycles.c, lists.c */
+extern const PtSchedulerType pt_sched_lambda, pt_sched_multiplicative, pt_sched_step, pt_sched_multi_step,
+	pt_sched_constant, pt_sched_linear, pt_sched_exponential, pt_sched_polynomial, pt_sched_cosine, pt_sched_restarts,
+	pt_sched_plateau;
+extern const PtSchedulerType pt_sched_cyclic, pt_sched_one_cycle;
+extern const PtSchedulerType pt_sched_sequential, pt_sched_chained;
+
+/* sched.c, for lists: one step of a child; epoch as above. */
+extern bool pt_pace_advance(PtPace *p, int epoch, double loss, PtError *err);
+/* PyTorch's _initial_step: to epoch 0. */
+extern bool pt_pace_begin(PtPace *p, PtError *err);
+
+#endif
