@@ -256,6 +256,7 @@ make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operan
 
 	if (site->key != NULL)
 		pfree(site->key);
+	site->key = NULL;
 	site->key_len = 0;
 	site->key = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, o->key.len);
 	memcpy(site->key, o->key.data, o->key.len);

@@ -6,6 +6,7 @@
 
 #include "bridge/bridge.h"
 
+#include "mb/pg_wchar.h"
 #include "utils/memutils.h"
 
 static int
@@ -46,14 +47,39 @@ sqlstate(PtCode code)
 	return ERRCODE_INTERNAL_ERROR;
 }
 
+/* The engine cuts long texts by bytes: without what is left of a character that it cut, which no client could read. */
+static const char *
+whole_characters(const char *message)
+{
+	int left = strlen(message);
+	char *copy = palloc(left + 1);
+	char *to = copy;
+
+	while (left > 0)
+	{
+		int n = pg_encoding_verifymbchar(GetDatabaseEncoding(), message, left);
+
+		if (n > 0)
+		{
+			memcpy(to, message, n);
+			to += n;
+		}
+		n = Max(n, 1);
+		message += n;
+		left -= n;
+	}
+	*to = '\0';
+	return copy;
+}
+
 void
 pgt_raise(const PtError *err)
 {
 	ereport(ERROR,
 			(errcode(sqlstate(err->code)),
-			 errmsg_internal("%s", err->message),
-			 err->detail[0] ? errdetail_internal("%s", err->detail) : 0,
-			 err->hint[0] ? errhint("%s", err->hint) : 0));
+			 errmsg_internal("%s", whole_characters(err->message)),
+			 err->detail[0] ? errdetail_internal("%s", whole_characters(err->detail)) : 0,
+			 err->hint[0] ? errhint("%s", whole_characters(err->hint)) : 0));
 	pg_unreachable();
 }
 

@@ -154,6 +154,8 @@ pgt_plan_run(PtPlan *plan)
 	PtRun run;
 	PtError err;
 
+	/* an interrupt may have ended the last call amid a run */
+	pt_plan_abandon(plan);
 	do
 	{
 		PgtSignals saved;
@@ -175,6 +177,8 @@ pgt_forward_run(PtForward *f)
 	PtRun run;
 	PtError err;
 
+	/* an interrupt may have ended the last call amid a run: the plan outlives a query, its inputs are others now */
+	pt_plan_abandon(f->plan);
 	do
 	{
 		PgtSignals saved;

@@ -9,7 +9,7 @@
  *		prepare		pick a kernel for each step (an error names the op that has none) and say
  *					how much workspace it wants
  *		bind		addresses are final now: resolve strides and pointers, capture a CUDA graph
- *		launch		start `repeat` runs of all steps
+ *		launch		start `repeat` runs of all steps; of those under way nothing more is done
  *		wait		make or await progress for about budget_ns, and say DONE, MORE or ERROR
  *		unbind		give back what prepare and bind made
  *

@@ -64,8 +64,8 @@ struct PtFit
 	int64_t todo;	 /* steps of the phase */
 	int64_t running; /* of these, under way in the plan */
 	int64_t paced;	 /* steps since the start that have a rate */
-	int64_t epoch;	/* ended so far */
-	int64_t cursor; /* of the shuffle */
+	int64_t epoch;	 /* ended so far */
+	int64_t cursor;	 /* of the shuffle */
 	int64_t steps;
 };
 
@@ -80,7 +80,8 @@ fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef
 					   {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = c->dtype}}}};
 
 	if (dims == NULL || c->shape.ndim == PT_MAX_DIM)
-		return pt_graph_fail(g, PT_ELIMIT, "a column of %d dimensions leaves none for the batch", c->shape.ndim);
+		return pt_graph_fail(g, PT_ELIMIT, "a column of %d dimensions leaves none for the batch",
+							 c->shape.ndim);
 	dims[0] = rows;
 	memcpy(dims + 1, c->shape.dim, c->shape.ndim * sizeof(int64_t));
 	return pt_apply_name(g, "batch", (PtRef[]){data, perm, ctl}, 3, given, 3);
@@ -226,8 +227,8 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	/* torch counts the first step as 1 */
 	t = pt_cast(g, pt_slice(g, ctl, 1, &scalar), PT_FLOAT64);
 	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
-	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, gflat), t, rates.lr, rates.momentum, slots, &new_p,
-					   new_slots))
+	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, gflat), t, rates.lr, rates.momentum,
+					   slots, &new_p, new_slots))
 	{
 		pt_graph_assign(g, grads, gflat);
 		pt_graph_assign(g, w.flat, new_p);
@@ -242,7 +243,8 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	pt_graph_assign(g, ctl, next);
 	pt_graph_assign(g, stats, pt_result(g, counted, 1));
 done:
-	if (!pt_graph_ok(g, err) || (step->plan = pt_plan_compile(g, fit->dev, &spec->options, err)) == NULL)
+	if (!pt_graph_ok(g, err) ||
+		(step->plan = pt_plan_compile(g, fit->dev, &spec->options, err)) == NULL)
 	{
 		pt_graph_free(g);
 		return false;
@@ -290,8 +292,8 @@ make_slot(PtFit *fit, int i, PtError *err)
 	for (size_t j = 0; j < sizeof(part) / sizeof(part[0]); j++)
 		part[j] = (float) slot->init;
 	for (size_t at = 0; ok && slot->init != 0 && at < flat; at += sizeof(part))
-		ok = dev->type->upload(dev, (char *) fit->slots[i] + at, part, flat - at < sizeof(part) ? flat - at : sizeof(part),
-							   err);
+		ok = dev->type->upload(dev, (char *) fit->slots[i] + at, part,
+							   flat - at < sizeof(part) ? flat - at : sizeof(part), err);
 	return ok;
 }
 
@@ -308,7 +310,8 @@ prepare_rates(PtFit *fit, PtError *err)
 	fit->rate = pt_args_real(spec->optimizer->args, "lr");
 	if (spec->scheduler != NULL)
 	{
-		fit->pace = pt_pace_new(fit->arena, spec->scheduler, spec->optimizer, spec->epochs, steps, err);
+		fit->pace =
+			pt_pace_new(fit->arena, spec->scheduler, spec->optimizer, spec->epochs, steps, err);
 		if (fit->pace == NULL)
 			return false;
 		fit->rate = pt_pace_lr(fit->pace);
@@ -324,9 +327,9 @@ prepare_rates(PtFit *fit, PtError *err)
 	for (int64_t i = 0; i < fit->nrates; i++)
 		entries[i] = i;
 	return (fit->lr = room(fit, fit->nrates * sizeof(*fit->rates), err)) != NULL &&
-		(fit->at = room(fit, 8 * sizeof(int64_t), err)) != NULL &&
-		(fit->entries = room(fit, fit->nrates * sizeof(int64_t), err)) != NULL &&
-		dev->type->upload(dev, fit->entries, entries, fit->nrates * sizeof(int64_t), err);
+		   (fit->at = room(fit, 8 * sizeof(int64_t), err)) != NULL &&
+		   (fit->entries = room(fit, fit->nrates * sizeof(int64_t), err)) != NULL &&
+		   dev->type->upload(dev, fit->entries, entries, fit->nrates * sizeof(int64_t), err);
 }
 
 static bool
@@ -347,7 +350,8 @@ prepare(PtFit *fit, PtError *err)
 		return false;
 	fit->nslots = pt_optim_slots(&fit->optimizer, fit->rate, fit->slot);
 	pt_rng_seed(&fit->rng, spec->seed);
-	if ((fit->grads = room(fit, flat, err)) == NULL || (fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
+	if ((fit->grads = room(fit, flat, err)) == NULL ||
+		(fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
 		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL ||
 		(fit->perm = room(fit, spec->nrows * sizeof(int64_t), err)) == NULL)
 		return false;
@@ -359,7 +363,8 @@ prepare(PtFit *fit, PtError *err)
 	else
 	{
 		fit->rows = room(fit, spec->nrows * spec->stride, err);
-		if (fit->rows == NULL || !dev->type->upload(dev, fit->rows, spec->rows, spec->nrows * spec->stride, err))
+		if (fit->rows == NULL ||
+			!dev->type->upload(dev, fit->rows, spec->rows, spec->nrows * spec->stride, err))
 			return false;
 	}
 	/* where host and device share memory, so do the permutation and its copy */
@@ -368,7 +373,7 @@ prepare(PtFit *fit, PtError *err)
 		return pt_fail_memory(err, spec->nrows * sizeof(int64_t));
 
 	return (fit->full.repeat == 0 || build_step(fit, &fit->full, err)) &&
-		(fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
+		   (fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
 }
 
 PtFit *
@@ -379,12 +384,14 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 
 	if (spec->batch_size < 1)
 	{
-		pt_fail(err, PT_EINVAL, "batch_size must be at least 1, not %lld", (long long) spec->batch_size);
+		pt_fail(err, PT_EINVAL, "batch_size must be at least 1, not %lld",
+				(long long) spec->batch_size);
 		return NULL;
 	}
 	if (spec->ninputs > PT_MAX_IN)
 	{
-		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", spec->ninputs, PT_MAX_IN);
+		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", spec->ninputs,
+				PT_MAX_IN);
 		return NULL;
 	}
 	if (spec->nrows < 1)
@@ -394,8 +401,8 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 	}
 	if (spec->drop_last && spec->nrows < spec->batch_size)
 	{
-		pt_fail(err, PT_EINVAL, "the dataset has %lld rows, fewer than one batch of %lld", (long long) spec->nrows,
-				(long long) spec->batch_size);
+		pt_fail(err, PT_EINVAL, "the dataset has %lld rows, fewer than one batch of %lld",
+				(long long) spec->nrows, (long long) spec->batch_size);
 		pt_hint(err, "Use a smaller batch_size, or drop_last => false.");
 		return NULL;
 	}
@@ -473,9 +480,10 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	fit->cursor = 0;
 	*complete = true;
 	return (fit->order == fit->perm ||
-			fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t), err)) &&
-		fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
-		fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
+			fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t),
+								   err)) &&
+		   fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
+		   fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
 }
 
 /* Fetches the counters; a loss that was not finite is an error. */
@@ -490,11 +498,13 @@ look(PtFit *fit, double *stats, PtError *err)
 	fit->steps = ctl[1];
 	if (ctl[2] == 0)
 		return true;
-	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)", (long long) ctl[2],
-			(long long) fit->epoch + 1);
+	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)",
+			(long long) ctl[2], (long long) fit->epoch + 1);
 	if (fit->spec.loss->type->domain != NULL)
 		return pt_hint(err, "%s", fit->spec.loss->type->domain);
-	return pt_hint(err, "Look for NaN or infinity in the data, use a smaller learning rate, or scale the features.");
+	return pt_hint(
+		err,
+		"Look for NaN or infinity in the data, use a smaller learning rate, or scale the features.");
 }
 
 /* The next rows of the table of rates: as many as the epoch has steps, or as there is room for. */
@@ -516,7 +526,7 @@ refill(PtFit *fit, int64_t steps, PtError *err)
 	fit->rate = fit->rates[n - 1][0];
 	fit->rates_left = n;
 	return fit->dev->type->upload(fit->dev, fit->lr, fit->rates, n * sizeof(*fit->rates), err) &&
-		fit->dev->type->upload(fit->dev, fit->at, ctl, sizeof(ctl), err);
+		   fit->dev->type->upload(fit->dev, fit->at, ctl, sizeof(ctl), err);
 }
 
 /* Some of the steps of FULL or TAIL; DONE: all of them have been done. */
@@ -579,7 +589,8 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 				return PT_RUN_ERROR;
 			if (!complete)
 				return PT_RUN_MORE;
-			if (fit->nrates == 0 && !fit->dev->type->upload(fit->dev, fit->lr, &fit->rate, sizeof(double), err))
+			if (fit->nrates == 0 &&
+				!fit->dev->type->upload(fit->dev, fit->lr, &fit->rate, sizeof(double), err))
 				return PT_RUN_ERROR;
 			fit->phase = FULL;
 			fit->todo = fit->full.repeat;
@@ -595,7 +606,8 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 			if (!look(fit, stats, err))
 				return PT_RUN_ERROR;
 			fit->phase = SHUFFLE;
-			*epoch = (PtEpoch){++fit->epoch, stats[0] / stats[1], fit->rate, (int64_t) stats[1], fit->steps};
+			*epoch = (PtEpoch){++fit->epoch, stats[0] / stats[1], fit->rate, (int64_t) stats[1],
+							   fit->steps};
 			return pace_epoch(fit, epoch->loss, err) ? PT_RUN_MORE : PT_RUN_ERROR;
 	}
 	return PT_RUN_ERROR;
@@ -617,7 +629,8 @@ size_t
 pt_fit_bytes(const PtFit *fit)
 {
 	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
-		(fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
-		(2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + fit->spec.nrows * sizeof(int64_t) +
-		fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
+		   (fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
+		   (2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) +
+		   fit->spec.nrows * sizeof(int64_t) +
+		   fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
 }

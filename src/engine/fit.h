@@ -17,7 +17,7 @@
 typedef struct PtColumn
 {
 	PtDtype dtype;
-	PtShape shape; /* per row */
+	PtShape shape;	/* per row */
 	int64_t offset; /* bytes from the start of the row */
 } PtColumn;
 
@@ -49,9 +49,9 @@ typedef struct PtFit PtFit;
 /* An epoch that has just ended. */
 typedef struct PtEpoch
 {
-	int64_t epoch; /* from 1 */
-	double loss;   /* mean over the epoch's samples */
-	double lr;	   /* of its last step */
+	int64_t epoch;		 /* from 1 */
+	double loss;		 /* mean over the epoch's samples */
+	double lr;			 /* of its last step */
 	int64_t rows, steps; /* rows of this epoch; steps since the start */
 } PtEpoch;
 

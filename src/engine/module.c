@@ -489,8 +489,10 @@ pt_module_input_is_index(const PtModule *m, int i)
 bool
 pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtError *err)
 {
+	char title[PT_MODULE_TITLE];
+
 	if (nin != pt_module_inputs(m))
-		return pt_fail(err, PT_EINVAL, "module nn.%s takes %d inputs, not %d", m->type->name,
+		return pt_fail(err, PT_EINVAL, "module %s takes %d inputs, not %d", pt_module_title(m, title),
 					   pt_module_inputs(m), nin);
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);

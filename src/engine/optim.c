@@ -211,8 +211,8 @@ add_arguments(PtGraph *graph, const PtOptimizer *o, PtRef momentum, PtVar *vars,
 		for (int j = 0; v->kind == PT_VALUE_REALS && j < v->count; j++)
 		{
 			/* betas: beta1, beta2 */
-			const char *name = pt_arena_printf(graph->arena, "%.*s%d", (int) strlen(param->name) - 1,
-											   param->name, j + 1);
+			const char *name = pt_arena_printf(graph->arena, "%.*s%d",
+											   (int) strlen(param->name) - 1, param->name, j + 1);
 
 			if (name == NULL)
 				return pt_graph_fail(graph, PT_ENOMEM, "out of memory") != PT_NO_REF;
@@ -223,8 +223,8 @@ add_arguments(PtGraph *graph, const PtOptimizer *o, PtRef momentum, PtVar *vars,
 }
 
 bool
-pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr, PtRef momentum,
-			   const PtRef *slots, PtRef *new_p, PtRef *new_slots)
+pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr,
+			   PtRef momentum, const PtRef *slots, PtRef *new_p, PtRef *new_slots)
 {
 	char rule[RULE_SIZE];
 	PtOptimSlot used[PT_OPTIM_SLOTS];

@@ -41,15 +41,18 @@ struct PtOptimizer
 {
 	const PtOptimType *type;
 	const PtArgs *args;
-	bool cycled; /* momentum or beta1 changes from step to step: whatever its argument is, it is on */
+	bool
+		cycled; /* momentum or beta1 changes from step to step: whatever its argument is, it is on */
 };
 
 extern const PtOptimType *pt_optim_type_at(int i); /* NULL past the end */
 extern const PtOptimType *pt_optim_type_find(const char *name);
 
-extern PtOptimizer *pt_optim_parse(PtArena *arena, const char *text, PtError *err); /* 'optim.Adam(lr=0.001)' */
+extern PtOptimizer *pt_optim_parse(PtArena *arena, const char *text,
+								   PtError *err); /* 'optim.Adam(lr=0.001)' */
 extern char *pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err);
-extern PtOptimizer *pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven, PtError *err);
+extern PtOptimizer *pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given,
+								 int ngiven, PtError *err);
 
 /*
  * The argument that schedulers may cycle beside lr: "momentum", "betas" (of which the first), or NULL.
@@ -70,7 +73,8 @@ extern int pt_optim_slots(const PtOptimizer *o, double lr, PtOptimSlot *out);
  * argument as a float64 scalar if o is cycled, else PT_NO_REF; slots in the order of pt_optim_slots.  Gives
  * the new p and slots.
  */
-extern bool pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, PtRef lr, PtRef momentum,
-						   const PtRef *slots, PtRef *new_p, PtRef *new_slots);
+extern bool pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t,
+						   PtRef lr, PtRef momentum, const PtRef *slots, PtRef *new_p,
+						   PtRef *new_slots);
 
 #endif

@@ -545,6 +545,12 @@ pt_plan_run(PtPlan *plan, int64_t repeat, int64_t budget_ns, PtError *err)
 	return run;
 }
 
+void
+pt_plan_abandon(PtPlan *plan)
+{
+	plan->running = false;
+}
+
 bool
 pt_plan_is_quiet(const PtPlan *plan)
 {

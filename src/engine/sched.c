@@ -24,10 +24,10 @@
 #define MAX_GIVEN 64
 
 const PtSchedulerType *const pt_scheduler_types[] = {
-	&pt_sched_lambda,	   &pt_sched_multiplicative, &pt_sched_step,		&pt_sched_multi_step, &pt_sched_constant,
-	&pt_sched_linear,	   &pt_sched_exponential,	 &pt_sched_polynomial,	&pt_sched_cosine,	  &pt_sched_restarts,
-	&pt_sched_cyclic,	   &pt_sched_one_cycle,		 &pt_sched_plateau,		&pt_sched_sequential, &pt_sched_chained,
-	NULL,
+	&pt_sched_lambda,	&pt_sched_multiplicative, &pt_sched_step,		 &pt_sched_multi_step,
+	&pt_sched_constant, &pt_sched_linear,		  &pt_sched_exponential, &pt_sched_polynomial,
+	&pt_sched_cosine,	&pt_sched_restarts,		  &pt_sched_cyclic,		 &pt_sched_one_cycle,
+	&pt_sched_plateau,	&pt_sched_sequential,	  &pt_sched_chained,	 NULL,
 };
 
 /* ---------- types ---------- */
@@ -81,7 +81,8 @@ take_children(PtScheduler *s, PtError *err)
 	if (list == NULL)
 		return true;
 	if (list->count == 0)
-		return pt_fail(err, PT_EINVAL, "lr_scheduler.%s needs at least one scheduler", s->type->name);
+		return pt_fail(err, PT_EINVAL, "lr_scheduler.%s needs at least one scheduler",
+					   s->type->name);
 	s->nchildren = list->count;
 	s->children = list->schedulers;
 	s->per_step = s->children[0]->per_step;
@@ -91,13 +92,14 @@ take_children(PtScheduler *s, PtError *err)
 
 		if (child->type->plateau)
 		{
-			pt_fail(err, PT_EINVAL, "lr_scheduler.%s cannot be part of lr_scheduler.%s", child->type->name,
-					s->type->name);
+			pt_fail(err, PT_EINVAL, "lr_scheduler.%s cannot be part of lr_scheduler.%s",
+					child->type->name, s->type->name);
 			return pt_hint(err, "It waits for losses, the others go by the number of epochs.");
 		}
 		if (child->per_step != s->per_step)
 		{
-			pt_fail(err, PT_EINVAL, "schedulers of one list must all step with each epoch, or all with each batch");
+			pt_fail(err, PT_EINVAL,
+					"schedulers of one list must all step with each epoch, or all with each batch");
 			return pt_hint(err, "OneCycleLR and CyclicLR step with each batch.");
 		}
 		if (child->depth >= MAX_DEPTH)
@@ -125,7 +127,8 @@ print(PtArena *arena, const PtScheduler *s, PtError *err)
 }
 
 PtScheduler *
-pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven, PtError *err)
+pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven,
+			 PtError *err)
 {
 	char what[80];
 	PtScheduler *s = pt_arena_alloc(arena, sizeof(PtScheduler));
@@ -138,8 +141,8 @@ pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, 
 	snprintf(what, sizeof(what), "lr_scheduler.%s", type->name);
 	s->type = type;
 	s->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
-	if (s->args == NULL || !take_children(s, err) || (type->check != NULL && !type->check(s, err)) ||
-		(s->text = print(arena, s, err)) == NULL)
+	if (s->args == NULL || !take_children(s, err) ||
+		(type->check != NULL && !type->check(s, err)) || (s->text = print(arena, s, err)) == NULL)
 		return NULL;
 	return s;
 }
@@ -149,7 +152,8 @@ pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, 
 static const PtSchedulerType *
 find_type(const char *text, PtError *err)
 {
-	static const char *const prefixes[] = {"torch.optim.lr_scheduler.", "optim.lr_scheduler.", "lr_scheduler."};
+	static const char *const prefixes[] = {"torch.optim.lr_scheduler.", "optim.lr_scheduler.",
+										   "lr_scheduler."};
 	const char *name = text;
 	const char *names[64];
 	const char *nearest;
@@ -198,7 +202,8 @@ static bool
 holds_calls(const PtExpr *e)
 {
 	return e->kind == PT_EXPR_LIST && e->nargs > 0 && e->args[0]->kind == PT_EXPR_CALL &&
-		   e->args[0]->args[0]->kind == PT_EXPR_NAME && strstr(e->args[0]->args[0]->text, "float") == NULL;
+		   e->args[0]->args[0]->kind == PT_EXPR_NAME &&
+		   strstr(e->args[0]->args[0]->text, "float") == NULL;
 }
 
 static PtScheduler *
@@ -274,8 +279,9 @@ pt_sched_check(const PtScheduler *s, const PtOptimizer *o, PtError *err)
 	if (s->nchildren == 0 && pt_sched_cycles(s) &&
 		(cycles == NULL || (s->type == &pt_sched_cyclic && strcmp(cycles, "momentum") != 0)))
 	{
-		pt_fail(err, PT_EINVAL, "lr_scheduler.%s cannot cycle the momentum of optim.%s, which has none", s->type->name,
-				o->type->name);
+		pt_fail(err, PT_EINVAL,
+				"lr_scheduler.%s cannot cycle the momentum of optim.%s, which has none",
+				s->type->name, o->type->name);
 		return pt_hint(err, "Use cycle_momentum => false, or another optimizer.");
 	}
 	for (int i = 0; i < s->nchildren; i++)
@@ -344,7 +350,8 @@ start(PtPace *p, const PtScheduler *s, PtGroup *group, PtError *err)
 }
 
 PtPace *
-pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t epochs, int64_t steps, PtError *err)
+pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t epochs,
+			int64_t steps, PtError *err)
 {
 	PtPace *p = pt_arena_alloc(arena, sizeof(PtPace));
 	PtGroup *group = pt_arena_alloc(arena, sizeof(PtGroup));
@@ -366,7 +373,8 @@ pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t 
 	/* said now, not in the middle of the training */
 	if (s->type == &pt_sched_one_cycle && p->total < epochs * steps)
 	{
-		pt_fail(err, PT_EINVAL, "lr_scheduler.OneCycleLR is for %lld steps in all, but the training has %lld",
+		pt_fail(err, PT_EINVAL,
+				"lr_scheduler.OneCycleLR is for %lld steps in all, but the training has %lld",
 				(long long) p->total, (long long) (epochs * steps));
 		pt_hint(err, "Leave out total_steps, epochs and steps_per_epoch.");
 		return NULL;

@@ -36,8 +36,8 @@ extern const char *pt_sched_type_doc(const PtSchedulerType *type);
 extern const PtParam *pt_sched_type_params(const PtSchedulerType *type);
 
 extern PtScheduler *pt_sched_parse(PtArena *arena, const char *text, PtError *err);
-extern PtScheduler *pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven,
-								 PtError *err);
+extern PtScheduler *pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given,
+								 int ngiven, PtError *err);
 
 /* Whether it can go with this optimizer: one that cycles momentum needs one that has it. */
 extern bool pt_sched_check(const PtScheduler *s, const PtOptimizer *o, PtError *err);
@@ -52,8 +52,8 @@ typedef struct PtPace PtPace;
  * Begins: the learning rate is now that of the first epoch (or step).  steps: in an epoch.  All memory is
  * the arena's; s and o must stay.
  */
-extern PtPace *pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t epochs, int64_t steps,
-						   PtError *err);
+extern PtPace *pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o,
+						   int64_t epochs, int64_t steps, PtError *err);
 extern double pt_pace_lr(const PtPace *p);
 extern double pt_pace_momentum(const PtPace *p); /* of a cycled optimizer: its momentum or beta1 */
 /* One step on; loss: of the epoch that has ended, for those that want it. */

@@ -12,6 +12,7 @@
 
 #include <math.h>
 
+#include "access/xact.h"
 #include "bridge/bridge.h"
 #include "bridge/device.h"
 #include "catalog/model.h"
@@ -26,6 +27,7 @@
 typedef struct Moment
 {
 	Oid user;
+	SubTransactionId subxact; /* what a savepoint undoes changes no snapshot of the transaction's own */
 	TransactionId xmin, xmax;
 	uint32 xcnt;
 	CommandId curcid;
@@ -52,6 +54,7 @@ this_moment(void)
 
 	memset(&m, 0, sizeof(m));
 	m.user = GetUserId();
+	m.subxact = GetCurrentSubTransactionId();
 	m.xmin = s->xmin;
 	m.xmax = s->xmax;
 	m.xcnt = s->xcnt;

@@ -2,9 +2,11 @@
  * fuzz_expr.c
  *	  libFuzzer target: the expression parser, and everything that reads its trees.
  *
- * The first byte says what the text is taken for: a module, an optimizer, statements for a graph.
+ * The first byte says what the text is taken for: a module, an optimizer, statements for a graph, the
+ * expression of a network.
  * What a module prints must read back and print the same.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +31,34 @@ fuzz_module(PtArena *arena, const char *text)
 	second = m ? pt_module_print(arena, m, &err) : NULL;
 	if (second == NULL || strcmp(first, second) != 0)
 		abort();
-	pt_module_state(arena, m, &sd, &err);
+	if (pt_module_state(arena, m, &sd, &err))
+	{
+		PtShape in[PT_MAX_IN], out;
+
+		for (int i = 0; i < PT_MAX_IN; i++)
+			in[i] = (PtShape){1 + i % 2, {3, 2}};
+		pt_module_trace(m, in, pt_module_inputs(m), &out, NULL, NULL, &err);
+	}
+}
+
+/* A network over the text, with two modules and three inputs at most. */
+static void
+fuzz_network(PtArena *arena, const char *text)
+{
+	static const char before[] = "nn.Graph('(x, y, z) -> ";
+	static const char after[] = "', 'fc', nn.Linear(3, 3), 'act', nn.ReLU())";
+	char *all = malloc(sizeof(before) + 2 * strlen(text) + sizeof(after));
+	char *s = all + sprintf(all, "%s", before);
+
+	for (; *text != '\0'; text++)
+	{
+		if (*text == '\'' || *text == '\\' || *text == '\n')
+			*s++ = '\\';
+		*s++ = *text == '\n' ? 'n' : *text;
+	}
+	strcpy(s, after);
+	fuzz_module(arena, all);
+	free(all);
 }
 
 static void
@@ -97,7 +126,7 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 	text = malloc(size);
 	memcpy(text, data + 1, size - 1);
 	text[size - 1] = '\0';
-	switch (data[0] % 4)
+	switch (data[0] % 5)
 	{
 		case 0:
 			fuzz_module(arena, text);
@@ -107,6 +136,9 @@ LLVMFuzzerTestOneInput(const unsigned char *data, size_t size)
 			break;
 		case 2:
 			fuzz_scheduler(arena, text);
+			break;
+		case 3:
+			fuzz_network(arena, text);
 			break;
 		default:
 			fuzz_graph(text);

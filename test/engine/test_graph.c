@@ -292,7 +292,7 @@ test_text(PtArena *arena)
 	check_text(arena, "nn.Graph('x -> f(x)', 'f', 'g', nn.Linear(8, 8))", "nn.Graph takes modules each after its name");
 	check_text(arena, "nn.Graph(nn.Linear(8, 8))",
 			   "argument \"expression\" of nn.Graph must be a word, not a module");
-	check_text(arena, "nn.Graph('x -> h = x; h = h + k; h')", "name \"k\" at character 19 does not exist");
+	check_text(arena, "nn.Graph('x -> h = x; h = h + k; h')", "name \"k\" at character 21 does not exist");
 	check_text(arena, "nn.Graph('x -> f(x).y', 'f', nn.ReLU())", "nn.Graph('x -> f(x).y', 'f', nn.ReLU())");
 	check_text(arena, "nn.Graph('x -> x + 1; y = 2')", "the last statement must be an expression");
 	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.MSELoss())", "nn.MSELoss is a loss, not a layer");

@@ -93,8 +93,8 @@ check_steps(Golden *f, PtDevice *dev)
 	float values[3] = {0};
 
 	if (!CHECK(m != NULL, "%s: %s", f->name, err.message) || !golden_tensor(f, "x", &x) ||
-		!golden_tensor(f, "w", &w) || !golden_tensor(f, "y", &y) || !golden_tensor(f, "losses", &losses) ||
-		!golden_tensor(f, "after", &after))
+		!golden_tensor(f, "w", &w) || !golden_tensor(f, "y", &y) ||
+		!golden_tensor(f, "losses", &losses) || !golden_tensor(f, "after", &after))
 		return;
 	rx = pt_external(g, "x", x.dtype, &x.shape);
 	rw = pt_external(g, "w", w.dtype, &w.shape);
@@ -105,7 +105,9 @@ check_steps(Golden *f, PtDevice *dev)
 	if (loss != PT_NO_REF && pt_gradient(g, loss, &rw, 1, &slope))
 	{
 		pt_graph_assign(g, rloss, loss);
-		pt_graph_assign(g, rw, pt_scalar2(g, PT_S_sub, rw, pt_scalar2(g, PT_S_mul, pt_real(g, 0.05), slope)));
+		pt_graph_assign(g, rw,
+						pt_scalar2(g, PT_S_sub, rw,
+								   pt_scalar2(g, PT_S_mul, pt_real(g, 0.05), slope)));
 	}
 	plan = pt_graph_ok(g, &err) ? pt_plan_compile(g, dev, &(PtPlanOptions){0}, &err) : NULL;
 	if (CHECK(plan != NULL, "%s: %s", f->name, err.message))
@@ -129,8 +131,8 @@ check_steps(Golden *f, PtDevice *dev)
 
 /* A loss of zeros as output, for targets of that dtype and shape; the error of building or running it. */
 static PtCode
-loss_error(PtDevice *dev, const char *text, const PtShape *output, const PtTensor *target, bool training,
-		   PtError *err, float *value)
+loss_error(PtDevice *dev, const char *text, const PtShape *output, const PtTensor *target,
+		   bool training, PtError *err, float *value)
 {
 	PtArena *arena = pt_arena_new();
 	PtModule *m = pt_module_parse(arena, text, err);
@@ -148,7 +150,8 @@ loss_error(PtDevice *dev, const char *text, const PtShape *output, const PtTenso
 	if (ok)
 	{
 		pt_graph_assign(g, out, pt_module_build(&b, m, in, 2));
-		ok = pt_graph_ok(g, err) && (plan = pt_plan_compile(g, dev, &(PtPlanOptions){0}, err)) != NULL;
+		ok = pt_graph_ok(g, err) &&
+			 (plan = pt_plan_compile(g, dev, &(PtPlanOptions){0}, err)) != NULL;
 	}
 	if (ok)
 	{
@@ -201,8 +204,8 @@ check_classes(PtDevice *dev)
 
 		memcpy(classes, cases[i].classes, sizeof(classes));
 		code = loss_error(dev, cases[i].loss, &(PtShape){2, {2, 3}}, &target, true, &err, &value);
-		CHECK(code == (cases[i].good ? PT_OK : PT_EDATA), "%s, case %d gives %g (%s)", cases[i].loss, (int) i,
-			  value, err.message);
+		CHECK(code == (cases[i].good ? PT_OK : PT_EDATA), "%s, case %d gives %g (%s)",
+			  cases[i].loss, (int) i, value, err.message);
 	}
 }
 
@@ -217,50 +220,122 @@ check_refusals(PtDevice *dev)
 		PtCode code;
 		const char *message;
 	} cases[] = {
-		{"nn.MSELoss()", {1, {4}}, {2, {4, 1}}, PT_ESHAPE, "nn.MSELoss: output has shape [4], target [4, 1]"},
-		{"nn.BCELoss()", {2, {4, 2}}, {2, {4, 1}}, PT_ESHAPE, "nn.BCELoss: output has shape [4, 2], target [4, 1]"},
-		{"nn.BCELoss(weight=[1, 2])", {2, {4, 3}}, {2, {4, 3}}, PT_ESHAPE,
+		{"nn.MSELoss()",
+		 {1, {4}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
+		 "nn.MSELoss: output has shape [4], target [4, 1]"},
+		{"nn.BCELoss()",
+		 {2, {4, 2}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
+		 "nn.BCELoss: output has shape [4, 2], target [4, 1]"},
+		{"nn.BCELoss(weight=[1, 2])",
+		 {2, {4, 3}},
+		 {2, {4, 3}},
+		 PT_ESHAPE,
 		 "nn.BCELoss has 2 elements in \"weight\", but the output has 3 columns"},
-		{"nn.BCEWithLogitsLoss(pos_weight=[1, 2])", {2, {4, 1}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.BCEWithLogitsLoss(pos_weight=[1, 2])",
+		 {2, {4, 1}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.BCEWithLogitsLoss has 2 elements in \"pos_weight\", but the output has 1 columns"},
-		{"nn.CrossEntropyLoss(weight=[1, 2])", {2, {4, 3}}, {2, {4, 3}}, PT_ESHAPE,
+		{"nn.CrossEntropyLoss(weight=[1, 2])",
+		 {2, {4, 3}},
+		 {2, {4, 3}},
+		 PT_ESHAPE,
 		 "nn.CrossEntropyLoss has 2 elements in \"weight\", but the output has 3 classes"},
-		{"nn.NLLLoss()", {1, {4}}, {1, {4}}, PT_ESHAPE, "nn.NLLLoss expects an output of shape [batch, classes], not [4]"},
-		{"nn.MultiMarginLoss()", {2, {4, 3}}, {2, {4, 3}}, PT_ETYPE,
+		{"nn.NLLLoss()",
+		 {1, {4}},
+		 {1, {4}},
+		 PT_ESHAPE,
+		 "nn.NLLLoss expects an output of shape [batch, classes], not [4]"},
+		{"nn.MultiMarginLoss()",
+		 {2, {4, 3}},
+		 {2, {4, 3}},
+		 PT_ETYPE,
 		 "nn.MultiMarginLoss expects class indices as targets, not float32"},
-		{"nn.MultiLabelMarginLoss()", {1, {4}}, {1, {4}}, PT_ESHAPE,
+		{"nn.MultiLabelMarginLoss()",
+		 {1, {4}},
+		 {1, {4}},
+		 PT_ESHAPE,
 		 "nn.MultiLabelMarginLoss expects an output of shape [batch, classes], not [4]"},
-		{"nn.MultiLabelSoftMarginLoss()", {1, {4}}, {1, {4}}, PT_ESHAPE,
+		{"nn.MultiLabelSoftMarginLoss()",
+		 {1, {4}},
+		 {1, {4}},
+		 PT_ESHAPE,
 		 "nn.MultiLabelSoftMarginLoss expects an output of shape [batch, classes], not [4]"},
-		{"nn.CosineEmbeddingLoss()", {2, {4, 2}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.CosineEmbeddingLoss()",
+		 {2, {4, 2}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.CosineEmbeddingLoss expects an output of shape [batch, 2, D], not [4, 2]"},
-		{"nn.CosineEmbeddingLoss()", {3, {4, 3, 2}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.CosineEmbeddingLoss()",
+		 {3, {4, 3, 2}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.CosineEmbeddingLoss expects an output of shape [batch, 2, ...], not [4, 3, 2]"},
-		{"nn.CosineEmbeddingLoss()", {3, {4, 2, 2}}, {2, {4, 2}}, PT_ESHAPE,
+		{"nn.CosineEmbeddingLoss()",
+		 {3, {4, 2, 2}},
+		 {2, {4, 2}},
+		 PT_ESHAPE,
 		 "nn.CosineEmbeddingLoss: for this output, the target must have shape [4], not [4, 2]"},
-		{"nn.MarginRankingLoss()", {2, {4, 1}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.MarginRankingLoss()",
+		 {2, {4, 1}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.MarginRankingLoss expects an output of shape [batch, 2, ...], not [4, 1]"},
-		{"nn.MarginRankingLoss()", {3, {4, 2, 3}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.MarginRankingLoss()",
+		 {3, {4, 2, 3}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.MarginRankingLoss: for this output, the target must have shape [4, 3], not [4, 1]"},
-		{"nn.TripletMarginLoss()", {2, {4, 3}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.TripletMarginLoss()",
+		 {2, {4, 3}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.TripletMarginLoss expects an output of shape [batch, 3, D], not [4, 3]"},
-		{"nn.GaussianNLLLoss()", {2, {4, 3}}, {2, {4, 1}}, PT_ESHAPE,
+		{"nn.GaussianNLLLoss()",
+		 {2, {4, 3}},
+		 {2, {4, 1}},
+		 PT_ESHAPE,
 		 "nn.GaussianNLLLoss: for a target of shape [4, 1], the output must have shape [4, 2], not [4, 3]"},
-		{"nn.GaussianNLLLoss()", {1, {4}}, {1, {4}}, PT_ESHAPE,
+		{"nn.GaussianNLLLoss()",
+		 {1, {4}},
+		 {1, {4}},
+		 PT_ESHAPE,
 		 "nn.GaussianNLLLoss: for a target of shape [4], the output must have shape [batch, 2k] and the target "
 		 "[batch, k], not [4]"},
-		{"nn.SmoothL1Loss(beta=-1)", {2, {4, 1}}, {2, {4, 1}}, PT_EINVAL,
+		{"nn.SmoothL1Loss(beta=-1)",
+		 {2, {4, 1}},
+		 {2, {4, 1}},
+		 PT_EINVAL,
 		 "argument \"beta\" of nn.SmoothL1Loss must be at least 0, not -1.0"},
-		{"nn.HuberLoss(delta=0)", {2, {4, 1}}, {2, {4, 1}}, PT_EINVAL,
+		{"nn.HuberLoss(delta=0)",
+		 {2, {4, 1}},
+		 {2, {4, 1}},
+		 PT_EINVAL,
 		 "argument \"delta\" of nn.HuberLoss must be greater than 0, not 0.0"},
-		{"nn.TripletMarginLoss(p=0)", {3, {4, 3, 1}}, {2, {4, 1}}, PT_EINVAL,
+		{"nn.TripletMarginLoss(p=0)",
+		 {3, {4, 3, 1}},
+		 {2, {4, 1}},
+		 PT_EINVAL,
 		 "argument \"p\" of nn.TripletMarginLoss must be greater than 0, not 0.0"},
-		{"nn.MultiMarginLoss(p=3)", {2, {4, 3}}, {1, {4}}, PT_EINVAL,
+		{"nn.MultiMarginLoss(p=3)",
+		 {2, {4, 3}},
+		 {1, {4}},
+		 PT_EINVAL,
 		 "argument \"p\" of nn.MultiMarginLoss must be at most 2, not 3"},
 		{"nn.L1Loss(reduction='batchmean')", {2, {4, 1}}, {2, {4, 1}}, PT_EINVAL, NULL},
-		{"nn.KLDivLoss(reduction='none')", {2, {4, 1}}, {2, {4, 1}}, PT_EINVAL,
+		{"nn.KLDivLoss(reduction='none')",
+		 {2, {4, 1}},
+		 {2, {4, 1}},
+		 PT_EINVAL,
 		 "a loss to train with must be one number, so nn.KLDivLoss cannot have reduction='none'"},
-		{"nn.NLLLoss(reduction='none')", {2, {4, 3}}, {2, {4, 3}}, PT_EINVAL,
+		{"nn.NLLLoss(reduction='none')",
+		 {2, {4, 3}},
+		 {2, {4, 3}},
+		 PT_EINVAL,
 		 "a loss to train with must be one number, so nn.NLLLoss cannot have reduction='none'"},
 	};
 
@@ -273,8 +348,8 @@ check_refusals(PtDevice *dev)
 		PtCode code = loss_error(dev, cases[i].loss, &cases[i].output, &target, true, &err, &value);
 
 		CHECK(code == cases[i].code, "%s: code %d (%s)", cases[i].loss, code, err.message);
-		CHECK(cases[i].message == NULL || strcmp(err.message, cases[i].message) == 0, "%s: %s", cases[i].loss,
-			  err.message);
+		CHECK(cases[i].message == NULL || strcmp(err.message, cases[i].message) == 0, "%s: %s",
+			  cases[i].loss, err.message);
 	}
 }
 
@@ -288,10 +363,12 @@ check_nan(PtDevice *dev)
 		float output[2], target;
 		int width;
 	} cases[] = {
-		{"nn.BCELoss()", {-0.25f}, 0, 1}, {"nn.BCELoss()", {1.25f}, 1, 1},		 {"nn.BCELoss()", {-0.25f}, 1, 1},
-		{"nn.BCELoss()", {1.25f}, 0, 1},  {"nn.GaussianNLLLoss()", {0, -1}, 0, 2}, {"nn.BCELoss()", {NAN}, 0, 1},
-		{"nn.BCEWithLogitsLoss()", {NAN}, 0, 1}, {"nn.HuberLoss()", {NAN}, 0, 1}, {"nn.HingeEmbeddingLoss()", {NAN}, -1, 1},
-		{"nn.MarginRankingLoss()", {NAN, 0}, 1, 2}, {"nn.SoftMarginLoss()", {NAN}, 1, 1},
+		{"nn.BCELoss()", {-0.25f}, 0, 1},		   {"nn.BCELoss()", {1.25f}, 1, 1},
+		{"nn.BCELoss()", {-0.25f}, 1, 1},		   {"nn.BCELoss()", {1.25f}, 0, 1},
+		{"nn.GaussianNLLLoss()", {0, -1}, 0, 2},   {"nn.BCELoss()", {NAN}, 0, 1},
+		{"nn.BCEWithLogitsLoss()", {NAN}, 0, 1},   {"nn.HuberLoss()", {NAN}, 0, 1},
+		{"nn.HingeEmbeddingLoss()", {NAN}, -1, 1}, {"nn.MarginRankingLoss()", {NAN, 0}, 1, 2},
+		{"nn.SoftMarginLoss()", {NAN}, 1, 1},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
@@ -309,14 +386,16 @@ check_nan(PtDevice *dev)
 		float loss = 0;
 		PtPlan *plan;
 
-		pt_graph_assign(g, out, pt_module_build(&b, pt_module_parse(arena, cases[i].loss, &err), in, 2));
+		pt_graph_assign(g, out,
+						pt_module_build(&b, pt_module_parse(arena, cases[i].loss, &err), in, 2));
 		plan = pt_graph_ok(g, &err) ? pt_plan_compile(g, dev, &(PtPlanOptions){0}, &err) : NULL;
 		if (CHECK(plan != NULL, "%s: %s", cases[i].loss, err.message))
 		{
 			pt_plan_bind(plan, in[0], output);
 			pt_plan_bind(plan, in[1], &target);
 			pt_plan_bind(plan, out, &loss);
-			CHECK(run_plan(plan, &err) && isnan(loss), "%s of %g gives %g", cases[i].loss, output[0], loss);
+			CHECK(run_plan(plan, &err) && isnan(loss), "%s of %g gives %g", cases[i].loss,
+				  output[0], loss);
 		}
 		pt_plan_free(plan);
 		pt_graph_free(g);
@@ -381,8 +460,9 @@ main(void)
 	}
 	golden_close(&f);
 	for (int i = 0; i < n; i++)
-		CHECK(all[i].options == 2 && all[i].trainings >= 2, "nn.%s has %d cases and %d trainings in the fixture",
-			  all[i].type->name, all[i].cases, all[i].trainings);
+		CHECK(all[i].options == 2 && all[i].trainings >= 2,
+			  "nn.%s has %d cases and %d trainings in the fixture", all[i].type->name, all[i].cases,
+			  all[i].trainings);
 	check_classes(dev);
 	check_refusals(dev);
 	check_nan(dev);

@@ -33,8 +33,8 @@ check_slots(PtArena *arena, const char *text, const char *want)
 		return;
 	for (int i = 0, n = pt_optim_slots(o, 0.125, slots); i < n; i++)
 	{
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s%s", i ? " " : "", slots[i].name,
-				 slots[i].scalar ? "()" : "");
+		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%s%s", i ? " " : "",
+				 slots[i].name, slots[i].scalar ? "()" : "");
 		if (slots[i].init != 0)
 			snprintf(got + strlen(got), sizeof(got) - strlen(got), "=%g", slots[i].init);
 	}
@@ -81,12 +81,14 @@ test_text(void)
 	check_slots(a, "optim.ASGD()", "ax eta()=0.125 mu()=1");
 	check_text(a, "optim.AdamW(weight_decay=0.01, lr=0.001)", "optim.AdamW()");
 	check_text(a, "optim.RMSprop(0.01, 0.9)", "optim.RMSprop(alpha=0.9)");
-	check_text(a, "optim.Adadelta(rho=1.5)", "argument \"rho\" of optim.Adadelta must be at most 1, not 1.5");
+	check_text(a, "optim.Adadelta(rho=1.5)",
+			   "argument \"rho\" of optim.Adadelta must be at most 1, not 1.5");
 	check_text(a, "optim.Rprop(etas=(0.5, 1.0))",
 			   "invalid eta values 0.5, 1.0: the first must be between 0 and 1, the second over 1");
 	check_text(a, "optim.Rprop(step_sizes=(1e-6, 50))", "optim.Rprop()");
-	check_text(a, "optim.Adamax(betas=(-0.1, 0.9))",
-			   "invalid beta parameter at index 0: it must be at least 0 and less than 1, not -0.1");
+	check_text(
+		a, "optim.Adamax(betas=(-0.1, 0.9))",
+		"invalid beta parameter at index 0: it must be at least 0 and less than 1, not -0.1");
 	check_text(a, "optim.NAdam(momentum_decay=-1)",
 			   "argument \"momentum_decay\" of optim.NAdam must be at least 0, not -1.0");
 	check_text(a, "optim.RAdam(maximize=True)", "optim.RAdam has no argument \"maximize\"");
@@ -207,7 +209,8 @@ check_training(Golden *f, PtDevice *dev, const Data *all, int ndata)
 			pt_graph_assign(g, loss_ref, value_ref))
 		{
 			p = pt_pack(g, grads, offsets, sd.count, sd.flat);
-			if (pt_optim_build(g, o, refs[0], p, t_ref, lr_ref, PT_NO_REF, refs + 1, news, news + 1))
+			if (pt_optim_build(g, o, refs[0], p, t_ref, lr_ref, PT_NO_REF, refs + 1, news,
+							   news + 1))
 				for (int i = 0; i <= nslots; i++)
 					pt_graph_assign(g, refs[i], news[i]);
 		}
@@ -274,7 +277,8 @@ main(void)
 		if (strncmp(f.name, "data ", 5) == 0)
 		{
 			snprintf(data[ndata].loss, sizeof(data[0].loss), "%s", f.name + 5);
-			CHECK(golden_tensor(&f, "x", &data[ndata].x) && golden_tensor(&f, "y", &data[ndata].y), "%s", f.name);
+			CHECK(golden_tensor(&f, "x", &data[ndata].x) && golden_tensor(&f, "y", &data[ndata].y),
+				  "%s", f.name);
 			ndata++;
 			continue;
 		}

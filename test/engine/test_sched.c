@@ -32,28 +32,38 @@ test_text(void)
 	check_text(a, "steplr(step_size=30, gamma=0.1)", "lr_scheduler.StepLR(30)");
 	check_text(a, "LinearLR(1/3, total_iters=5)", "lr_scheduler.LinearLR()");
 	check_text(a, "MultiStepLR([30, 80], 0.5)", "lr_scheduler.MultiStepLR((30, 80), gamma=0.5)");
-	check_text(a, "LambdaLR('epoch -> 0.95 ** epoch')", "lr_scheduler.LambdaLR('epoch -> 0.95 ** epoch')");
-	check_text(a, "ReduceLROnPlateau('max', patience=3)", "lr_scheduler.ReduceLROnPlateau(mode='max', patience=3)");
+	check_text(a, "LambdaLR('epoch -> 0.95 ** epoch')",
+			   "lr_scheduler.LambdaLR('epoch -> 0.95 ** epoch')");
+	check_text(a, "ReduceLROnPlateau('max', patience=3)",
+			   "lr_scheduler.ReduceLROnPlateau(mode='max', patience=3)");
 	check_text(a, "OneCycleLR(0.1, total_steps=None)", "lr_scheduler.OneCycleLR(0.1)");
-	check_text(a, "SequentialLR([ConstantLR(), ExponentialLR(0.9)], milestones=[4])",
-			   "lr_scheduler.SequentialLR([lr_scheduler.ConstantLR(), lr_scheduler.ExponentialLR(0.9)], 4)");
-	check_text(a, "ChainedScheduler([StepLR(2)])", "lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(2)])");
+	check_text(
+		a, "SequentialLR([ConstantLR(), ExponentialLR(0.9)], milestones=[4])",
+		"lr_scheduler.SequentialLR([lr_scheduler.ConstantLR(), lr_scheduler.ExponentialLR(0.9)], 4)");
+	check_text(a, "ChainedScheduler([StepLR(2)])",
+			   "lr_scheduler.ChainedScheduler([lr_scheduler.StepLR(2)])");
 
 	check_text(a, "StepLr2(3)", "scheduler \"StepLr2\" does not exist");
 	check_text(a, "StepLR()", "lr_scheduler.StepLR is missing the argument \"step_size\"");
-	check_text(a, "StepLR(0)", "argument \"step_size\" of lr_scheduler.StepLR must be at least 1, not 0");
-	check_text(a, "StepLR(2.5)", "argument \"step_size\" of lr_scheduler.StepLR must be an integer, not a float");
+	check_text(a, "StepLR(0)",
+			   "argument \"step_size\" of lr_scheduler.StepLR must be at least 1, not 0");
+	check_text(a, "StepLR(2.5)",
+			   "argument \"step_size\" of lr_scheduler.StepLR must be an integer, not a float");
 	check_text(a, "StepLR(2, verbose=True)", "lr_scheduler.StepLR has no argument \"verbose\"");
 	check_text(a, "StepLR(optimizer, 2)", "name \"optimizer\" does not exist");
-	check_text(a, "ConstantLR(factor=2)", "argument \"factor\" of lr_scheduler.ConstantLR must be at most 1, not 2.0");
-	check_text(a, "LinearLR(start_factor=0)",
-			   "argument \"start_factor\" of lr_scheduler.LinearLR must be greater than 0, as it is divided by later");
-	check_text(a, "CosineAnnealingWarmRestarts(0)",
-			   "argument \"T_0\" of lr_scheduler.CosineAnnealingWarmRestarts must be at least 1, not 0");
+	check_text(a, "ConstantLR(factor=2)",
+			   "argument \"factor\" of lr_scheduler.ConstantLR must be at most 1, not 2.0");
+	check_text(
+		a, "LinearLR(start_factor=0)",
+		"argument \"start_factor\" of lr_scheduler.LinearLR must be greater than 0, as it is divided by later");
+	check_text(
+		a, "CosineAnnealingWarmRestarts(0)",
+		"argument \"T_0\" of lr_scheduler.CosineAnnealingWarmRestarts must be at least 1, not 0");
 	check_text(a, "OneCycleLR(0.1, pct_start=1.5)",
 			   "argument \"pct_start\" of lr_scheduler.OneCycleLR must be at most 1, not 1.5");
-	check_text(a, "OneCycleLR(0.1, anneal_strategy='cosine')",
-			   "argument \"anneal_strategy\" of lr_scheduler.OneCycleLR must be \"cos\" or \"linear\", not \"cosine\"");
+	check_text(
+		a, "OneCycleLR(0.1, anneal_strategy='cosine')",
+		"argument \"anneal_strategy\" of lr_scheduler.OneCycleLR must be \"cos\" or \"linear\", not \"cosine\"");
 	check_text(a, "ReduceLROnPlateau(factor=1.0)",
 			   "argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1");
 	check_text(a, "SequentialLR([StepLR(2), StepLR(3)], [])",
@@ -66,19 +76,24 @@ test_text(void)
 			   "lr_scheduler.ChainedScheduler cannot be part of lr_scheduler.SequentialLR");
 	check_text(a, "ChainedScheduler([StepLR(2), OneCycleLR(0.1)])",
 			   "schedulers of one list must all step with each epoch, or all with each batch");
-	check_text(a, "ChainedScheduler([])",
-			   "argument \"schedulers\" of lr_scheduler.ChainedScheduler must be a list of schedulers, not a list of integers");
-	check_text(a, "ChainedScheduler([1])",
-			   "argument \"schedulers\" of lr_scheduler.ChainedScheduler must be a list of schedulers, not a list of integers");
+	check_text(
+		a, "ChainedScheduler([])",
+		"argument \"schedulers\" of lr_scheduler.ChainedScheduler must be a list of schedulers, not a list of integers");
+	check_text(
+		a, "ChainedScheduler([1])",
+		"argument \"schedulers\" of lr_scheduler.ChainedScheduler must be a list of schedulers, not a list of integers");
 	check_text(a, "ChainedScheduler([StepLR(2), 1])", "a scheduler must be a call");
-	check_text(a, "ChainedScheduler([StepLR(2), optim.Adam()])", "scheduler \"optim.Adam\" does not exist");
+	check_text(a, "ChainedScheduler([StepLR(2), optim.Adam()])",
+			   "scheduler \"optim.Adam\" does not exist");
 	check_text(a, "30", "a scheduler must be a call");
-	check_text(a, "LambdaLR('0.95 ** epochs')", "name \"epochs\" does not exist in a formula of \"epoch\"");
+	check_text(a, "LambdaLR('0.95 ** epochs')",
+			   "name \"epochs\" does not exist in a formula of \"epoch\"");
 	check_text(a, "LambdaLR('epoch -> sin(epoch)')",
 			   "function \"sin\" with 1 argument does not exist in a formula");
 	check_text(a, "LambdaLR('(a, b) -> a')", "a formula must be one expression of one argument");
 	check_text(a, "LambdaLR('x -> y = x; y')", "a formula must be one expression of one argument");
-	check_text(a, "LambdaLR('\"x\"')", "a formula can hold only numbers, \"epoch\", operators and functions");
+	check_text(a, "LambdaLR('\"x\"')",
+			   "a formula can hold only numbers, \"epoch\", operators and functions");
 	check_text(a, "LambdaLR(0.95)",
 			   "argument \"lr_lambda\" of lr_scheduler.LambdaLR must be a word, not a float");
 	for (int i = 0; i < 12; i++)
@@ -100,8 +115,8 @@ check_start(PtArena *arena, const char *text, const char *optimizer, const char 
 
 	if (!CHECK(s != NULL && o != NULL, "%s, %s: %s", text, optimizer, err.message))
 		return;
-	CHECK(pt_pace_new(arena, s, o, 5, 4, &err) == NULL && strcmp(err.message, want) == 0, "%s, %s: %s, wanted %s", text,
-		  optimizer, err.message, want);
+	CHECK(pt_pace_new(arena, s, o, 5, 4, &err) == NULL && strcmp(err.message, want) == 0,
+		  "%s, %s: %s, wanted %s", text, optimizer, err.message, want);
 }
 
 static void
@@ -111,14 +126,16 @@ test_start(void)
 
 	check_start(a, "CyclicLR(0.01, 0.1)", "Adam()",
 				"lr_scheduler.CyclicLR cannot cycle the momentum of optim.Adam, which has none");
-	check_start(a, "ChainedScheduler([OneCycleLR(0.1)])", "Adagrad()",
-				"lr_scheduler.OneCycleLR cannot cycle the momentum of optim.Adagrad, which has none");
+	check_start(
+		a, "ChainedScheduler([OneCycleLR(0.1)])", "Adagrad()",
+		"lr_scheduler.OneCycleLR cannot cycle the momentum of optim.Adagrad, which has none");
 	check_start(a, "OneCycleLR(0.1, total_steps=19)", "Adam()",
 				"lr_scheduler.OneCycleLR is for 19 steps in all, but the training has 20");
 	check_start(a, "OneCycleLR(0.1, epochs=4)", "Adam()",
 				"lr_scheduler.OneCycleLR is for 16 steps in all, but the training has 20");
-	check_start(a, "OneCycleLR(0.1, pct_start=0.05)", "Adam()",
-				"lr_scheduler.OneCycleLR has a phase of no steps: 20 in all, of which pct_start 0.05");
+	check_start(
+		a, "OneCycleLR(0.1, pct_start=0.05)", "Adam()",
+		"lr_scheduler.OneCycleLR has a phase of no steps: 20 in all, of which pct_start 0.05");
 	check_start(a, "LambdaLR('1 / epoch')", "Adam()", "division by zero in a constant expression");
 	pt_arena_free(a);
 }
@@ -152,8 +169,8 @@ read_case(Golden *f, Case *c)
 	c->batch = strtoll(numbers, &numbers, 10);
 	c->norm = strtod(numbers, &numbers);
 	c->value = strtod(numbers, &numbers);
-	return CHECK(c->model && c->loss && c->optimizer && (scheduler == NULL || c->scheduler != NULL), "%s: %s", f->name,
-				 err.message);
+	return CHECK(c->model && c->loss && c->optimizer && (scheduler == NULL || c->scheduler != NULL),
+				 "%s: %s", f->name, err.message);
 }
 
 /* The rates alone: nothing but doubles, computed as PyTorch does; ReduceLROnPlateau is seen in training. */
@@ -164,16 +181,18 @@ check_rates(Golden *f, const Case *c)
 	PtTensor rates, momentums;
 	PtPace *p;
 
-	if (!golden_tensor(f, "rates", &rates) || !golden_tensor(f, "momentums", &momentums) || c->scheduler == NULL ||
-		pt_sched_wants_loss(c->scheduler))
+	if (!golden_tensor(f, "rates", &rates) || !golden_tensor(f, "momentums", &momentums) ||
+		c->scheduler == NULL || pt_sched_wants_loss(c->scheduler))
 		return;
-	p = pt_pace_new(f->arena, c->scheduler, c->optimizer, c->epochs, (16 + c->batch - 1) / c->batch, &err);
+	p = pt_pace_new(f->arena, c->scheduler, c->optimizer, c->epochs, (16 + c->batch - 1) / c->batch,
+					&err);
 	if (!CHECK(p != NULL, "%s: %s", f->name, err.message))
 		return;
 	for (int64_t i = 0; i < rates.shape.dim[0]; i++)
 	{
 		if (!CHECK(check_close(pt_pace_lr(p), ((double *) rates.data)[i], 1e-15, 1e-18),
-				   "%s: rate %d is %.17g, wanted %.17g", f->name, (int) i, pt_pace_lr(p), ((double *) rates.data)[i]) ||
+				   "%s: rate %d is %.17g, wanted %.17g", f->name, (int) i, pt_pace_lr(p),
+				   ((double *) rates.data)[i]) ||
 			!CHECK(check_close(pt_pace_momentum(p), ((double *) momentums.data)[i], 1e-15, 1e-16),
 				   "%s: momentum %d is %.17g, wanted %.17g", f->name, (int) i, pt_pace_momentum(p),
 				   ((double *) momentums.data)[i]))
@@ -214,8 +233,8 @@ check_training(Golden *f, const Case *c, PtDevice *dev, const PtTensor *x, const
 	PtFit *fit;
 	int64_t ended = 0;
 
-	if (!CHECK_OK(pt_module_state(f->arena, c->model, &sd, &err), &err) || !golden_tensor(f, "lrs", &lrs) ||
-		!golden_tensor(f, "losses", &losses))
+	if (!CHECK_OK(pt_module_state(f->arena, c->model, &sd, &err), &err) ||
+		!golden_tensor(f, "lrs", &lrs) || !golden_tensor(f, "losses", &losses))
 		return;
 	for (int i = 0; i < sd.count; i++)
 	{
@@ -259,7 +278,10 @@ check_training(Golden *f, const Case *c, PtDevice *dev, const PtTensor *x, const
 static void
 test_long_epoch(PtDevice *dev)
 {
-	enum { ROWS = 40000 };
+	enum
+	{
+		ROWS = 40000
+	};
 	PtError err = {0};
 	PtArena *arena = pt_arena_new();
 	PtModule *model = pt_module_parse(arena, "nn.Linear(1, 1, bias=False)", &err);
@@ -267,13 +289,14 @@ test_long_epoch(PtDevice *dev)
 	float weight = 0.5f;
 	PtTensor value = {PT_FLOAT32, {2, {1, 1}}, &weight};
 	PtColumn input = {PT_FLOAT32, {1, {1}}, 0};
-	float (*rows)[2] = calloc(ROWS, sizeof(*rows));
+	float(*rows)[2] = calloc(ROWS, sizeof(*rows));
 	PtFitSpec spec = {.module = model,
 					  .sd = &sd,
 					  .values = &value,
 					  .loss = pt_module_parse(arena, "nn.MSELoss()", &err),
 					  .optimizer = pt_optim_parse(arena, "optim.SGD(lr=1, momentum=0.5)", &err),
-					  .scheduler = pt_sched_parse(arena, "OneCycleLR(1.0, cycle_momentum=False)", &err),
+					  .scheduler =
+						  pt_sched_parse(arena, "OneCycleLR(1.0, cycle_momentum=False)", &err),
 					  .rows = rows,
 					  .nrows = ROWS,
 					  .stride = sizeof(*rows),
@@ -304,8 +327,9 @@ test_long_epoch(PtDevice *dev)
 				if (epoch == 1 || i < ROWS - 1)
 					pt_pace_step(p, 0, &err);
 			}
-			CHECK(e.epoch == epoch && e.steps == epoch * ROWS && e.lr == want, "epoch %d, %d steps, rate %.17g, wanted %.17g",
-				  (int) e.epoch, (int) e.steps, e.lr, want);
+			CHECK(e.epoch == epoch && e.steps == epoch * ROWS && e.lr == want,
+				  "epoch %d, %d steps, rate %.17g, wanted %.17g", (int) e.epoch, (int) e.steps,
+				  e.lr, want);
 		}
 	}
 	pt_fit_free(fit);

@@ -49,7 +49,7 @@ NETWORKS = [
      "'f', nn.Linear(7, 4), 'g', nn.Linear(4, 4))", [(5, 4), (5, 3)]),
     ("nn.Graph('(a, b) -> f(a) @ transpose(f(b), -2, -1)', 'f', nn.Linear(4, 3, bias=False))", [(3, 5, 4), (3, 2, 4)]),
     ("nn.Graph('x -> q = wq(x); k = wk(x); softmax(q @ transpose(k, -2, -1) / 4 ** 0.5, dim=-1) @ wv(x)', "
-     "'wq', nn.Linear(4, 4), 'wk', nn.Linear(4, 4), 'wv', nn.Linear(4, 4))", [(3, 5, 4)]),
+     "'wq', nn.Linear(4, 4), 'wk', nn.Linear(4, 4, bias=False), 'wv', nn.Linear(4, 4))", [(3, 5, 4)]),
     ("nn.Graph('x -> h = fc(x); m = max(h, 1, keepdim=True); (h - m.values) / (std(h, 1, True, True) + 0.1) * clamp(h, -0.5, 0.5)', "
      "'fc', nn.Linear(4, 6))", [(5, 4)]),
     ("nn.Graph('x -> h = fc(x); norm(h, dim=1, keepdim=True) * min(h, 0)[0] + var(h, 1, False)[:, None] + norm(x, 3)', "

@@ -49,19 +49,26 @@ build_bce(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
 }
 
-#define REDUCTION {"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions}
+#define REDUCTION                                                        \
+	{                                                                    \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	}
 
-static const PtParam weight_params[] = {{"weight", PT_ARG_REALS, .init_none = true}, REDUCTION, {NULL}};
+static const PtParam weight_params[] = {{"weight", PT_ARG_REALS, .init_none = true},
+										REDUCTION,
+										{NULL}};
 
 const PtModuleType pt_loss_bce = {
 	.name = "BCELoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Binary cross-entropy of outputs that are probabilities (the model ends with nn.Sigmoid()), for targets "
-		   "from 0 to 1 or a column of two labels. weight has one element for each output.",
+	.doc =
+		"Binary cross-entropy of outputs that are probabilities (the model ends with nn.Sigmoid()), for targets "
+		"from 0 to 1 or a column of two labels. weight has one element for each output.",
 	.params = weight_params,
 	.build = build_bce,
 	.binary_targets = true,
-	.domain = "Outputs must be between 0 and 1: end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss().",
+	.domain =
+		"Outputs must be between 0 and 1: end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss().",
 	.probability = "",
 };
 
@@ -69,11 +76,12 @@ static PtRef
 build_bce_with_logits(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 {
 	PtRef positive = per_output(b, m, "pos_weight", in[0]);
-	PtRef loss = weighted(b, m, in, positive,
-						  positive == PT_NO_REF
-							  ? "loss = (1 - y) * x + maximum(-x, 0) + log1p(exp(-abs(x)))"
-							  : "loss = (1 - y) * x"
-								" + (1 + (pos_weight - 1) * y) * (maximum(-x, 0) + log1p(exp(-abs(x))))");
+	PtRef loss =
+		weighted(b, m, in, positive,
+				 positive == PT_NO_REF
+					 ? "loss = (1 - y) * x + maximum(-x, 0) + log1p(exp(-abs(x)))"
+					 : "loss = (1 - y) * x"
+					   " + (1 + (pos_weight - 1) * y) * (maximum(-x, 0) + log1p(exp(-abs(x))))");
 
 	(void) nin;
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
@@ -82,8 +90,9 @@ build_bce_with_logits(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_bce_with_logits = {
 	.name = "BCEWithLogitsLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Binary cross-entropy of the sigmoid of the outputs, for targets from 0 to 1 or a column of two labels. weight "
-		   "and pos_weight (of the positive answers) have one element for each output.",
+	.doc =
+		"Binary cross-entropy of the sigmoid of the outputs, for targets from 0 to 1 or a column of two labels. weight "
+		"and pos_weight (of the positive answers) have one element for each output.",
 	.params = (const PtParam[]){{"weight", PT_ARG_REALS, .init_none = true},
 								REDUCTION,
 								{"pos_weight", PT_ARG_REALS, .init_none = true},
@@ -103,9 +112,10 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 	(void) nin;
 	if (s.ndim < 2)
-		return pt_graph_fail(g, PT_ESHAPE,
-							 "nn.MultiLabelSoftMarginLoss expects an output of shape [batch, classes], not %s",
-							 pt_shape_print(&s, text));
+		return pt_graph_fail(
+			g, PT_ESHAPE,
+			"nn.MultiLabelSoftMarginLoss expects an output of shape [batch, classes], not %s",
+			pt_shape_print(&s, text));
 	loss = weighted(b, m, in, PT_NO_REF,
 					"rest = log1p(exp(-abs(x)));"
 					"loss = y * (maximum(-x, 0) + rest) + (1 - y) * (maximum(x, 0) + rest)");
@@ -119,8 +129,9 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_multi_label_soft_margin = {
 	.name = "MultiLabelSoftMarginLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Binary cross-entropy of the sigmoid of each class's output, averaged over the classes, for targets 0 and 1. "
-		   "weight has one element for each class.",
+	.doc =
+		"Binary cross-entropy of the sigmoid of each class's output, averaged over the classes, for targets 0 and 1. "
+		"weight has one element for each class.",
 	.params = weight_params,
 	.build = build_multi_label,
 };

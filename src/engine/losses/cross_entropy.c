@@ -3,10 +3,11 @@
  *	  Negative log-likelihood of classes: of the softmax of logits (CrossEntropyLoss), or of
  *	  log-probabilities that the model gives (NLLLoss).
  *
- * Targets are class indices or probabilities.  Index targets of logits go through the fused op, which also refuses classes that do not exist; rows that are
- * ignored are given class 0 there and weight 0 afterwards.  Weights, label smoothing and
- * probability targets are composed around it.  All as PyTorch 1.13: the mean divides by the weights
- * of the targets, for probabilities by the number of rows.
+ * Targets are class indices or probabilities.  Index targets of logits go through the fused op, which also
+ * refuses classes that do not exist; rows that are ignored are given class 0 there and weight 0
+ * afterwards.  Weights, label smoothing and probability targets are composed around it.  All as PyTorch
+ * 1.13 (whose NLLLoss takes no probabilities): the mean divides by the weights of the targets, for
+ * probabilities by the number of rows.
  */
 #include <string.h>
 
@@ -65,8 +66,9 @@ target_loss(Loss *l, PtRef target)
 	if (!l->logs)
 		return pt_apply_name(l->g, "cross_entropy", (PtRef[]){l->logits, target}, 2, NULL, 0);
 	minus = pt_scalar1(l->g, PT_S_neg, l->logits);
-	return sum_classes(l, pt_scalar3(l->g, PT_S_where, one_hot(l, pt_loss_checked(l->g, target, l->classes)),
-									 minus, pt_integer(l->g, 0)));
+	return sum_classes(l, pt_scalar3(l->g, PT_S_where,
+									 one_hot(l, pt_loss_checked(l->g, target, l->classes)), minus,
+									 pt_integer(l->g, 0)));
 }
 
 /* target: int64 [N].  Gives the rows' losses, and in *total what the mean divides their sum by. */
@@ -84,7 +86,8 @@ index_loss(Loss *l, PtRef target, PtRef *total)
 
 	if (l->weight != PT_NO_REF)
 		share = pt_scalar2(g, PT_S_mul, share,
-						   sum_classes(l, pt_scalar3(g, PT_S_where, one_hot(l, safe), l->weight, zero)));
+						   sum_classes(l, pt_scalar3(g, PT_S_where, one_hot(l, safe), l->weight,
+													 zero)));
 	/* an infinite loss times 0 would be NaN: where() instead of a product */
 	loss = pt_scalar3(g, PT_S_where, keep, loss, zero);
 	if (l->weight != PT_NO_REF)
@@ -155,18 +158,18 @@ build_classes(PtBuild *b, const PtModule *m, const PtRef *in, bool logs)
 		l.smoothing = pt_args_real(m->args, "label_smoothing");
 	if (s.ndim < 2)
 		return pt_graph_fail(g, PT_ESHAPE,
-							 "nn.%s expects an output of shape [batch, classes], not %s", m->type->name,
-							 pt_shape_print(&s, x));
+							 "nn.%s expects an output of shape [batch, classes], not %s",
+							 m->type->name, pt_shape_print(&s, x));
 	want.ndim--;
 	for (int i = 1; i < want.ndim; i++)
 		want.dim[i] = s.dim[i + 1];
 	if (!pt_shape_equal(&t->shape, indices ? &want : &s))
-		return pt_graph_fail(
-			g, PT_ESHAPE,
-			"nn.%s: for an output of shape %s, %s must have shape %s, not %s", m->type->name,
-			pt_shape_print(&s, x), indices ? "class indices" : "class probabilities",
-			indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
-			pt_shape_print(&t->shape, y));
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "nn.%s: for an output of shape %s, %s must have shape %s, not %s",
+							 m->type->name, pt_shape_print(&s, x),
+							 indices ? "class indices" : "class probabilities",
+							 indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
+							 pt_shape_print(&t->shape, y));
 	l.classes = s.dim[1];
 	l.rows = pt_shape_numel(&want);
 	l.logits = classes_last(g, in[0], l.rows);
@@ -198,10 +201,10 @@ build_nll(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return build_classes(b, m, in, true);
 }
 
-#define CLASSES \
+#define CLASSES                                                                              \
 	{"weight", PT_ARG_REALS, .init_none = true}, {"ignore_index", PT_ARG_INT, .init = -100}, \
-	{ \
-		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	{                                                                                        \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions                     \
 	}
 
 const PtModuleType pt_loss_cross_entropy = {
@@ -209,9 +212,10 @@ const PtModuleType pt_loss_cross_entropy = {
 	.kind = PT_MODULE_LOSS,
 	.doc =
 		"Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
-	.params = (const PtParam[]){CLASSES,
-								{"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
-								{NULL}},
+	.params =
+		(const PtParam[]){CLASSES,
+						  {"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
+						  {NULL}},
 	.build = build_cross_entropy,
 	.class_targets = true,
 	.probability = "softmax",
@@ -220,8 +224,9 @@ const PtModuleType pt_loss_cross_entropy = {
 const PtModuleType pt_loss_nll = {
 	.name = "NLLLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Negative log-likelihood of outputs that are log-probabilities (the model ends with nn.LogSoftmax(1)). Targets "
-		   "are class indices or class probabilities.",
+	.doc =
+		"Negative log-likelihood of outputs that are log-probabilities (the model ends with nn.LogSoftmax(1)). Targets "
+		"are class indices or class probabilities.",
 	.params = (const PtParam[]){CLASSES, {NULL}},
 	.build = build_nll,
 	.class_targets = true,

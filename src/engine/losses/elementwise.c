@@ -29,7 +29,10 @@ reduced(PtBuild *b, const PtModule *m, PtRef loss)
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
 }
 
-#define REDUCTION {"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions}
+#define REDUCTION                                                        \
+	{                                                                    \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	}
 
 static const PtParam reduction_params[] = {REDUCTION, {NULL}};
 
@@ -72,9 +75,10 @@ build_smooth_l1(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	/* then PyTorch's gradient is -1 where output and target are equal */
 	if (pt_args_real(m->args, "beta") == 0)
 		return reduced(b, m, elements(b, m, in, "z = x - y; loss = where(z > 0, z, -z)"));
-	return reduced(b, m, elements(b, m, in,
-								  "z = abs(x - y);"
-								  "loss = where(z < beta, square(z) * (0.5 / beta), z - 0.5 * beta)"));
+	return reduced(b, m,
+				   elements(b, m, in,
+							"z = abs(x - y);"
+							"loss = where(z < beta, square(z) * (0.5 / beta), z - 0.5 * beta)"));
 }
 
 const PtModuleType pt_loss_smooth_l1 = {
@@ -82,7 +86,8 @@ const PtModuleType pt_loss_smooth_l1 = {
 	.kind = PT_MODULE_LOSS,
 	.doc = "Absolute error, but a squared one, divided by beta, where it is less than beta.",
 	.params = (const PtParam[]){REDUCTION,
-								{"beta", PT_ARG_REAL, .init = 1, .bounded = true, .min = 0, .max = DBL_MAX},
+								{"beta", PT_ARG_REAL, .init = 1, .bounded = true, .min = 0,
+								 .max = DBL_MAX},
 								{NULL}},
 	.build = build_smooth_l1,
 };
@@ -91,9 +96,10 @@ static PtRef
 build_huber(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 {
 	(void) nin;
-	return reduced(b, m, elements(b, m, in,
-								  "z = abs(x - y);"
-								  "loss = where(z < delta, 0.5 * square(z), delta * (z - 0.5 * delta))"));
+	return reduced(b, m,
+				   elements(b, m, in,
+							"z = abs(x - y);"
+							"loss = where(z < delta, 0.5 * square(z), delta * (z - 0.5 * delta))"));
 }
 
 const PtModuleType pt_loss_huber = {
@@ -101,13 +107,8 @@ const PtModuleType pt_loss_huber = {
 	.kind = PT_MODULE_LOSS,
 	.doc = "Half the squared error, but linear from delta on.",
 	.params = (const PtParam[]){REDUCTION,
-								{"delta",
-								 PT_ARG_REAL,
-								 .init = 1,
-								 .bounded = true,
-								 .open = true,
-								 .min = 0,
-								 .max = HUGE_VAL},
+								{"delta", PT_ARG_REAL, .init = 1, .bounded = true, .open = true,
+								 .min = 0, .max = HUGE_VAL},
 								{NULL}},
 	.build = build_huber,
 };
@@ -127,7 +128,8 @@ build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	if (loss == PT_NO_REF || strcmp(pt_args_word(m->args, "reduction"), "batchmean") != 0)
 		return reduced(b, m, loss);
 	if (pt_value(g, loss)->shape.ndim == 0)
-		return pt_graph_fail(g, PT_ESHAPE, "nn.KLDivLoss: reduction='batchmean' needs a batch dimension");
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "nn.KLDivLoss: reduction='batchmean' needs a batch dimension");
 	return pt_scalar2(g, PT_S_div, pt_sum(g, loss, NULL, 0, false),
 					  pt_real(g, (double) pt_value(g, loss)->shape.dim[0]));
 }
@@ -140,9 +142,10 @@ const PtModuleType pt_loss_kl_div = {
 	.doc =
 		"Kullback-Leibler divergence: target * (log(target) - output), where the output is log-probabilities. "
 		"reduction => 'batchmean' is the divergence proper.",
-	.params = (const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = kl_div_reductions},
-								{"log_target", PT_ARG_BOOL},
-								{NULL}},
+	.params =
+		(const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = kl_div_reductions},
+						  {"log_target", PT_ARG_BOOL},
+						  {NULL}},
 	.build = build_kl_div,
 };
 
@@ -151,23 +154,23 @@ build_poisson(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 {
 	/* Stirling's approximation of log(y!), for y > 1 */
 	static const char *const formulas[] = {
-		"loss = x - y * log(x + eps)",
-		"loss = exp(x) - y * x",
+		"loss = x - y * log(x + eps)", "loss = exp(x) - y * x",
 		"loss = x - y * log(x + eps) + where(y <= 1, 0, y * log(y) - y + 0.5 * log(6.283185307179586 * y))",
 		"loss = exp(x) - y * x + where(y <= 1, 0, y * log(y) - y + 0.5 * log(6.283185307179586 * y))"};
 
 	(void) nin;
-	return reduced(
-		b, m,
-		elements(b, m, in,
-				 formulas[2 * pt_args_bool(m->args, "full") + pt_args_bool(m->args, "log_input")]));
+	return reduced(b, m,
+				   elements(b, m, in,
+							formulas[2 * pt_args_bool(m->args, "full") +
+									 pt_args_bool(m->args, "log_input")]));
 }
 
 const PtModuleType pt_loss_poisson_nll = {
 	.name = "PoissonNLLLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Negative log-likelihood of Poisson counts: exp(output) - target * output, or of the rate itself "
-		   "with log_input => false.",
+	.doc =
+		"Negative log-likelihood of Poisson counts: exp(output) - target * output, or of the rate itself "
+		"with log_input => false.",
 	.params = (const PtParam[]){{"log_input", PT_ARG_BOOL, .init = 1},
 								{"full", PT_ARG_BOOL},
 								{"eps", PT_ARG_REAL, .init = 1e-8, PT_LOSS_FINITE},
@@ -202,17 +205,19 @@ build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		split.dim[1] *= 2;
 	if (y.ndim < 2 || !pt_shape_equal(&x, &split))
 	{
-		pt_graph_fail(g, PT_ESHAPE,
-					  "nn.GaussianNLLLoss: for a target of shape %s, the output must have shape %s, not %s",
-					  pt_shape_print(&y, text[0]),
-					  y.ndim < 2 ? "[batch, 2k] and the target [batch, k]"
-								 : pt_shape_print(&split, (char[PT_SHAPE_TEXT]){0}),
-					  pt_shape_print(&x, text[1]));
+		pt_graph_fail(
+			g, PT_ESHAPE,
+			"nn.GaussianNLLLoss: for a target of shape %s, the output must have shape %s, not %s",
+			pt_shape_print(&y, text[0]),
+			y.ndim < 2 ? "[batch, 2k] and the target [batch, k]"
+					   : pt_shape_print(&split, (char[PT_SHAPE_TEXT]){0}),
+			pt_shape_print(&x, text[1]));
 		pt_hint(&g->error, "The output holds the k means, then the k variances.");
 		return PT_NO_REF;
 	}
 	if (y.ndim == PT_MAX_DIM)
-		return pt_graph_fail(g, PT_ELIMIT, "nn.GaussianNLLLoss takes at most %d dimensions", PT_MAX_DIM - 1);
+		return pt_graph_fail(g, PT_ELIMIT, "nn.GaussianNLLLoss takes at most %d dimensions",
+							 PT_MAX_DIM - 1);
 	split = (PtShape){y.ndim + 1, {y.dim[0], 2}};
 	for (int i = 1; i < y.ndim; i++)
 		split.dim[i + 1] = y.dim[i];
@@ -226,20 +231,17 @@ build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_gaussian_nll = {
 	.name = "GaussianNLLLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Negative log-likelihood of normal distributions. The output holds k means, then k variances "
-		   "(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
+	.doc =
+		"Negative log-likelihood of normal distributions. The output holds k means, then k variances "
+		"(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
 	.params = (const PtParam[]){{"full", PT_ARG_BOOL},
-								{"eps",
-								 PT_ARG_REAL,
-								 .init = 1e-6,
-								 .bounded = true,
-								 .open = true,
-								 .min = 0,
-								 .max = HUGE_VAL},
+								{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .open = true,
+								 .min = 0, .max = HUGE_VAL},
 								REDUCTION,
 								{NULL}},
 	.build = build_gaussian,
-	.domain = "The second half of the outputs are variances, which must not be negative: end it with nn.Softplus() or exp.",
+	.domain =
+		"The second half of the outputs are variances, which must not be negative: end it with nn.Softplus() or exp.",
 };
 
 /* ---------- two classes, targets 1 and -1 ---------- */
@@ -249,7 +251,8 @@ build_soft_margin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 {
 	(void) nin;
 	/* log(1 + exp(-y x)) without its overflow */
-	return reduced(b, m, elements(b, m, in, "z = -y * x; loss = maximum(z, 0) + log1p(exp(-abs(z)))"));
+	return reduced(b, m,
+				   elements(b, m, in, "z = -y * x; loss = maximum(z, 0) + log1p(exp(-abs(z)))"));
 }
 
 const PtModuleType pt_loss_soft_margin = {
@@ -264,15 +267,17 @@ static PtRef
 build_hinge(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 {
 	(void) nin;
-	return reduced(b, m, elements(b, m, in,
-								  "z = margin - x;"
-								  "loss = where(y != 1, where(z < 0, 0, z), 0) + where(y != -1, x, 0)"));
+	return reduced(b, m,
+				   elements(b, m, in,
+							"z = margin - x;"
+							"loss = where(y != 1, where(z < 0, 0, z), 0) + where(y != -1, x, 0)"));
 }
 
 const PtModuleType pt_loss_hinge_embedding = {
 	.name = "HingeEmbeddingLoss",
 	.kind = PT_MODULE_LOSS,
 	.doc = "Of a distance: itself where the target is 1, max(0, margin - output) where it is -1.",
-	.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE}, REDUCTION, {NULL}},
+	.params =
+		(const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE}, REDUCTION, {NULL}},
 	.build = build_hinge,
 };

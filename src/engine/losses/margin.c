@@ -75,8 +75,9 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_multi_margin = {
 	.name = "MultiMarginLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Hinge loss of classes: max(0, margin - output[target] + output[i])^p over the other classes, divided by "
-		   "their number. p is 1 or 2; weight has one element for each class.",
+	.doc =
+		"Hinge loss of classes: max(0, margin - output[target] + output[i])^p over the other classes, divided by "
+		"their number. p is 1 or 2; weight has one element for each class.",
 	.params = (const PtParam[]){{"p", PT_ARG_INT, .init = 1, .bounded = true, .min = 1, .max = 2},
 								{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
 								{"weight", PT_ARG_REALS, .init_none = true},
@@ -123,17 +124,19 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 					   "loss = where(ends > 0, -1, t)",
 					   vars, n);
 	n = 0;
-	vars[n++] = (PtVar){"largest", pt_loss_checked(g,
-												   pt_scalar2(g, PT_S_maximum, extreme(g, "amax", safe),
-															  pt_integer(g, 0)),
-												   classes)};
-	vars[n++] = (PtVar){"smallest", pt_loss_checked(g,
-													extreme(g, "amin",
-															pt_scalar3(g, PT_S_where,
-																	   pt_scalar2(g, PT_S_eq, safe,
-																				  pt_integer(g, -1)),
-																	   pt_integer(g, 0), safe)),
-													classes)};
+	vars[n++] =
+		(PtVar){"largest", pt_loss_checked(g,
+										   pt_scalar2(g, PT_S_maximum, extreme(g, "amax", safe),
+													  pt_integer(g, 0)),
+										   classes)};
+	vars[n++] =
+		(PtVar){"smallest",
+				pt_loss_checked(g,
+								extreme(g, "amin",
+										pt_scalar3(g, PT_S_where,
+												   pt_scalar2(g, PT_S_eq, safe, pt_integer(g, -1)),
+												   pt_integer(g, 0), safe)),
+								classes)};
 	fine = pt_loss_run(g, m, "loss = largest >= smallest", vars, n);
 	/* count: how often each class is named; over the classes that are (dimension 1) and are not (dimension 2) */
 	n = 0;
@@ -156,10 +159,12 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_multi_label_margin = {
 	.name = "MultiLabelMarginLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Hinge loss of several classes a row: max(0, 1 - output[own] + output[other]) over all pairs, divided by the "
-		   "number of classes. The target is an array of as many integers as there are classes: the indices of the row's "
-		   "own classes, then -1.",
-	.params = (const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions}, {NULL}},
+	.doc =
+		"Hinge loss of several classes a row: max(0, 1 - output[own] + output[other]) over all pairs, divided by the "
+		"number of classes. The target is an array of as many integers as there are classes: the indices of the row's "
+		"own classes, then -1.",
+	.params = (const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions},
+								{NULL}},
 	.build = build_multi_label,
 	.class_lists = true,
 };

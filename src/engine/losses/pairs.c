@@ -11,7 +11,10 @@
 #include "engine/fold.h"
 #include "engine/losses/losses.h"
 
-#define REDUCTION {"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions}
+#define REDUCTION                                                        \
+	{                                                                    \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	}
 
 /* ---------- cosine ---------- */
 
@@ -26,9 +29,12 @@ build_cosine(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	(void) nin;
 	if (s.ndim != 3)
 	{
-		pt_graph_fail(g, PT_ESHAPE, "nn.CosineEmbeddingLoss expects an output of shape [batch, 2, D], not %s",
+		pt_graph_fail(g, PT_ESHAPE,
+					  "nn.CosineEmbeddingLoss expects an output of shape [batch, 2, D], not %s",
 					  pt_shape_print(&s, text));
-		pt_hint(&g->error, "Feed pairs as one feature column, ARRAY[a, b], so that each row's output is [2, D].");
+		pt_hint(
+			&g->error,
+			"Feed pairs as one feature column, ARRAY[a, b], so that each row's output is [2, D].");
 		return PT_NO_REF;
 	}
 	if (!pt_loss_parts(g, m, in[0], 2, "the two vectors that are compared", parts))
@@ -38,19 +44,21 @@ build_cosine(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		return PT_NO_REF;
 	return pt_reduce_loss(
 		b, m,
-		pt_loss_run(g, m,
-					"squares = (sum(square(a), 1) + 1e-12) * (sum(square(b), 1) + 1e-12);"
-					"similarity = sum(a * b, 1) / sqrt(squares);"
-					"z = similarity - margin;"
-					"loss = where(y == 1, 1 - similarity, 0) + where(y == -1, where(z < 0, 0, z), 0)",
-					(PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
+		pt_loss_run(
+			g, m,
+			"squares = (sum(square(a), 1) + 1e-12) * (sum(square(b), 1) + 1e-12);"
+			"similarity = sum(a * b, 1) / sqrt(squares);"
+			"z = similarity - margin;"
+			"loss = where(y == 1, 1 - similarity, 0) + where(y == -1, where(z < 0, 0, z), 0)",
+			(PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
 }
 
 const PtModuleType pt_loss_cosine_embedding = {
 	.name = "CosineEmbeddingLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Of two vectors: 1 - cosine where the target is 1, max(0, cosine - margin) where it is -1. Each row's output has "
-		   "shape [2, D]: feed the pairs as one feature column, ARRAY[a, b].",
+	.doc =
+		"Of two vectors: 1 - cosine where the target is 1, max(0, cosine - margin) where it is -1. Each row's output has "
+		"shape [2, D]: feed the pairs as one feature column, ARRAY[a, b].",
 	.params = (const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, REDUCTION, {NULL}},
 	.build = build_cosine,
 };
@@ -65,8 +73,9 @@ build_ranking(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtShape shape;
 
 	(void) nin;
-	if (!pt_loss_parts(g, m, in[0], 2,
-					   "the two scores that are ranked; feed pairs as one feature column, ARRAY[a, b]", parts))
+	if (!pt_loss_parts(
+			g, m, in[0], 2,
+			"the two scores that are ranked; feed pairs as one feature column, ARRAY[a, b]", parts))
 		return PT_NO_REF;
 	shape = pt_value(g, parts[0])->shape;
 	y = pt_loss_target(g, m, in[1], &shape);
@@ -80,8 +89,9 @@ build_ranking(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_margin_ranking = {
 	.name = "MarginRankingLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "Of two scores: max(0, -target * (first - second) + margin), where the target is 1 if the first shall be larger, "
-		   "else -1. Each row's output has shape [2] or [2, 1]: feed the pairs as one feature column, ARRAY[a, b].",
+	.doc =
+		"Of two scores: max(0, -target * (first - second) + margin), where the target is 1 if the first shall be larger, "
+		"else -1. Each row's output has shape [2] or [2, 1]: feed the pairs as one feature column, ARRAY[a, b].",
 	.params = (const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, REDUCTION, {NULL}},
 	.build = build_ranking,
 };
@@ -117,7 +127,8 @@ check_triplet(const PtModule *m, PtError *err)
 	double p = pt_args_real(m->args, "p");
 	char text[PT_REAL_TEXT];
 
-	return p > 0 || pt_fail(err, PT_EINVAL, "argument \"p\" of nn.TripletMarginLoss must be greater than 0, not %s",
+	return p > 0 || pt_fail(err, PT_EINVAL,
+							"argument \"p\" of nn.TripletMarginLoss must be greater than 0, not %s",
 							pt_real_print(p, text));
 }
 
@@ -132,10 +143,12 @@ build_triplet(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	(void) nin;
 	if (s.ndim < 3)
 	{
-		pt_graph_fail(g, PT_ESHAPE, "nn.TripletMarginLoss expects an output of shape [batch, 3, D], not %s",
+		pt_graph_fail(g, PT_ESHAPE,
+					  "nn.TripletMarginLoss expects an output of shape [batch, 3, D], not %s",
 					  pt_shape_print(&s, text));
-		pt_hint(&g->error,
-				"Feed triplets as one feature column, ARRAY[anchor, positive, negative], so that each row's output is [3, D].");
+		pt_hint(
+			&g->error,
+			"Feed triplets as one feature column, ARRAY[anchor, positive, negative], so that each row's output is [3, D].");
 		return PT_NO_REF;
 	}
 	if (!pt_loss_parts(g, m, in[0], 3, "anchor, positive and negative", parts))
@@ -152,9 +165,10 @@ build_triplet(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_loss_triplet_margin = {
 	.name = "TripletMarginLoss",
 	.kind = PT_MODULE_LOSS,
-	.doc = "max(0, margin + |anchor - positive| - |anchor - negative|) with p-norms. Each row's output has shape [3, D]: feed "
-		   "the triplets as one feature column, ARRAY[anchor, positive, negative]. The target column is not looked at; "
-		   "select any number.",
+	.doc =
+		"max(0, margin + |anchor - positive| - |anchor - negative|) with p-norms. Each row's output has shape [3, D]: feed "
+		"the triplets as one feature column, ARRAY[anchor, positive, negative]. The target column is not looked at; "
+		"select any number.",
 	.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
 								{"p", PT_ARG_REAL, .init = 2},
 								{"eps", PT_ARG_REAL, .init = 1e-6, PT_LOSS_FINITE},

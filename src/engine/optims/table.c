@@ -68,11 +68,26 @@ check_betas(const PtArgs *args, PtError *err)
 #define NOT_NEGATIVE .bounded = true, .min = 0, .max = INFINITY
 
 /* Arguments that several have. */
-#define LR(value) {"lr", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
-#define BETAS {"betas", PT_ARG_REALS, .text = "(0.9, 0.999)"}
-#define EPS(value) {"eps", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
-#define WEIGHT_DECAY(value) {"weight_decay", PT_ARG_REAL, .init = value, NOT_NEGATIVE}
-#define MAXIMIZE {"maximize", PT_ARG_BOOL}
+#define LR(value)                                      \
+	{                                                  \
+		"lr", PT_ARG_REAL, .init = value, NOT_NEGATIVE \
+	}
+#define BETAS                                         \
+	{                                                 \
+		"betas", PT_ARG_REALS, .text = "(0.9, 0.999)" \
+	}
+#define EPS(value)                                      \
+	{                                                   \
+		"eps", PT_ARG_REAL, .init = value, NOT_NEGATIVE \
+	}
+#define WEIGHT_DECAY(value)                                      \
+	{                                                            \
+		"weight_decay", PT_ARG_REAL, .init = value, NOT_NEGATIVE \
+	}
+#define MAXIMIZE                \
+	{                           \
+		"maximize", PT_ARG_BOOL \
+	}
 
 /* ---------- SGD ---------- */
 
@@ -97,16 +112,19 @@ rule_sgd(const PtOptimizer *o, char *buf, size_t size)
 
 	if (o->cycled || pt_args_real(args, "momentum") != 0)
 	{
-		ok = ok && add(buf, size,
-					   pt_args_real(args, "dampening") == 0
-						   ? "moved = momentum * momentum_buffer + g"
-						   : "moved = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
+		ok =
+			ok &&
+			add(buf, size,
+				pt_args_real(args, "dampening") == 0
+					? "moved = momentum * momentum_buffer + g"
+					: "moved = where(t == 1, g, momentum * momentum_buffer + (1 - dampening) * g)");
 		ok = ok && add(buf, size,
 					   o->cycled ? "momentum_buffer = where(momentum == 0, momentum_buffer, moved)"
 								 : "momentum_buffer = moved");
 		if (o->cycled)
 			ok = ok && add(buf, size, "moved = where(momentum == 0, g, moved)");
-		ok = ok && add(buf, size, pt_args_bool(args, "nesterov") ? "g = g + momentum * moved" : "g = moved");
+		ok = ok && add(buf, size,
+					   pt_args_bool(args, "nesterov") ? "g = g + momentum * moved" : "g = moved");
 	}
 	return ok && add(buf, size, "p = p - lr * g");
 }
@@ -170,7 +188,13 @@ static const PtOptimSlot slots_adam[] = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_
 static const PtOptimType adam = {
 	.name = "Adam",
 	.doc = "Adam: steps scaled by running averages of the gradients and of their squares.",
-	.params = (const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), {"amsgrad", PT_ARG_BOOL}, MAXIMIZE, {NULL}},
+	.params = (const PtParam[]){LR(1e-3),
+								BETAS,
+								EPS(1e-8),
+								WEIGHT_DECAY(0),
+								{"amsgrad", PT_ARG_BOOL},
+								MAXIMIZE,
+								{NULL}},
 	.slots = slots_adam,
 	.check = check_betas,
 	.rule = rule_adam,
@@ -179,8 +203,13 @@ static const PtOptimType adam = {
 static const PtOptimType adamw = {
 	.name = "AdamW",
 	.doc = "Adam with weight decay apart from the gradient.",
-	.params =
-		(const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(1e-2), {"amsgrad", PT_ARG_BOOL}, MAXIMIZE, {NULL}},
+	.params = (const PtParam[]){LR(1e-3),
+								BETAS,
+								EPS(1e-8),
+								WEIGHT_DECAY(1e-2),
+								{"amsgrad", PT_ARG_BOOL},
+								MAXIMIZE,
+								{NULL}},
 	.slots = slots_adam,
 	.check = check_betas,
 	.rule = rule_adamw,
@@ -199,14 +228,17 @@ rule_rmsprop(const PtOptimizer *o, char *buf, size_t size)
 	if (centered)
 		ok = ok && add(buf, size, "grad_avg = alpha * grad_avg + (1 - alpha) * g");
 	ok = ok && add(buf, size,
-				   centered ? "avg = sqrt(square_avg - grad_avg * grad_avg) + eps" : "avg = sqrt(square_avg) + eps");
+				   centered ? "avg = sqrt(square_avg - grad_avg * grad_avg) + eps"
+							: "avg = sqrt(square_avg) + eps");
 	if (o->cycled)
-		ok = ok && add(buf, size, "moved = momentum * momentum_buffer + g / avg; "
-								  "momentum_buffer = where(momentum > 0, moved, momentum_buffer); "
-								  "p = p - lr * where(momentum > 0, moved, g / avg)");
+		ok = ok && add(buf, size,
+					   "moved = momentum * momentum_buffer + g / avg; "
+					   "momentum_buffer = where(momentum > 0, moved, momentum_buffer); "
+					   "p = p - lr * where(momentum > 0, moved, g / avg)");
 	else if (pt_args_real(args, "momentum") > 0)
-		ok = ok && add(buf, size, "momentum_buffer = momentum * momentum_buffer + g / avg; "
-								  "p = p - lr * momentum_buffer");
+		ok = ok && add(buf, size,
+					   "momentum_buffer = momentum * momentum_buffer + g / avg; "
+					   "p = p - lr * momentum_buffer");
 	else
 		ok = ok && add(buf, size, "p = p - lr * g / avg");
 	return ok;
@@ -298,7 +330,8 @@ rule_adamax(const PtOptimizer *o, char *buf, size_t size)
 
 static const PtOptimType adamax = {
 	.name = "Adamax",
-	.doc = "Adam with the largest gradient so far, fading, in place of the root of the squares' average.",
+	.doc =
+		"Adam with the largest gradient so far, fading, in place of the root of the squares' average.",
 	.params = (const PtParam[]){LR(2e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), MAXIMIZE, {NULL}},
 	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_inf"}, {NULL}},
 	.check = check_betas,
@@ -334,7 +367,10 @@ static const PtOptimType nadam = {
 			{"momentum_decay", PT_ARG_REAL, .init = 4e-3, NOT_NEGATIVE},
 			{NULL},
 		},
-	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {"mu_product", .scalar = true, .init = 1}, {NULL}},
+	.slots = (const PtOptimSlot[]){{"exp_avg"},
+								   {"exp_avg_sq"},
+								   {"mu_product", .scalar = true, .init = 1},
+								   {NULL}},
 	.check = check_betas,
 	.rule = rule_nadam,
 };
@@ -343,17 +379,18 @@ static const PtOptimType nadam = {
 static bool
 rule_radam(const PtOptimizer *o, char *buf, size_t size)
 {
-	return simple(o->args, buf, size,
-				  "bias1 = 1 - beta1 ** t; "
-				  "bias2 = 1 - beta2 ** t; "
-				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
-				  "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
-				  "rho_inf = 2 / (1 - beta2) - 1; "
-				  "rho = rho_inf - 2 * t * beta2 ** t / bias2; "
-				  "rect = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)); "
-				  "root = sqrt(bias2); "
-				  "step = exp_avg / bias1 * lr; "
-				  "p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
+	return simple(
+		o->args, buf, size,
+		"bias1 = 1 - beta1 ** t; "
+		"bias2 = 1 - beta2 ** t; "
+		"exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
+		"exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
+		"rho_inf = 2 / (1 - beta2) - 1; "
+		"rho = rho_inf - 2 * t * beta2 ** t / bias2; "
+		"rect = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)); "
+		"root = sqrt(bias2); "
+		"step = exp_avg / bias1 * lr; "
+		"p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
 }
 
 static const PtOptimType radam = {
@@ -374,8 +411,10 @@ check_rprop(const PtArgs *args, PtError *err)
 	char minus[PT_REAL_TEXT], plus[PT_REAL_TEXT];
 
 	if (!(v->reals[0] > 0 && v->reals[0] < 1 && v->reals[1] > 1))
-		return pt_fail(err, PT_EINVAL, "invalid eta values %s, %s: the first must be between 0 and 1, the second over 1",
-					   pt_real_print(v->reals[0], minus), pt_real_print(v->reals[1], plus));
+		return pt_fail(
+			err, PT_EINVAL,
+			"invalid eta values %s, %s: the first must be between 0 and 1, the second over 1",
+			pt_real_print(v->reals[0], minus), pt_real_print(v->reals[1], plus));
 	return true;
 }
 
@@ -393,7 +432,8 @@ rule_rprop(const PtOptimizer *o, char *buf, size_t size)
 
 static const PtOptimType rprop = {
 	.name = "Rprop",
-	.doc = "Resilient backpropagation: a step size of its own for each parameter, by the signs of the gradients alone.",
+	.doc =
+		"Resilient backpropagation: a step size of its own for each parameter, by the signs of the gradients alone.",
 	.params =
 		(const PtParam[]){
 			LR(1e-2),
@@ -443,5 +483,5 @@ static const PtOptimType asgd = {
 	.rule = rule_asgd,
 };
 
-const PtOptimType *const pt_optim_types[] = {&sgd,		&adam,	 &adamw, &rmsprop, &adagrad, &adadelta,
-											 &adamax, &nadam, &radam, &rprop,   &asgd,	  NULL};
+const PtOptimType *const pt_optim_types[] = {&sgd,	  &adam,  &adamw, &rmsprop, &adagrad, &adadelta,
+											 &adamax, &nadam, &radam, &rprop,	&asgd,	  NULL};

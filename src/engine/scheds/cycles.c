@@ -50,7 +50,10 @@ scale_cyclic(const PtPace *p, int64_t cycle, double *out, PtError *err)
 	const char *mode = pt_args_word(args, "mode");
 
 	if (p->formula != NULL)
-		return pt_formula_eval(p->formula, strcmp(pt_args_word(args, "scale_mode"), "cycle") == 0 ? cycle : p->last_epoch,
+		return pt_formula_eval(p->formula,
+							   strcmp(pt_args_word(args, "scale_mode"), "cycle") == 0
+								   ? cycle
+								   : p->last_epoch,
 							   out, err);
 	if (strcmp(mode, "triangular2") == 0)
 		*out = 1 / pow(2, (double) (cycle - 1));
@@ -66,7 +69,8 @@ rate_cyclic(PtPace *p, double *lr, PtError *err)
 {
 	const PtArgs *args = p->s->args;
 	double up = pt_args_real(args, "step_size_up");
-	double down = pt_args_is_none(args, "step_size_down") ? up : pt_args_real(args, "step_size_down");
+	double down =
+		pt_args_is_none(args, "step_size_down") ? up : pt_args_real(args, "step_size_down");
 	double total = up + down;
 	double ratio = up / total;
 	double cycle = floor(1 + (double) p->last_epoch / total);
@@ -88,8 +92,9 @@ rate_cyclic(PtPace *p, double *lr, PtError *err)
 
 const PtSchedulerType pt_sched_cyclic = {
 	.name = "CyclicLR",
-	.doc = "Up from base_lr to max_lr and down again, over and over, with each batch.  scale_fn is text: "
-		   "'x -> 0.99 ** x'.",
+	.doc =
+		"Up from base_lr to max_lr and down again, over and over, with each batch.  scale_fn is text: "
+		"'x -> 0.99 ** x'.",
 	.params =
 		(const PtParam[]){
 			{"base_lr", PT_ARG_REAL, .required = true},
@@ -100,7 +105,8 @@ const PtSchedulerType pt_sched_cyclic = {
 			 .words = (const char *const[]){"triangular", "triangular2", "exp_range", NULL}},
 			{"gamma", PT_ARG_REAL, .init = 1.0},
 			{"scale_fn", PT_ARG_WORD, .init_none = true},
-			{"scale_mode", PT_ARG_WORD, .text = "'cycle'", .words = (const char *const[]){"cycle", "iterations", NULL}},
+			{"scale_mode", PT_ARG_WORD, .text = "'cycle'",
+			 .words = (const char *const[]){"cycle", "iterations", NULL}},
 			{"cycle_momentum", PT_ARG_BOOL, .init = 1},
 			{"base_momentum", PT_ARG_REAL, .init = 0.8},
 			{"max_momentum", PT_ARG_REAL, .init = 0.9},
@@ -121,12 +127,14 @@ start_one_cycle(PtPace *p, PtError *err)
 	const PtArgs *args = p->s->args;
 	PtGroup *g = p->group;
 	int64_t epochs = pt_args_is_none(args, "epochs") ? g->epochs : pt_args_int(args, "epochs");
-	int64_t steps = pt_args_is_none(args, "steps_per_epoch") ? g->steps : pt_args_int(args, "steps_per_epoch");
+	int64_t steps =
+		pt_args_is_none(args, "steps_per_epoch") ? g->steps : pt_args_int(args, "steps_per_epoch");
 
 	if (!pt_args_is_none(args, "total_steps"))
 		p->total = pt_args_int(args, "total_steps");
 	else if (__builtin_mul_overflow(epochs, steps, &p->total))
-		return pt_fail(err, PT_ERANGE, "%lld epochs of %lld steps are too many", (long long) epochs, (long long) steps);
+		return pt_fail(err, PT_ERANGE, "%lld epochs of %lld steps are too many", (long long) epochs,
+					   (long long) steps);
 	g->max_lr = pt_args_real(args, "max_lr");
 	g->initial_lr = g->max_lr / pt_args_real(args, "div_factor");
 	g->has_initial = true;
@@ -161,15 +169,17 @@ rate_one_cycle(PtPace *p, double *lr, PtError *err)
 	} phases[] = {
 		{share * total - 1, g->initial_lr, g->max_lr, g->max_momentum, g->base_momentum},
 		{2 * share * total - 2, g->max_lr, g->initial_lr, g->base_momentum, g->max_momentum},
-		{total - 1, three ? g->initial_lr : g->max_lr, g->min_lr, three ? g->max_momentum : g->base_momentum,
-		 g->max_momentum},
+		{total - 1, three ? g->initial_lr : g->max_lr, g->min_lr,
+		 three ? g->max_momentum : g->base_momentum, g->max_momentum},
 	};
 	double begin = 0, part;
 	int i = 0;
 
 	if (p->last_epoch > p->total)
-		return pt_fail(err, PT_EINVAL, "lr_scheduler.OneCycleLR is for %lld steps in all, and cannot take step %lld",
-					   (long long) p->total, (long long) p->last_epoch + 1);
+		return pt_fail(
+			err, PT_EINVAL,
+			"lr_scheduler.OneCycleLR is for %lld steps in all, and cannot take step %lld",
+			(long long) p->total, (long long) p->last_epoch + 1);
 	while (i < 2 && step > phases[i].end)
 	{
 		begin = phases[i].end;
@@ -178,8 +188,10 @@ rate_one_cycle(PtPace *p, double *lr, PtError *err)
 	part = (step - begin) / (phases[i].end - begin);
 	if (!isfinite(part))
 	{
-		pt_fail(err, PT_EINVAL, "lr_scheduler.OneCycleLR has a phase of no steps: %lld in all, of which pct_start %g",
-				(long long) p->total, share);
+		pt_fail(
+			err, PT_EINVAL,
+			"lr_scheduler.OneCycleLR has a phase of no steps: %lld in all, of which pct_start %g",
+			(long long) p->total, share);
 		return pt_hint(err, "Use another pct_start, or train for more steps.");
 	}
 	*lr = anneal(cosine, phases[i].from, phases[i].to, part);
@@ -190,7 +202,8 @@ rate_one_cycle(PtPace *p, double *lr, PtError *err)
 
 const PtSchedulerType pt_sched_one_cycle = {
 	.name = "OneCycleLR",
-	.doc = "Up to max_lr and down to nearly nothing, once, with each batch.  Without total_steps it covers the training.",
+	.doc =
+		"Up to max_lr and down to nearly nothing, once, with each batch.  Without total_steps it covers the training.",
 	.params =
 		(const PtParam[]){
 			{"max_lr", PT_ARG_REAL, .required = true},
@@ -198,7 +211,8 @@ const PtSchedulerType pt_sched_one_cycle = {
 			{"epochs", PT_ARG_INT, .init_none = true, POSITIVE_INT},
 			{"steps_per_epoch", PT_ARG_INT, .init_none = true, POSITIVE_INT},
 			{"pct_start", PT_ARG_REAL, .init = 0.3, .bounded = true, .min = 0, .max = 1},
-			{"anneal_strategy", PT_ARG_WORD, .text = "'cos'", .words = (const char *const[]){"cos", "linear", NULL}},
+			{"anneal_strategy", PT_ARG_WORD, .text = "'cos'",
+			 .words = (const char *const[]){"cos", "linear", NULL}},
 			{"cycle_momentum", PT_ARG_BOOL, .init = 1},
 			{"base_momentum", PT_ARG_REAL, .init = 0.85},
 			{"max_momentum", PT_ARG_REAL, .init = 0.95},

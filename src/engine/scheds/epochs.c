@@ -33,7 +33,8 @@ check_formula(const PtScheduler *s, PtError *err)
 static bool
 start_formula(PtPace *p, PtError *err)
 {
-	p->formula = pt_formula_parse(p->group->arena, pt_args_word(p->s->args, "lr_lambda"), "epoch", err);
+	p->formula =
+		pt_formula_parse(p->group->arena, pt_args_word(p->s->args, "lr_lambda"), "epoch", err);
 	return p->formula != NULL;
 }
 
@@ -63,7 +64,8 @@ static const PtParam params_formula[] = {{"lr_lambda", PT_ARG_WORD, .required = 
 
 const PtSchedulerType pt_sched_lambda = {
 	.name = "LambdaLR",
-	.doc = "The initial rate times a function of the epoch (from 0), given as text: 'epoch -> 0.95 ** epoch'.",
+	.doc =
+		"The initial rate times a function of the epoch (from 0), given as text: 'epoch -> 0.95 ** epoch'.",
 	.params = params_formula,
 	.check = check_formula,
 	.start = start_formula,
@@ -72,7 +74,8 @@ const PtSchedulerType pt_sched_lambda = {
 
 const PtSchedulerType pt_sched_multiplicative = {
 	.name = "MultiplicativeLR",
-	.doc = "The rate before times a function of the epoch (from 1), given as text: 'epoch -> 0.95'.",
+	.doc =
+		"The rate before times a function of the epoch (from 1), given as text: 'epoch -> 0.95'.",
 	.params = params_formula,
 	.check = check_formula,
 	.start = start_formula,
@@ -181,8 +184,10 @@ check_factor(const PtScheduler *s, PtError *err)
 	const char *name = pt_args_get(s->args, "factor") ? "factor" : "start_factor";
 
 	return pt_args_real(s->args, name) > 0 ||
-		   pt_fail(err, PT_EINVAL, "argument \"%s\" of lr_scheduler.%s must be greater than 0, as it is divided by later",
-				   name, s->type->name);
+		   pt_fail(
+			   err, PT_EINVAL,
+			   "argument \"%s\" of lr_scheduler.%s must be greater than 0, as it is divided by later",
+			   name, s->type->name);
 }
 
 static bool
@@ -233,7 +238,8 @@ rate_linear(PtPace *p, double *lr, PtError *err)
 	if (p->last_epoch == 0)
 		*lr *= start;
 	else if (p->last_epoch <= total)
-		*lr *= 1. + (end - start) / ((double) total * start + (double) (p->last_epoch - 1) * (end - start));
+		*lr *= 1. + (end - start) /
+						((double) total * start + (double) (p->last_epoch - 1) * (end - start));
 	return true;
 }
 
@@ -251,7 +257,8 @@ first_linear(PtPace *p, double *lr, PtError *err)
 
 const PtSchedulerType pt_sched_linear = {
 	.name = "LinearLR",
-	.doc = "From the rate times start_factor to the rate times end_factor in a line over total_iters epochs.",
+	.doc =
+		"From the rate times start_factor to the rate times end_factor in a line over total_iters epochs.",
 	.params =
 		(const PtParam[]){
 			{"start_factor", PT_ARG_REAL, .init = 1.0 / 3, FACTOR},
@@ -272,7 +279,8 @@ rate_polynomial(PtPace *p, double *lr, PtError *err)
 
 	(void) err;
 	if (p->last_epoch != 0 && epoch <= total)
-		*lr *= pow((1.0 - epoch / total) / (1.0 - (epoch - 1) / total), pt_args_real(p->s->args, "power"));
+		*lr *= pow((1.0 - epoch / total) / (1.0 - (epoch - 1) / total),
+				   pt_args_real(p->s->args, "power"));
 	return true;
 }
 
@@ -368,13 +376,15 @@ step_restarts(PtPace *p, int epoch, double loss, PtError *err)
 				p->period *= pt_args_int(args, "T_mult");
 		}
 	}
-	p->group->lr = low + (p->base_lr - low) * (1 + cos(M_PI * (double) p->cur / (double) p->period)) / 2;
+	p->group->lr =
+		low + (p->base_lr - low) * (1 + cos(M_PI * (double) p->cur / (double) p->period)) / 2;
 	return true;
 }
 
 const PtSchedulerType pt_sched_restarts = {
 	.name = "CosineAnnealingWarmRestarts",
-	.doc = "Down to eta_min along half a cosine over T_0 epochs, then from the initial rate again, each time T_mult as long.",
+	.doc =
+		"Down to eta_min along half a cosine over T_0 epochs, then from the initial rate again, each time T_mult as long.",
 	.params =
 		(const PtParam[]){
 			{"T_0", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 1 << 30},
@@ -392,7 +402,8 @@ static bool
 check_plateau(const PtScheduler *s, PtError *err)
 {
 	return pt_args_real(s->args, "factor") < 1.0 ||
-		   pt_fail(err, PT_EINVAL, "argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1");
+		   pt_fail(err, PT_EINVAL,
+				   "argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1");
 }
 
 static bool
@@ -450,15 +461,18 @@ step_plateau(PtPace *p, int epoch, double loss, PtError *err)
 
 const PtSchedulerType pt_sched_plateau = {
 	.name = "ReduceLROnPlateau",
-	.doc = "Times factor when the loss has not become better for more than patience epochs: the validation loss if there is "
-		   "one, else the training loss.",
+	.doc =
+		"Times factor when the loss has not become better for more than patience epochs: the validation loss if there is "
+		"one, else the training loss.",
 	.params =
 		(const PtParam[]){
-			{"mode", PT_ARG_WORD, .text = "'min'", .words = (const char *const[]){"min", "max", NULL}},
+			{"mode", PT_ARG_WORD, .text = "'min'",
+			 .words = (const char *const[]){"min", "max", NULL}},
 			{"factor", PT_ARG_REAL, .init = 0.1},
 			{"patience", PT_ARG_INT, .init = 10, COUNT},
 			{"threshold", PT_ARG_REAL, .init = 1e-4},
-			{"threshold_mode", PT_ARG_WORD, .text = "'rel'", .words = (const char *const[]){"rel", "abs", NULL}},
+			{"threshold_mode", PT_ARG_WORD, .text = "'rel'",
+			 .words = (const char *const[]){"rel", "abs", NULL}},
 			{"cooldown", PT_ARG_INT, COUNT},
 			{"min_lr", PT_ARG_REAL},
 			{"eps", PT_ARG_REAL, .init = 1e-8},

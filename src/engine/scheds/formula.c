@@ -30,7 +30,9 @@ static bool eval(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, P
 static double
 real_of(const PtValue *v)
 {
-	return v->kind == PT_VALUE_REAL ? v->real : v->kind == PT_VALUE_INT ? (double) v->integer : v->boolean;
+	return v->kind == PT_VALUE_REAL	 ? v->real
+		   : v->kind == PT_VALUE_INT ? (double) v->integer
+									 : v->boolean;
 }
 
 /* min, max, abs, pow, math.floor, ...: what fold.h does not know. */
@@ -69,7 +71,9 @@ call_own(const char *name, const PtValue *args, int n, PtValue *out, bool *known
 		return pt_fold_binary("**", &args[0], &args[1], out, err);
 	if ((floors || strcmp(name, "math.ceil") == 0) && n == 1)
 	{
-		PtValue whole = {PT_VALUE_REAL, 0, {.real = floors ? floor(real_of(args)) : ceil(real_of(args))}};
+		PtValue whole = {PT_VALUE_REAL,
+						 0,
+						 {.real = floors ? floor(real_of(args)) : ceil(real_of(args))}};
 
 		return pt_fold_call("int", &whole, 1, out, known, err);
 	}
@@ -92,7 +96,8 @@ eval_call(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError 
 	for (int i = 0; i < n; i++)
 	{
 		if (e->keywords != NULL && e->keywords[i + 1] != NULL)
-			return pt_fail(err, PT_ESYNTAX, "arguments of %.64s() have no names in a formula", name);
+			return pt_fail(err, PT_ESYNTAX, "arguments of %.64s() have no names in a formula",
+						   name);
 		if (!eval(f, e->args[i + 1], x, &args[i], err))
 			return false;
 	}
@@ -102,8 +107,8 @@ eval_call(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError 
 		return false;
 	if (known)
 		return pt_value_is_number(out) || pt_fail(err, PT_ETYPE, "%.64s() gives no number", name);
-	pt_fail(err, PT_ENAME, "function \"%.64s\" with %d argument%s does not exist in a formula", name, n,
-			n == 1 ? "" : "s");
+	pt_fail(err, PT_ENAME, "function \"%.64s\" with %d argument%s does not exist in a formula",
+			name, n, n == 1 ? "" : "s");
 	return pt_hint(err, "There are min, max, abs, pow, where, int, float and functions of math.");
 }
 
@@ -122,7 +127,8 @@ eval(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
 			}
 			if (pt_fold_constant(e->text, out))
 				return true;
-			return pt_fail(err, PT_ENAME, "name \"%.64s\" does not exist in a formula of \"%.64s\"", e->text, f->name);
+			return pt_fail(err, PT_ENAME, "name \"%.64s\" does not exist in a formula of \"%.64s\"",
+						   e->text, f->name);
 		case PT_EXPR_INT:
 			*out = (PtValue){PT_VALUE_INT, 0, {.integer = e->integer}};
 			return true;
@@ -140,7 +146,8 @@ eval(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
 		case PT_EXPR_CALL:
 			return eval_call(f, e, x, out, err);
 		default:
-			return pt_fail(err, PT_ESYNTAX, "a formula can hold only numbers, \"%.64s\", operators and functions",
+			return pt_fail(err, PT_ESYNTAX,
+						   "a formula can hold only numbers, \"%.64s\", operators and functions",
 						   f->name);
 	}
 }
@@ -152,7 +159,8 @@ pt_formula_eval(const PtFormula *f, int64_t x, double *out, PtError *err)
 
 	err->code = PT_OK;
 	if (!eval(f, f->body, x, &v, err))
-		return pt_detail(err, "The formula was %.200s, with %s = %lld.", f->text, f->name, (long long) x);
+		return pt_detail(err, "The formula was %.200s, with %s = %lld.", f->text, f->name,
+						 (long long) x);
 	*out = real_of(&v);
 	return true;
 }

@@ -13,7 +13,8 @@
 typedef struct PtFormula PtFormula;
 
 /* name: what the argument is called where the text does not say.  Names and functions are checked. */
-extern PtFormula *pt_formula_parse(PtArena *arena, const char *text, const char *name, PtError *err);
+extern PtFormula *pt_formula_parse(PtArena *arena, const char *text, const char *name,
+								   PtError *err);
 extern bool pt_formula_eval(const PtFormula *f, int64_t x, double *out, PtError *err);
 
 #endif

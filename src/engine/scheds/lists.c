@@ -15,12 +15,14 @@ check_sequential(const PtScheduler *s, PtError *err)
 
 	for (int i = 0; i < s->nchildren; i++)
 		if (s->children[i]->nchildren > 0)
-			return pt_fail(err, PT_EINVAL, "lr_scheduler.%s cannot be part of lr_scheduler.SequentialLR",
+			return pt_fail(err, PT_EINVAL,
+						   "lr_scheduler.%s cannot be part of lr_scheduler.SequentialLR",
 						   s->children[i]->type->name);
 	if (milestones->count != s->nchildren - 1)
-		return pt_fail(err, PT_EINVAL,
-					   "lr_scheduler.SequentialLR needs one scheduler more than milestones, not %d for %d", s->nchildren,
-					   milestones->count);
+		return pt_fail(
+			err, PT_EINVAL,
+			"lr_scheduler.SequentialLR needs one scheduler more than milestones, not %d for %d",
+			s->nchildren, milestones->count);
 	for (int i = 1; i < milestones->count; i++)
 		if (milestones->ints[i] <= milestones->ints[i - 1])
 			return pt_fail(err, PT_EINVAL, "milestones must increase, not go from %lld to %lld",
@@ -49,7 +51,8 @@ step_sequential(PtPace *p, int epoch, double loss, PtError *err)
 	p->last_epoch++;
 	while (i < milestones->count && milestones->ints[i] <= p->last_epoch)
 		i++;
-	return pt_pace_advance(&p->children[i], i > 0 && milestones->ints[i - 1] == p->last_epoch ? 0 : -1, loss, err);
+	return pt_pace_advance(&p->children[i],
+						   i > 0 && milestones->ints[i - 1] == p->last_epoch ? 0 : -1, loss, err);
 }
 
 const PtSchedulerType pt_sched_sequential = {

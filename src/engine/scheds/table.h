@@ -31,11 +31,11 @@ struct PtPace
 	double base_lr;
 	/* ---------- */
 	const PtFormula *formula;
-	double base_momentum;		 /* CyclicLR */
-	int64_t cur, period;		 /* CosineAnnealingWarmRestarts */
-	double best;				 /* ReduceLROnPlateau */
+	double base_momentum; /* CyclicLR */
+	int64_t cur, period;  /* CosineAnnealingWarmRestarts */
+	double best;		  /* ReduceLROnPlateau */
 	int64_t bad, cooldown;
-	int64_t total;				 /* OneCycleLR */
+	int64_t total; /* OneCycleLR */
 };
 
 struct PtSchedulerType
@@ -62,9 +62,9 @@ struct PtSchedulerType
 extern const PtSchedulerType *const pt_scheduler_types[]; /* NULL-terminated */
 
 /* epochs.c, cycles.c, lists.c */
-extern const PtSchedulerType pt_sched_lambda, pt_sched_multiplicative, pt_sched_step, pt_sched_multi_step,
-	pt_sched_constant, pt_sched_linear, pt_sched_exponential, pt_sched_polynomial, pt_sched_cosine, pt_sched_restarts,
-	pt_sched_plateau;
+extern const PtSchedulerType pt_sched_lambda, pt_sched_multiplicative, pt_sched_step,
+	pt_sched_multi_step, pt_sched_constant, pt_sched_linear, pt_sched_exponential,
+	pt_sched_polynomial, pt_sched_cosine, pt_sched_restarts, pt_sched_plateau;
 extern const PtSchedulerType pt_sched_cyclic, pt_sched_one_cycle;
 extern const PtSchedulerType pt_sched_sequential, pt_sched_chained;
 
