@@ -45,3 +45,7 @@ COMMENT ON FUNCTION torch.ints(integer) IS 'one integer';
 COMMENT ON FUNCTION torch.ints(bigint) IS 'one integer';
 COMMENT ON FUNCTION torch.ints(integer[]) IS 'integers of an array';
 COMMENT ON FUNCTION torch.ints(bigint[]) IS 'integers of an array';
+COMMENT ON CAST (integer AS torch.ints) IS 'one integer';
+COMMENT ON CAST (bigint AS torch.ints) IS 'one integer';
+COMMENT ON CAST (integer[] AS torch.ints) IS 'integers of an array';
+COMMENT ON CAST (bigint[] AS torch.ints) IS 'integers of an array';

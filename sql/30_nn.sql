@@ -56,6 +56,8 @@ COMMENT ON FUNCTION nn.module_eq(nn.module, nn.module) IS 'implementation of = o
 COMMENT ON FUNCTION nn.module_ne(nn.module, nn.module) IS 'implementation of <> operator';
 COMMENT ON FUNCTION nn.module_hash(nn.module) IS 'hash';
 COMMENT ON FUNCTION nn.module_hash_extended(nn.module, bigint) IS 'hash';
+COMMENT ON OPERATOR CLASS nn.module_hash_ops USING hash IS 'equality of canonical text';
+COMMENT ON OPERATOR FAMILY nn.module_hash_ops USING hash IS 'equality of canonical text';
 
 CREATE TYPE optim.optimizer;
 CREATE FUNCTION optim.optimizer_in(cstring) RETURNS optim.optimizer
@@ -112,6 +114,8 @@ COMMENT ON FUNCTION optim.optimizer_eq(optim.optimizer, optim.optimizer) IS 'imp
 COMMENT ON FUNCTION optim.optimizer_ne(optim.optimizer, optim.optimizer) IS 'implementation of <> operator';
 COMMENT ON FUNCTION optim.optimizer_hash(optim.optimizer) IS 'hash';
 COMMENT ON FUNCTION optim.optimizer_hash_extended(optim.optimizer, bigint) IS 'hash';
+COMMENT ON OPERATOR CLASS optim.optimizer_hash_ops USING hash IS 'equality of canonical text';
+COMMENT ON OPERATOR FAMILY optim.optimizer_hash_ops USING hash IS 'equality of canonical text';
 
 -- modules and losses
 --@generate nn

@@ -302,6 +302,20 @@ takes_numbers(const PtOp *op)
 	return false;
 }
 
+/* Numbers that are attributes keep integers integers, too; false if there are none. */
+static bool
+integer_types(const PtOp *op, const char **types)
+{
+	bool any = false;
+
+	for (int i = 0; op->params[i].name != NULL; i++)
+	{
+		types[i] = op->params[i].type == PT_ARG_NUMBER ? "integer" : NULL;
+		any |= types[i] != NULL;
+	}
+	return any;
+}
+
 static void
 declare_ops(void)
 {
@@ -311,10 +325,13 @@ declare_ops(void)
 	{
 		const char *symbol = operator_of(op);
 		bool where = op->scalar == PT_S_where;
+		const char *integers[PT_MAX_ARGS];
 
 		if ((op->flags & PT_OP_PUBLIC) == 0)
 			continue;
 		declare_op(op, NULL);
+		if (integer_types(op, integers))
+			declare_op(op, integers);
 		if (symbol != NULL)
 			declare_operator(op, symbol, TENSOR, TENSOR);
 		if (op->scalar == PT_S_neg)

@@ -31,6 +31,7 @@ composite_open(PgtDecoderState *s, PgtComposite *c, Oid type, int32 typmod)
 	if (type == RECORDOID && typmod < 0)
 		return false;
 	old = MemoryContextSwitchTo(s->plan);
+	c->version = assign_record_type_identifier(type, typmod);
 	c->desc = lookup_rowtype_tupdesc_copy(type, typmod);
 	c->values = palloc(c->desc->natts * sizeof(Datum));
 	c->isnull = palloc(c->desc->natts * sizeof(bool));
@@ -187,7 +188,8 @@ pgt_composite_expand(PgtDecoder *d, const Datum *values, const bool *isnull)
 		}
 		header = DatumGetHeapTupleHeader(values[i]);
 		if (HeapTupleHeaderGetTypeId(header) != c->type ||
-			HeapTupleHeaderGetTypMod(header) != c->typmod)
+			HeapTupleHeaderGetTypMod(header) != c->typmod ||
+			assign_record_type_identifier(c->type, c->typmod) != c->version)
 			composite_change(d, c, HeapTupleHeaderGetTypeId(header),
 							 HeapTupleHeaderGetTypMod(header));
 		tuple.t_len = HeapTupleHeaderGetDatumLength(header);

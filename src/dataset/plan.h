@@ -21,6 +21,7 @@ typedef struct PgtComposite
 	int first; /* flat column of its first column */
 	Oid type;  /* of the values seen last */
 	int32 typmod;
+	uint64 version; /* of the row type, which a session may alter between two calls of predict */
 	TupleDesc desc; /* NULL: a record that was not seen yet */
 	Datum *values;	/* desc->natts */
 	bool *isnull;

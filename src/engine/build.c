@@ -232,7 +232,8 @@ fail_operand(PtBuilder *b, const char *op, const PtValue *v)
 
 	if (v->kind == PT_VALUE_RESULTS)
 	{
-		pt_fail(b->err, PT_ETYPE, "operator %s does not take the several results of %s", op, v->results->op->name);
+		pt_fail(b->err, PT_ETYPE, "operator %s does not take the several results of %s", op,
+				v->results->op->name);
 		return hint_results(b, v);
 	}
 	return pt_fail(b->err, PT_ETYPE, "operator %s does not take %s", op, what);
@@ -254,7 +255,8 @@ eval_unary(PtBuilder *b, const PtExpr *e, PtValue *out)
 		pt_fail(b->err, PT_ETYPE, "\"not\" does not take tensors");
 		return pt_hint(b->err, "Write logical_not(x).");
 	}
-	return pt_build_set(b, e->text[0] == '-' ? pt_scalar1(b->g, PT_S_neg, a.tensor) : a.tensor, out);
+	return pt_build_set(b, e->text[0] == '-' ? pt_scalar1(b->g, PT_S_neg, a.tensor) : a.tensor,
+						out);
 }
 
 static bool
@@ -333,7 +335,8 @@ eval_subscript(PtBuilder *b, const PtExpr *e, PtSubscript *out)
 			!eval_bound(b, e->args[1], "stop", &out->has_stop, &out->stop) ||
 			!eval_bound(b, e->args[2], "step", &has_step, &out->step))
 			return false;
-		return out->step > 0 || pt_fail(b->err, PT_EINVAL, "the step of a slice must be greater than zero");
+		return out->step > 0 ||
+			   pt_fail(b->err, PT_EINVAL, "the step of a slice must be greater than zero");
 	}
 	if (!pt_build_expr(b, e, &v))
 		return false;
@@ -344,7 +347,9 @@ eval_subscript(PtBuilder *b, const PtExpr *e, PtSubscript *out)
 	if (v.kind == PT_VALUE_TENSOR || v.kind == PT_VALUE_INTS)
 		return pt_fail(b->err, PT_EUNSUPPORTED, "indexing by %s is not supported", kind_name(&v));
 	return pt_fail(b->err, PT_ETYPE, "an index must be an integer, a slice, None or ..., not %s",
-				   v.kind == PT_VALUE_BOOL ? "a boolean" : v.kind == PT_VALUE_REAL ? "a float" : kind_name(&v));
+				   v.kind == PT_VALUE_BOOL	 ? "a boolean"
+				   : v.kind == PT_VALUE_REAL ? "a float"
+											 : kind_name(&v));
 }
 
 /* One element of a list. */
@@ -385,8 +390,8 @@ eval_index(PtBuilder *b, const PtExpr *e, PtValue *out)
 			return false;
 	if (out->kind == PT_VALUE_TENSOR)
 		return pt_build_set(b, pt_subscript(b->g, out->tensor, subscripts, n), out);
-	if (out->kind == PT_VALUE_TENSORS || out->kind == PT_VALUE_RESULTS || out->kind == PT_VALUE_INTS ||
-		out->kind == PT_VALUE_REALS)
+	if (out->kind == PT_VALUE_TENSORS || out->kind == PT_VALUE_RESULTS ||
+		out->kind == PT_VALUE_INTS || out->kind == PT_VALUE_REALS)
 		return take_element(b, subscripts, n, out);
 	return pt_fail(b->err, PT_ETYPE, "%s cannot be indexed", kind_name(out));
 }
@@ -551,7 +556,8 @@ run_lambda(PtBuilder *b, const PtExpr *lambda, const PtVar *vars, int nvars)
 		return pt_graph_fail(b->g, PT_EINVAL, "expression takes %d inputs, not %d",
 							 (int) lambda->integer, nvars);
 	if (nvars > room || !set_vars(b, b->arena, vars, nvars, room))
-		return nvars > room ? pt_graph_fail(b->g, PT_ELIMIT, "more than %d variables", room) : fail(b);
+		return nvars > room ? pt_graph_fail(b->g, PT_ELIMIT, "more than %d variables", room)
+							: fail(b);
 	for (int i = 0; i < nvars; i++)
 		b->vars[i].name = lambda->keywords[i];
 	for (int i = 0; i < lambda->nargs; i++)
@@ -577,7 +583,11 @@ pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source, const PtV
 				   const PtFunctions *functions)
 {
 	PtError err;
-	PtBuilder b = {.g = g, .arena = g->arena, .source = source, .functions = functions, .err = &err};
+	PtBuilder b = {.g = g,
+				   .arena = g->arena,
+				   .source = source,
+				   .functions = functions,
+				   .err = &err};
 
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
@@ -634,8 +644,9 @@ pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int roo
 			continue;
 		if (v->role == PT_ROLE_NUMBER)
 			value = pt_dtype_is_float(v->dtype) ? (PtValue){PT_VALUE_REAL, 0, {.real = v->real}}
-					: v->dtype == PT_BOOL ? (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}}
-										  : (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
+					: v->dtype == PT_BOOL
+						? (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}}
+						: (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
 		if ((at = assign(&b, s->text, &value, room)) < 0)
 			fail(&b);
 		else if (at < *nvars)

@@ -96,8 +96,8 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 	for (int i = 0; dot != NULL && i < b->nvars; i++)
 		if (strlen(b->vars[i].name) == (size_t) (dot - callee->text) &&
 			strncmp(b->vars[i].name, callee->text, (size_t) (dot - callee->text)) == 0)
-			return pt_hint(b->err, "Write %.64s(%.64s) instead of %.64s().", dot + 1, b->vars[i].name,
-						   callee->text);
+			return pt_hint(b->err, "Write %.64s(%.64s) instead of %.64s().", dot + 1,
+						   b->vars[i].name, callee->text);
 	for (int i = 0; n < 512 && b->functions != NULL && i < b->functions->count; i++)
 		names[n++] = b->functions->names[i];
 	for (int i = 0; n < 1024 && pt_op_at(i) != NULL; i++)
@@ -127,8 +127,10 @@ check_op(PtBuilder *b, const PtOp *op)
 		return true;
 	if (op->flags & PT_OP_DYNAMIC)
 		return pt_fail(b->err, PT_EUNSUPPORTED,
-					   "%s cannot be part of a model: the shape of its result depends on the data", op->name);
-	pt_fail(b->err, PT_EUNSUPPORTED, "%s cannot be part of an expression of a model: it is random", op->name);
+					   "%s cannot be part of a model: the shape of its result depends on the data",
+					   op->name);
+	pt_fail(b->err, PT_EUNSUPPORTED, "%s cannot be part of an expression of a model: it is random",
+			op->name);
 	return pt_hint(b->err, "Use a module, for example nn.Dropout.");
 }
 
@@ -268,7 +270,8 @@ tensor_arguments(PtBuilder *b, const PtExpr *e, const char *name, int most, PtRe
 	PtGiven *given;
 
 	if (e->nargs - 1 > most)
-		return pt_fail(b->err, PT_EINVAL, "%s takes at most %d arguments, not %d", name, most, e->nargs - 1);
+		return pt_fail(b->err, PT_EINVAL, "%s takes at most %d arguments, not %d", name, most,
+					   e->nargs - 1);
 	if (!eval_arguments(b, e, &given))
 		return false;
 	for (int i = 0; i < e->nargs - 1; i++)
@@ -277,7 +280,8 @@ tensor_arguments(PtBuilder *b, const PtExpr *e, const char *name, int most, PtRe
 			return pt_fail(b->err, PT_ENAME, "%s has no argument \"%.64s\"", name, given[i].name);
 		if (given[i].value.kind == PT_VALUE_RESULTS)
 		{
-			pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor, not several results", i + 1, name);
+			pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor, not several results",
+					i + 1, name);
 			return pt_hint(b->err, "Write %s(...).%s.", given[i].value.results->op->name,
 						   given[i].value.results->op->results[0]);
 		}
@@ -311,10 +315,12 @@ eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
 	if (e->nargs - 1 < 2)
 		return pt_fail(b->err, PT_EINVAL, "grad takes 2 arguments, not %d", e->nargs - 1);
 	if (!pt_dtype_is_float(pt_value(b->g, in[1])->dtype))
-		return pt_fail(b->err, PT_ETYPE, "grad: a gradient is with respect to floating point values, not %s",
+		return pt_fail(b->err, PT_ETYPE,
+					   "grad: a gradient is with respect to floating point values, not %s",
 					   pt_dtype_name(pt_value(b->g, in[1])->dtype));
 	if (b->g->nnodes > MAX_GRADIENT_NODES)
-		return pt_fail(b->err, PT_ELIMIT, "grad: the expression has more than %d operations", MAX_GRADIENT_NODES);
+		return pt_fail(b->err, PT_ELIMIT, "grad: the expression has more than %d operations",
+					   MAX_GRADIENT_NODES);
 	ok = pt_gradient(b->g, in[0], &in[1], 1, &gradient);
 	b->g->path = path;
 	if (ok && gradient == PT_NO_REF)

@@ -37,8 +37,8 @@ typedef struct PtBuilder
 
 /* build.c */
 extern bool pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out);
-extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out);	 /* false: the graph's error */
-extern PtRef pt_build_number(PtBuilder *b, const PtValue *v);		 /* a number as a value of the graph */
+extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out); /* false: the graph's error */
+extern PtRef pt_build_number(PtBuilder *b, const PtValue *v); /* a number as a value of the graph */
 /* "WHAT "NAME" at character N does not exist" */
 extern bool pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name);
 extern bool pt_build_name(PtBuilder *b, const PtExpr *e, PtValue *out);

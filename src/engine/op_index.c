@@ -1,23 +1,26 @@
 /*
  * op_index.c
- *	  Parts of tensors and changes of dimensions: indexing, narrow, transpose, stack, clamp, statistics.
+ *	  Parts of tensors and changes of dimensions: indexing, narrow, transpose, stack.
  *
  * All indexing ends in one op, getitem: a start, a step and a size for each dimension, which keeps
  * the number of dimensions (a reshape drops or adds those of size 1).  Its gradient, getitem_backward,
  * writes into zeros, and is the other's gradient in turn.  The rest are names for compositions: what
  * they are made of has gradients and kernels already.
- *
- * Kinks are PyTorch's: clamp has gradient 1 on its bounds, norm has gradient 0 at 0, max over a dimension
- * gives its gradient to the element it chose.
  */
-#include <math.h>
 #include <string.h>
 
-#include "engine/expr.h"
+#include "engine/graph.h"
 
-#define GIVE_INT(key, value) {key, {PT_VALUE_INT, 0, {.integer = (value)}}}
-#define GIVE_BOOL(key, value) {key, {PT_VALUE_BOOL, 0, {.boolean = (value)}}}
-#define GIVE_INTS(key, n, list) {key, {PT_VALUE_INTS, (n), {.ints = (list)}}}
+#define GIVE_INTS(key, n, list) \
+	{                           \
+		key,                    \
+		{                       \
+			PT_VALUE_INTS, (n), \
+			{                   \
+				.ints = (list)  \
+			}                   \
+		}                       \
+	}
 
 /* Room for one number a dimension, for as long as the graph. */
 static int64_t *
@@ -51,7 +54,8 @@ check_item(PtGraph *g, const PtNode *node, const PtShape *whole, const PtShape *
 {
 	const PtValue *start = pt_args_get(node->attrs, "start");
 	const PtValue *step = pt_args_get(node->attrs, "step");
-	bool ok = start->count == whole->ndim && step->count == whole->ndim && part->ndim == whole->ndim;
+	bool ok =
+		start->count == whole->ndim && step->count == whole->ndim && part->ndim == whole->ndim;
 
 	for (int d = 0; ok && d < whole->ndim; d++)
 	{
@@ -165,7 +169,8 @@ decompose_narrow(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return false;
 	if (start < -shape.dim[dim] || start > shape.dim[dim])
 	{
-		pt_graph_fail(g, PT_EINVAL, "narrow: start %lld is out of range for dimension %lld of size %lld",
+		pt_graph_fail(g, PT_EINVAL,
+					  "narrow: start %lld is out of range for dimension %lld of size %lld",
 					  (long long) start, (long long) dim, (long long) shape.dim[dim]);
 		return false;
 	}
@@ -213,7 +218,8 @@ decompose_select(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return false;
 	if (index < -shape.dim[dim] || index >= shape.dim[dim])
 	{
-		pt_graph_fail(g, PT_EINVAL, "select: index %lld is out of bounds for dimension %lld of size %lld",
+		pt_graph_fail(g, PT_EINVAL,
+					  "select: index %lld is out of bounds for dimension %lld of size %lld",
 					  (long long) index, (long long) dim, (long long) shape.dim[dim]);
 		return false;
 	}
@@ -306,8 +312,9 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 		return false;
 	if (shape.ndim == 0 || sizes->count == 0)
 	{
-		pt_graph_fail(g, PT_EINVAL, shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
-													: "unflatten: sizes must not be empty");
+		pt_graph_fail(g, PT_EINVAL,
+					  shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
+									  : "unflatten: sizes must not be empty");
 		return false;
 	}
 	if (shape.ndim - 1 + sizes->count > PT_MAX_DIM)
@@ -325,8 +332,9 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 
 			if (n < -1 || (n == -1 && open >= 0))
 			{
-				pt_graph_fail(g, PT_EINVAL, n < -1 ? "unflatten: invalid size %lld"
-												   : "unflatten: only one size can be %lld",
+				pt_graph_fail(g, PT_EINVAL,
+							  n < -1 ? "unflatten: invalid size %lld"
+									 : "unflatten: only one size can be %lld",
 							  (long long) n);
 				return false;
 			}
@@ -344,7 +352,8 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 	}
 	if (product != shape.dim[dim])
 	{
-		pt_graph_fail(g, PT_ESHAPE, "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
+		pt_graph_fail(g, PT_ESHAPE,
+					  "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
 					  (long long) shape.dim[dim], (long long) dim);
 		return false;
 	}
@@ -444,310 +453,91 @@ gradient_stack(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *wa
 	return true;
 }
 
-/* ---------- clamp ---------- */
-
-static bool
-decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	static const char *const bounds[] = {"min", "max"};
-	PtRef x = in[0];
-
-	(void) nin;
-	if (pt_args_is_none(attrs, "min") && pt_args_is_none(attrs, "max"))
-	{
-		pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
-		return false;
+#define INPUT                                    \
+	{                                            \
+		"input", PT_ARG_TENSOR, .required = true \
 	}
-	for (int i = 0; i < 2; i++)
-	{
-		const PtValue *v = pt_args_get(attrs, bounds[i]);
-		PtRef bound;
-
-		if (v->kind == PT_VALUE_NONE)
-			continue;
-		bound = v->kind == PT_VALUE_REAL ? pt_real(g, v->real) : pt_integer(g, v->integer);
-		/* NaN is neither less nor greater, and stays */
-		x = pt_scalar3(g, PT_S_where,
-					   pt_scalar2(g, i == 0 ? PT_S_lt : PT_S_gt, x, bound), bound, x);
+#define DIM                                 \
+	{                                       \
+		"dim", PT_ARG_INT, .required = true \
 	}
-	return give(out, x);
-}
-
-/* ---------- statistics ---------- */
-
-/* Squared deviations from the mean, summed and divided by n or n - 1. */
-static PtRef
-variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
-{
-	const PtValue *dim = pt_args_get(attrs, "dim");
-	PtGiven keep[] = {{"dim", *dim}, GIVE_BOOL("keepdim", true)};
-	PtGiven given[] = {{"dim", *dim}, {"keepdim", *pt_args_get(attrs, "keepdim")}};
-	PtDtype dtype = pt_value(g, x)->dtype;
-	PtRef centred, sum;
-	int64_t before, after;
-	double n;
-
-	if (!pt_dtype_is_float(dtype))
-		return pt_graph_fail(g, PT_ETYPE, "%s expects a floating point dtype, not %s", op,
-							 pt_dtype_name(dtype));
-	centred = pt_scalar2(g, PT_S_sub, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
-	centred = pt_scalar1(g, PT_S_square, centred);
-	sum = pt_apply_name(g, "sum", &centred, 1, given, 2);
-	if (sum == PT_NO_REF)
-		return PT_NO_REF;
-	before = pt_shape_numel(&pt_value(g, x)->shape);
-	after = pt_shape_numel(&pt_value(g, sum)->shape);
-	n = after > 0 ? (double) (before / after) : 1;
-	n -= pt_args_bool(attrs, "unbiased") ? 1 : 0;
-	/* one element has no unbiased variance: 0 / 0 is NaN */
-	return pt_scalar2(g, PT_S_div, sum, pt_real(g, n > 0 ? n : 0));
-}
-
-static bool
-decompose_var(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	(void) nin;
-	return give(out, variance(g, "var", in[0], attrs));
-}
-
-static bool
-decompose_std(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	PtRef v = variance(g, "std", in[0], attrs);
-
-	(void) nin;
-	return v != PT_NO_REF && give(out, pt_scalar1(g, PT_S_sqrt, v));
-}
-
-static bool
-decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	const PtValue *p = pt_args_get(attrs, "p");
-	double power = p->kind == PT_VALUE_REAL ? p->real : (double) p->integer;
-	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")},
-					   {"keepdim", *pt_args_get(attrs, "keepdim")}};
-	const char *reduce = isinf(power) ? (power > 0 ? "amax" : "amin") : "sum";
-	const char *root = power == 2 ? "sqrt(x)" : "x ** (1 / p)";
-	PtRef x = in[0];
-	PtVar vars[3];
-
-	(void) nin;
-	if (!pt_dtype_is_float(pt_value(g, x)->dtype))
-	{
-		pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
-					  pt_dtype_name(pt_value(g, x)->dtype));
-		return false;
-	}
-	if (isnan(power))
-	{
-		pt_graph_fail(g, PT_EINVAL, "norm: p must be a number, not nan");
-		return false;
-	}
-	vars[0] = (PtVar){"x", x};
-	vars[1] = (PtVar){"p", pt_real(g, power)};
-	x = pt_expr_text(g,
-					 power == 2	  ? "square(x)"
-					 : power == 0 ? "where(x == 0, x * 0, x * 0 + 1)"
-					 : power == 1 || isinf(power) ? "abs(x)"
-					 : power > 0				  ? "where(x == 0, 0, abs(where(x == 0, 1, x)) ** p)"
-												  : "abs(x) ** p",
-					 vars, 2);
-	x = pt_apply_name(g, reduce, &x, 1, given, 2);
-	if (x == PT_NO_REF || power == 0 || power == 1 || isinf(power))
-		return give(out, x);
-	/* the root has no derivative at 0, where PyTorch's gradient is 0 */
-	vars[0].ref = x;
-	vars[2] = (PtVar){"safe", pt_expr_text(g, "where(x == 0, 1, x)", vars, 2)};
-	vars[0].ref = vars[2].ref;
-	vars[2] = (PtVar){"sum", x};
-	vars[0].ref = pt_expr_text(g, root, vars, 2);
-	return give(out, pt_expr_text(g, power > 0 ? "where(sum == 0, 0, x)" : "where(sum == 0, sum ** (1 / p), x)",
-								  vars, 3));
-}
-
-/* ---------- max and min over a dimension ---------- */
-
-static bool
-decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out,
-				  const char *op, const char *arg)
-{
-	PtShape shape = shape_of(g, in[0]);
-	PtDtype dtype = pt_value(g, in[0])->dtype;
-	PtShape along = {0};
-	PtShape kept, result;
-	int64_t dim;
-	PtGiven given[2], range[] = {{"end", {PT_VALUE_INT, 0, {.integer = 0}}}};
-	PtRef at, mask, x;
-
-	(void) nin;
-	if (!pt_op_dim(g, op, pt_args_int(attrs, "dim"), shape.ndim, &dim))
-		return false;
-	given[0] = (PtGiven) GIVE_INT("dim", dim);
-	given[1] = (PtGiven) GIVE_BOOL("keepdim", true);
-	at = pt_apply_name(g, arg, in, 1, given, 2);
-	if (at == PT_NO_REF)
-		return false;
-	kept = result = shape_of(g, at);
-	if (!pt_args_bool(attrs, "keepdim") && shape.ndim > 0)
-	{
-		memmove(result.dim + dim, result.dim + dim + 1,
-				(size_t) (result.ndim - dim - 1) * sizeof(int64_t));
-		result.ndim--;
-	}
-	if (shape.ndim == 0)
-	{
-		out[0] = in[0];
-		out[1] = at;
-		return true;
-	}
-	/* the chosen element, once: its gradient goes to it alone */
-	range[0].value.integer = shape.dim[dim];
-	x = pt_apply_name(g, "arange", NULL, 0, range, 1);
-	along.ndim = kept.ndim;
-	for (int d = 0; d < kept.ndim; d++)
-		along.dim[d] = d == dim ? shape.dim[dim] : 1;
-	mask = pt_scalar2(g, PT_S_eq, pt_reshape(g, x, &along), at);
-	x = pt_scalar3(g, PT_S_where, mask, in[0], pt_cast(g, pt_integer(g, 0), dtype));
-	x = pt_cast(g, pt_sum(g, x, &dim, 1, true), dtype);
-	out[0] = pt_reshape(g, x, &result);
-	out[1] = pt_reshape(g, at, &result);
-	return out[0] != PT_NO_REF && out[1] != PT_NO_REF;
-}
-
-static bool
-decompose_max(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	return decompose_extreme(g, in, nin, attrs, out, "max", "argmax");
-}
-
-static bool
-decompose_min(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
-{
-	return decompose_extreme(g, in, nin, attrs, out, "min", "argmin");
-}
-
-static const char *const extreme_results[] = {"values", "indices", NULL};
-
-#define INPUT {"input", PT_ARG_TENSOR, .required = true}
-#define DIM {"dim", PT_ARG_INT, .required = true}
-#define KEEPDIM {"keepdim", PT_ARG_BOOL}
 #define COMPOSED(op, what) .nout = 1, .scalar = PT_S_NONE, .decompose = decompose_##op, .doc = what
 
-static const PtParam spread_params[] = {INPUT,
-										{"dim", PT_ARG_INTS, .init_none = true},
-										{"unbiased", PT_ARG_BOOL, .init = 1},
-										KEEPDIM,
-										{0}};
-static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
-
-const PtOp pt_index_ops[] = {
-	{.name = "getitem",
-	 .params = (const PtParam[]){INPUT,
-								 {"start", PT_ARG_INTS, .text = "[]"},
-								 {"step", PT_ARG_INTS, .text = "[]"},
-								 {"size", PT_ARG_INTS, .text = "[]"},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_getitem,
-	 .gradient = gradient_getitem,
-	 .doc = "Every step-th element from start on, in each dimension."},
-	{.name = "getitem_backward",
-	 .params = (const PtParam[]){INPUT,
-								 {"start", PT_ARG_INTS, .text = "[]"},
-								 {"step", PT_ARG_INTS, .text = "[]"},
-								 {"shape", PT_ARG_INTS, .text = "[]"},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_getitem_backward,
-	 .gradient = gradient_getitem_backward,
-	 .doc = "The elements where getitem took them from, and zeros elsewhere."},
-	{.name = "narrow",
-	 .params = (const PtParam[]){INPUT,
-								 DIM,
-								 {"start", PT_ARG_INT, .required = true},
-								 {"length", PT_ARG_INT, .required = true},
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(narrow, "The elements start to start + length - 1 of a dimension.")},
-	{.name = "select",
-	 .params = (const PtParam[]){INPUT, DIM, {"index", PT_ARG_INT, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(select, "One element of a dimension, without that dimension.")},
-	{.name = "unsqueeze",
-	 .params = (const PtParam[]){INPUT, DIM, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(unsqueeze, "A new dimension of size 1 at this place.")},
-	{.name = "squeeze",
-	 .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT, .init_none = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(squeeze, "Without a dimension of size 1 (all of them by default).")},
-	{.name = "flatten",
-	 .params = (const PtParam[]){INPUT, {"start_dim", PT_ARG_INT}, {"end_dim", PT_ARG_INT, .init = -1}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(flatten, "Dimensions start_dim to end_dim as one.")},
-	{.name = "unflatten",
-	 .params = (const PtParam[]){INPUT, DIM, {"sizes", PT_ARG_INTS, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(unflatten, "One dimension as several; one size may be -1.")},
-	{.name = "transpose",
-	 .params = (const PtParam[]){INPUT,
-								 {"dim0", PT_ARG_INT, .required = true},
-								 {"dim1", PT_ARG_INT, .required = true},
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(transpose, "Two dimensions exchanged.")},
-	{.name = "t",
-	 .params = (const PtParam[]){INPUT, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(t, "The transpose of a matrix; a vector stays as it is.")},
-	{.name = "stack",
-	 .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true}, {"dim", PT_ARG_INT}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_stack,
-	 .gradient = gradient_stack,
-	 .doc = "Tensors of one shape along a new dimension."},
-	{.name = "clamp",
-	 .params = (const PtParam[]){INPUT,
-								 {"min", PT_ARG_NUMBER, .init_none = true},
-								 {"max", PT_ARG_NUMBER, .init_none = true},
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(clamp, "Elements less than min become min, those greater than max become max; NaN stays NaN.")},
-	{.name = "var",
-	 .params = spread_params,
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(var, "Variance over the given dimensions (all by default), divided by n - 1 if unbiased.")},
-	{.name = "std",
-	 .params = spread_params,
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(std, "Standard deviation over the given dimensions (all by default), divided by n - 1 if unbiased.")},
-	{.name = "norm",
-	 .params = (const PtParam[]){INPUT,
-								 {"p", PT_ARG_NUMBER, .init = 2},
-								 {"dim", PT_ARG_INTS, .init_none = true},
-								 KEEPDIM,
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(norm, "Vector norm of order p over the given dimensions (all by default).")},
-	/* several results: in the expression language; not a function of SQL yet */
-	{.name = "max",
-	 .params = extreme_params,
-	 .nout = 2,
-	 .scalar = PT_S_NONE,
-	 .decompose = decompose_max,
-	 .results = extreme_results,
-	 .doc = "Largest elements along a dimension, and where they are."},
-	{.name = "min",
-	 .params = extreme_params,
-	 .nout = 2,
-	 .scalar = PT_S_NONE,
-	 .decompose = decompose_min,
-	 .results = extreme_results,
-	 .doc = "Smallest elements along a dimension, and where they are."},
-	{0}};
+const PtOp pt_index_ops[] =
+	{{.name = "getitem",
+	  .params = (const PtParam[]){INPUT,
+								  {"start", PT_ARG_INTS, .text = "[]"},
+								  {"step", PT_ARG_INTS, .text = "[]"},
+								  {"size", PT_ARG_INTS, .text = "[]"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_getitem,
+	  .gradient = gradient_getitem,
+	  .doc = "Every step-th element from start on, in each dimension."},
+	 {.name = "getitem_backward",
+	  .params = (const PtParam[]){INPUT,
+								  {"start", PT_ARG_INTS, .text = "[]"},
+								  {"step", PT_ARG_INTS, .text = "[]"},
+								  {"shape", PT_ARG_INTS, .text = "[]"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_getitem_backward,
+	  .gradient = gradient_getitem_backward,
+	  .doc = "The elements where getitem took them from, and zeros elsewhere."},
+	 {.name = "narrow",
+	  .params = (const PtParam[]){INPUT,
+								  DIM,
+								  {"start", PT_ARG_INT, .required = true},
+								  {"length", PT_ARG_INT, .required = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(narrow, "The elements start to start + length - 1 of a dimension.")},
+	 {.name = "select",
+	  .params = (const PtParam[]){INPUT, DIM, {"index", PT_ARG_INT, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(select, "One element of a dimension, without that dimension.")},
+	 {.name = "unsqueeze",
+	  .params = (const PtParam[]){INPUT, DIM, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(unsqueeze, "A new dimension of size 1 at this place.")},
+	 {.name = "squeeze",
+	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT, .init_none = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(squeeze, "Without a dimension of size 1 (all of them by default).")},
+	 {.name = "flatten",
+	  .params = (const PtParam[]){INPUT,
+								  {"start_dim", PT_ARG_INT},
+								  {"end_dim", PT_ARG_INT, .init = -1},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(flatten, "Dimensions start_dim to end_dim as one.")},
+	 {.name = "unflatten",
+	  .params = (const PtParam[]){INPUT, DIM, {"sizes", PT_ARG_INTS, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(unflatten, "One dimension as several; one size may be -1.")},
+	 {.name = "transpose",
+	  .params = (const PtParam[]){INPUT,
+								  {"dim0", PT_ARG_INT, .required = true},
+								  {"dim1", PT_ARG_INT, .required = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(transpose, "Two dimensions exchanged.")},
+	 {.name = "t",
+	  .params = (const PtParam[]){INPUT, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(t, "The transpose of a matrix; a vector stays as it is.")},
+	 {.name = "stack",
+	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
+								  {"dim", PT_ARG_INT},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_stack,
+	  .gradient = gradient_stack,
+	  .doc = "Tensors of one shape along a new dimension."},
+	 {0}};

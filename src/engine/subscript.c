@@ -35,14 +35,16 @@ pt_subscript(PtGraph *g, PtRef x, const PtSubscript *subscripts, int n)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	for (int i = 0; i < n; i++)
 	{
-		named += subscripts[i].kind == PT_SUBSCRIPT_INDEX || subscripts[i].kind == PT_SUBSCRIPT_SLICE;
+		named +=
+			subscripts[i].kind == PT_SUBSCRIPT_INDEX || subscripts[i].kind == PT_SUBSCRIPT_SLICE;
 		if (subscripts[i].kind == PT_SUBSCRIPT_REST && rest >= 0)
 			return pt_graph_fail(g, PT_EINVAL, "an index can have only one \"...\"");
 		if (subscripts[i].kind == PT_SUBSCRIPT_REST)
 			rest = i;
 	}
 	if (named > shape.ndim)
-		return pt_graph_fail(g, PT_EINVAL, "too many indices for a tensor of dimension %d", shape.ndim);
+		return pt_graph_fail(g, PT_EINVAL, "too many indices for a tensor of dimension %d",
+							 shape.ndim);
 	for (int i = 0; i <= n; i++)
 	{
 		/* what no subscript names is taken whole, at the "..." or at the end */
@@ -78,7 +80,8 @@ pt_subscript(PtGraph *g, PtRef x, const PtSubscript *subscripts, int n)
 		else
 		{
 			int64_t first = subscripts[i].has_start ? clip(subscripts[i].start, shape.dim[d]) : 0;
-			int64_t last = subscripts[i].has_stop ? clip(subscripts[i].stop, shape.dim[d]) : shape.dim[d];
+			int64_t last =
+				subscripts[i].has_stop ? clip(subscripts[i].stop, shape.dim[d]) : shape.dim[d];
 
 			step[d] = subscripts[i].step;
 			start[d] = first;

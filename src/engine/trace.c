@@ -44,8 +44,8 @@ tell(void *arg, const PtModule *m, PtRef y)
 }
 
 static bool
-run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen,
-	void *arg, PtError *err)
+run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, PtShape *out,
+	PtSeen seen, void *arg, PtError *err)
 {
 	Trace trace = {g, seen, arg};
 	PtBuild b = {.g = g, .seen = tell, .seen_arg = &trace};
@@ -68,32 +68,39 @@ run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, P
 		PtShape shape = {in[i].ndim + 1, {ROWS}};
 
 		if (in[i].ndim >= PT_MAX_DIM)
-			return pt_fail(err, PT_ELIMIT, "an input of %d dimensions leaves none for the batch", PT_MAX_DIM);
+			return pt_fail(err, PT_ELIMIT, "an input of %d dimensions leaves none for the batch",
+						   PT_MAX_DIM);
 		memcpy(shape.dim + 1, in[i].dim, (size_t) in[i].ndim * sizeof(int64_t));
-		inputs[i] = pt_external(g, "input", pt_module_input_is_index(m, i) ? PT_INT64 : PT_FLOAT32, &shape);
+		inputs[i] =
+			pt_external(g, "input", pt_module_input_is_index(m, i) ? PT_INT64 : PT_FLOAT32, &shape);
 	}
 	y = pt_module_build(&b, m, inputs, nin);
 	if (!pt_graph_ok(g, err))
 		return err->detail[0] != '\0' ? false : pt_detail(err, "In a trial with %d rows.", ROWS);
 	if (row_of(&pt_value(g, y)->shape, out))
 		return true;
-	return pt_fail(err, PT_ESHAPE, "module %s must give one output for each row, but for %d rows it gives the shape %s",
-				   pt_module_title(m, title), ROWS, pt_shape_print(&pt_value(g, y)->shape, text));
+	return pt_fail(
+		err, PT_ESHAPE,
+		"module %s must give one output for each row, but for %d rows it gives the shape %s",
+		pt_module_title(m, title), ROWS, pt_shape_print(&pt_value(g, y)->shape, text));
 }
 
 bool
-pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg, PtError *err)
+pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg,
+				PtError *err)
 {
 	PtArena *arena;
 	PtGraph *g;
 	bool ok;
 
 	if (nin > PT_MAX_IN)
-		return pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", nin, PT_MAX_IN);
+		return pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", nin,
+					   PT_MAX_IN);
 	if ((g = pt_graph_new(err)) == NULL)
 		return false;
 	arena = pt_arena_new();
-	ok = arena != NULL ? run(arena, g, m, in, nin, out, seen, arg, err) : pt_fail_memory(err, sizeof(PtShape));
+	ok = arena != NULL ? run(arena, g, m, in, nin, out, seen, arg, err)
+					   : pt_fail_memory(err, sizeof(PtShape));
 	pt_graph_free(g);
 	pt_arena_free(arena);
 	return ok;

@@ -26,8 +26,8 @@ compare(const char *name, const char *what, const PtTensor *want, const float *g
 	{
 		double y = pt_element_get_double(want->dtype, want->data, (size_t) i);
 
-		if (!CHECK(check_close(got[i], y, 1e-5, 2e-6 * scale), "%s: %s[%d] is %.9g, wanted %.9g", name, what,
-				   (int) i, got[i], y))
+		if (!CHECK(check_close(got[i], y, 1e-5, 2e-6 * scale), "%s: %s[%d] is %.9g, wanted %.9g",
+				   name, what, (int) i, got[i], y))
 			return;
 	}
 }
@@ -70,14 +70,17 @@ expect(Run *r, const char *key, PtRef y)
 
 	if (!CHECK(golden_tensor(r->f, key, want), "%s: no %s", r->f->name, key))
 		return;
-	if (!CHECK(y != PT_NO_REF, "%s: %s: %s", r->f->name, key, pt_graph_ok(r->g, &err) ? "no gradient" : err.message))
+	if (!CHECK(y != PT_NO_REF, "%s: %s: %s", r->f->name, key,
+			   pt_graph_ok(r->g, &err) ? "no gradient" : err.message))
 		return;
 	y = pt_cast(r->g, y, PT_FLOAT32);
-	if (!CHECK(pt_shape_equal(&pt_value(r->g, y)->shape, &want->shape), "%s: %s has another shape", r->f->name, key))
+	if (!CHECK(pt_shape_equal(&pt_value(r->g, y)->shape, &want->shape), "%s: %s has another shape",
+			   r->f->name, key))
 		return;
 	out = pt_external(r->g, key, PT_FLOAT32, &want->shape);
 	r->keys[r->n] = key;
-	r->got[r->n] = pt_arena_alloc(r->f->arena, (size_t) pt_shape_numel(&want->shape) * sizeof(float) + 1);
+	r->got[r->n] =
+		pt_arena_alloc(r->f->arena, (size_t) pt_shape_numel(&want->shape) * sizeof(float) + 1);
 	r->bound[r->nbound] = out;
 	r->data[r->nbound++] = r->got[r->n++];
 	pt_graph_assign(r->g, out, y);
@@ -87,7 +90,9 @@ static PtPlan *
 compile(Run *r)
 {
 	PtError err = {0};
-	PtPlan *plan = pt_graph_ok(r->g, &err) ? pt_plan_compile(r->g, dev, &(PtPlanOptions){.poison = true}, &err) : NULL;
+	PtPlan *plan = pt_graph_ok(r->g, &err)
+					   ? pt_plan_compile(r->g, dev, &(PtPlanOptions){.poison = true}, &err)
+					   : NULL;
 
 	CHECK(plan != NULL, "%s: %s", r->f->name, err.message);
 	for (int i = 0; plan != NULL && i < r->nbound; i++)
@@ -149,7 +154,8 @@ check_network(Golden *f, const PtModule *m, bool decomposed)
 	PtPlan *plan;
 
 	r.g->decomposed = decomposed;
-	if (!CHECK(pt_module_state(f->arena, m, &sd, &err) && sd.count <= 16, "%s: %s", f->name, err.message))
+	if (!CHECK(pt_module_state(f->arena, m, &sd, &err) && sd.count <= 16, "%s: %s", f->name,
+			   err.message))
 		return;
 	for (int i = 0; i < nin; i++)
 	{
@@ -264,7 +270,8 @@ test_golden(void)
 			check_network(&f, m, true);
 		}
 	}
-	CHECK(networks >= 10 && expressions >= 100, "%d networks, %d expressions", networks, expressions);
+	CHECK(networks >= 10 && expressions >= 100, "%d networks, %d expressions", networks,
+		  expressions);
 	golden_close(&f);
 }
 
@@ -283,20 +290,27 @@ check_text(PtArena *arena, const char *text, const char *want)
 static void
 test_text(PtArena *arena)
 {
-	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8))", "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8))");
+	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8))",
+			   "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8))");
 	check_text(arena, "Graph(\"x -> 'a'\")", "nn.Graph(\"x -> 'a'\")");
 	check_text(arena, "nn.Graph('x -> g(f(x))', 'f', nn.ReLU(), 'g', nn.Graph('y -> y'))",
 			   "nn.Graph('x -> g(f(x))', 'f', nn.ReLU(), 'g', nn.Graph('y -> y'))");
 	check_text(arena, "nn.Sequential(nn.Graph('x -> x'))", "nn.Sequential(nn.Graph('x -> x'))");
-	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8), 'g')", "nn.Graph takes modules each after its name");
-	check_text(arena, "nn.Graph('x -> f(x)', 'f', 'g', nn.Linear(8, 8))", "nn.Graph takes modules each after its name");
+	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.Linear(8, 8), 'g')",
+			   "nn.Graph takes modules each after its name");
+	check_text(arena, "nn.Graph('x -> f(x)', 'f', 'g', nn.Linear(8, 8))",
+			   "nn.Graph takes modules each after its name");
 	check_text(arena, "nn.Graph(nn.Linear(8, 8))",
 			   "argument \"expression\" of nn.Graph must be a word, not a module");
-	check_text(arena, "nn.Graph('x -> h = x; h = h + k; h')", "name \"k\" at character 21 does not exist");
-	check_text(arena, "nn.Graph('x -> f(x).y', 'f', nn.ReLU())", "nn.Graph('x -> f(x).y', 'f', nn.ReLU())");
+	check_text(arena, "nn.Graph('x -> h = x; h = h + k; h')",
+			   "name \"k\" at character 21 does not exist");
+	check_text(arena, "nn.Graph('x -> f(x).y', 'f', nn.ReLU())",
+			   "nn.Graph('x -> f(x).y', 'f', nn.ReLU())");
 	check_text(arena, "nn.Graph('x -> x + 1; y = 2')", "the last statement must be an expression");
-	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.MSELoss())", "nn.MSELoss is a loss, not a layer");
-	check_text(arena, "nn.Sequential(nn.Graph('(x, y) -> x'))", "module 0 (nn.Graph) takes 2 inputs, not 1");
+	check_text(arena, "nn.Graph('x -> f(x)', 'f', nn.MSELoss())",
+			   "nn.MSELoss is a loss, not a layer");
+	check_text(arena, "nn.Sequential(nn.Graph('(x, y) -> x'))",
+			   "module 0 (nn.Graph) takes 2 inputs, not 1");
 }
 
 /* Random ops are no part of a network's expression. */
@@ -312,8 +326,8 @@ test_refused(PtArena *arena)
 		if ((op->flags & (PT_OP_RANDOM | PT_OP_DYNAMIC)) == 0)
 			continue;
 		snprintf(text, sizeof(text), "nn.Graph('x -> %s(x)')", op->name);
-		CHECK(pt_module_parse(arena, text, &err) == NULL && strstr(err.message, op->name) != NULL, "%s: %s", text,
-			  err.message);
+		CHECK(pt_module_parse(arena, text, &err) == NULL && strstr(err.message, op->name) != NULL,
+			  "%s: %s", text, err.message);
 	}
 }
 
@@ -339,7 +353,8 @@ test_depth(PtArena *arena)
 		s += sprintf(s, "nn.ReLU()");
 		for (int i = 0; i < levels; i++)
 			s += sprintf(s, ")");
-		CHECK((pt_module_parse(arena, text, &err) != NULL) == (levels < 3) && (levels < 3 || err.code == PT_ELIMIT),
+		CHECK((pt_module_parse(arena, text, &err) != NULL) == (levels < 3) &&
+				  (levels < 3 || err.code == PT_ELIMIT),
 			  "%d levels: %s", levels, err.message);
 	}
 	free(text);
@@ -370,15 +385,17 @@ test_shapes(PtArena *arena)
 	PtError err = {0};
 	PtShape in[2] = {{1, {3}}, {1, {2}}}, out;
 	Seen seen = {0};
-	PtModule *m = pt_module_parse(arena,
-								  "nn.Graph('(a, b) -> h = f(cat([a, b], -1)); g(h) + g(h[:, :1])', "
-								  "'f', nn.Sequential(nn.Linear(5, 1), nn.ReLU()), 'g', nn.Linear(1, 4))",
-								  &err);
+	PtModule *m =
+		pt_module_parse(arena,
+						"nn.Graph('(a, b) -> h = f(cat([a, b], -1)); g(h) + g(h[:, :1])', "
+						"'f', nn.Sequential(nn.Linear(5, 1), nn.ReLU()), 'g', nn.Linear(1, 4))",
+						&err);
 
 	if (!CHECK(m != NULL, "%s", err.message))
 		return;
 	CHECK(pt_module_inputs(m) == 2 && !pt_module_is_loss(m) && !pt_module_input_is_index(m, 0));
-	CHECK(pt_module_output_shape(m, in, 2, &out, &err) && out.ndim == 1 && out.dim[0] == 4, "%s", err.message);
+	CHECK(pt_module_output_shape(m, in, 2, &out, &err) && out.ndim == 1 && out.dim[0] == 4, "%s",
+		  err.message);
 	CHECK(pt_module_trace(m, in, 2, &out, note, &seen, &err), "%s", err.message);
 	CHECK(strcmp(seen.text, "f.0[1] f.1[1] f[1] g[4] g[4] [4] ") == 0, "%s", seen.text);
 	in[1].dim[0] = 3;

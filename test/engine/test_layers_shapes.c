@@ -78,7 +78,7 @@ test_text_errors(void)
 			   "module 2 (nn.Softmax): its input has 2 dimensions with the batch's, so there is no dimension 2");
 	check_text("nn.Sequential(nn.Flatten(), nn.Softmax(0))",
 			   "module 1 (nn.Softmax): dimension 0 is the batch, whose rows stay apart");
-	check_text("nn.Sequential(nn.Bilinear(2, 2, 2))", "module nn.Bilinear takes 2 inputs, not 1");
+	check_text("nn.Sequential(nn.Bilinear(2, 2, 2))", "module 0 (nn.Bilinear) takes 2 inputs, not 1");
 }
 
 /* Shapes that layers make of a row's (ndim -2: it does not fit). */

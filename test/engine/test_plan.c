@@ -552,7 +552,7 @@ test_threads(void)
 	void **want;
 	PtDevice *devices[] = {dev, dev2, dev3};
 	PtPlan *plan;
-	int more = 0, at;
+	int more = 0, again = 0, at;
 
 	make_large(&c);
 	CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
@@ -564,6 +564,13 @@ test_threads(void)
 	CHECK(more > 10, "a budget of 1 ns: %d times MORE", more);
 	at = case_differs(&c, want, -1);
 	CHECK(at < 0, "slices change external %d", at);
+	/* a run that is left under way and given up: the next is a whole one */
+	CHECK(pt_plan_run(plan, 100, 1, &err) == PT_RUN_MORE, "too fast");
+	pt_plan_abandon(plan);
+	CHECK_OK(run_all(plan, 3, 1, &again, &err), &err);
+	CHECK(again == more, "%d times MORE after a run that was given up, not %d", again, more);
+	at = case_differs(&c, want, -1);
+	CHECK(at < 0, "a run that was given up changes external %d", at);
 	/* a plan that is left under way */
 	CHECK(pt_plan_run(plan, 100, 1, &err) == PT_RUN_MORE, "too fast");
 	pt_plan_free(plan);

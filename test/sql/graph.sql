@@ -1,6 +1,7 @@
 -- nn.Graph: networks and losses as expressions over named modules.
 \pset format unaligned
 \pset tuples_only on
+SET client_min_messages = warning;
 
 -- names and modules alternate; what is printed reads back equal
 SELECT nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8, bias => false));
@@ -109,6 +110,24 @@ SELECT pgtorch_create_model('index', nn.Graph('x -> m = max(x, 1); stack([m.valu
 SELECT predict('index', '[3, 9, 4]'::tensor);
 SELECT pgtorch_create_model('slope', nn.Graph('x -> grad(x ** 3, x)'));
 SELECT predict('slope', '[1, 2, 3]'::tensor);
+
+-- tensor functions that the expression language brought along
+SELECT torch.cat(ARRAY[x, y], 1), torch.stack(ARRAY[y, y], dim => -1), torch.narrow(x, 1, 1, 2), torch.select(x, 1, -1), torch.transpose(x, 0, 1), torch.t(y)
+FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor, '[[7], [8]]'::tensor)) v(x, y);
+SELECT torch.unsqueeze(x, 0), torch.squeeze('[[[1], [2]]]'::tensor), torch.squeeze('[[[1], [2]]]'::tensor, 0), torch.flatten(x), torch.unflatten(x, 1, '{3,-1}'), torch.clamp(x, 2, 5), torch.clamp(x, max => 2.5), torch.clamp(x, min => 4)
+FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor)) v(x);
+SELECT torch.var(x), torch.var(x, 1, unbiased => false), torch.std(x, 0, keepdim => true), torch.norm(x), torch.norm(x, 1, 0), torch.norm(x, 'inf')
+FROM (VALUES ('[[3., 4.], [0., -12.]]'::tensor)) v(x);
+SELECT pg_temp.refusal(c) FROM (VALUES
+	($$SELECT torch.cat('{}'::tensor[])$$),
+	($$SELECT torch.stack(ARRAY['1', '[1]']::tensor[])$$),
+	($$SELECT torch.narrow('[1, 2]', 0, 1, 2)$$),
+	($$SELECT torch.select('[1, 2]', 0, 2)$$),
+	($$SELECT torch.flatten('[[1, 2]]', 1, 0)$$),
+	($$SELECT torch.unflatten('[1, 2, 3]', 0, '{2,-1}')$$),
+	($$SELECT torch.t(torch.zeros(1, 1, 1))$$),
+	($$SELECT torch.clamp('[1, 2]')$$),
+	($$SELECT torch.std('[1, 2]')$$)) v(c);
 
 SELECT pgtorch_drop_model(name) FROM pgtorch.models ORDER BY name;
 DROP TABLE graph_points;

@@ -196,6 +196,45 @@ SET ROLE regress_predict;
 SELECT lent(1, 3);
 RESET ROLE;
 
+-- a row type that is altered between two calls at one place is read anew, or refused
+CREATE TABLE altered (a int, b float8);
+INSERT INTO altered VALUES (1, 3);
+DO $$
+DECLARE
+	r altered;
+BEGIN
+	FOR i IN 1..3 LOOP
+		SELECT * INTO r FROM altered;
+		RAISE WARNING '%', predict_value('abs', r);
+		IF i = 1 THEN
+			EXECUTE 'ALTER TABLE altered DROP a, ADD a float8 DEFAULT 7';
+		ELSE
+			EXECUTE 'ALTER TABLE altered ALTER b TYPE float8[] USING ARRAY[b]';
+		END IF;
+	END LOOP;
+END $$;
+DROP TABLE altered;
+
+-- what a savepoint undoes is undone for the same place and snapshot, too
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+DO $$
+BEGIN
+	FOR i IN 1..2 LOOP
+		BEGIN
+			IF i = 1 THEN
+				PERFORM pgtorch_load_state_dict('abs', 'SELECT name, value * 2 FROM pgtorch_state_dict(''abs'')');
+			END IF;
+			RAISE WARNING '%', predict_value('abs', 1, 3);
+			IF i = 1 THEN
+				RAISE EXCEPTION 'undo';
+			END IF;
+		EXCEPTION WHEN raise_exception THEN
+			NULL;
+		END;
+	END LOOP;
+END $$;
+ROLLBACK;
+
 DROP OWNED BY regress_predict;
 DROP ROLE regress_predict;
 DROP FUNCTION lent, plan, seen, stable_seen, put;

@@ -27,17 +27,20 @@ check_name(PtArena *arena, const PtModule *m, const PtExpr *lambda, int i, PtErr
 	const char *name = m->names[i];
 	const PtExpr *e = strlen(name) <= 200 ? pt_expr_parse(arena, name, err) : NULL;
 
-	if (e == NULL || e->kind != PT_EXPR_NAME || strcmp(e->text, name) != 0 || strchr(name, '.') != NULL)
+	if (e == NULL || e->kind != PT_EXPR_NAME || strcmp(e->text, name) != 0 ||
+		strchr(name, '.') != NULL)
 	{
 		pt_fail(err, PT_EINVAL, "\"%.64s\" cannot be the name of a module in nn.Graph", name);
-		return pt_hint(err, "A name has letters, digits and underscores, and does not begin with a digit.");
+		return pt_hint(
+			err, "A name has letters, digits and underscores, and does not begin with a digit.");
 	}
 	for (int k = 0; k < i; k++)
 		if (strcmp(m->names[k], name) == 0)
 			return pt_fail(err, PT_EINVAL, "nn.Graph has two modules of the name \"%.64s\"", name);
 	for (int k = 0; k < lambda->integer; k++)
 		if (strcmp(lambda->keywords[k], name) == 0)
-			return pt_fail(err, PT_EINVAL, "\"%.64s\" is both an input and a module of nn.Graph", name);
+			return pt_fail(err, PT_EINVAL, "\"%.64s\" is both an input and a module of nn.Graph",
+						   name);
 	return true;
 }
 
@@ -56,11 +59,11 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 		return pt_hint(err, "For example 'x -> fc2(relu(fc1(x))) + x', or '(a, b) -> a * b'.");
 	}
 	if (lambda->integer > PT_MAX_IN)
-		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d inputs, at most %d are possible", (int) lambda->integer,
-					   PT_MAX_IN);
+		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d inputs, at most %d are possible",
+					   (int) lambda->integer, PT_MAX_IN);
 	if (m->nchildren > MAX_MODULES)
-		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d modules, at most %d are possible", m->nchildren,
-					   MAX_MODULES);
+		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d modules, at most %d are possible",
+					   m->nchildren, MAX_MODULES);
 	for (int i = 0; i < m->nchildren; i++)
 		if (!check_name(arena, m, lambda, i, err))
 			return false;
@@ -88,7 +91,8 @@ feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
 				continue;
 			for (int k = 1; k < e->nargs; k++)
 				if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 &&
-					k <= pt_module_inputs(m->children[i]) && pt_module_input_is_index(m->children[i], k - 1))
+					k <= pt_module_inputs(m->children[i]) &&
+					pt_module_input_is_index(m->children[i], k - 1))
 					return true;
 		}
 	for (int i = 0; i < e->nargs; i++)
@@ -175,7 +179,8 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		char message[sizeof(g->error.message)];
 
 		memcpy(message, g->error.message, sizeof(message));
-		snprintf(g->error.message, sizeof(g->error.message), "module %.160s: %.300s", title, message);
+		snprintf(g->error.message, sizeof(g->error.message), "module %.160s: %.300s", title,
+				 message);
 	}
 	return y;
 }
@@ -186,8 +191,9 @@ static const PtParam params[] = {{"expression", PT_ARG_WORD, .required = true},
 
 const PtModuleType pt_module_graph = {
 	.name = "Graph",
-	.doc = "An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
-		   "Without modules and with two inputs it can be a loss.",
+	.doc =
+		"An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
+		"Without modules and with two inputs it can be a loss.",
 	.params = params,
 	.prepare = prepare,
 	.takes_index = takes_index,
