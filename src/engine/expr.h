@@ -25,9 +25,9 @@ typedef enum PtExprKind
 	PT_EXPR_INDEX,	/* args[0] is indexed by args[1..] */
 	PT_EXPR_SLICE,	/* start:stop:step, in an index only; args[0..2], NONE where there is nothing */
 	PT_EXPR_ELLIPSIS, /* in an index only */
-	PT_EXPR_FIELD,	/* args[0].text: one of several results */
+	PT_EXPR_FIELD,	  /* args[0].text: one of several results */
 	PT_EXPR_LAMBDA, /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
-	PT_EXPR_ASSIGN	/* a statement "text = args[0]"; only in a lambda's body or a list of statements */
+	PT_EXPR_ASSIGN /* a statement "text = args[0]"; only in a lambda's body or a list of statements */
 } PtExprKind;
 
 typedef struct PtExpr
@@ -84,11 +84,11 @@ typedef struct PtFunctions
 	PtRef (*call)(void *arg, int which, const PtRef *in, int nin);
 	void *arg;
 } PtFunctions;
-extern PtRef pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source, const PtVar *vars, int nvars,
-								const PtFunctions *functions);
+extern PtRef pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source,
+								const PtVar *vars, int nvars, const PtFunctions *functions);
 /* Does the expression name only what there will be: its parameters and variables, ops, and these functions? */
-extern bool pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source, const PtFunctions *functions,
-						  PtError *err);
+extern bool pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source,
+						  const PtFunctions *functions, PtError *err);
 
 /* Several statements "h = f(x); y = h + x": assignments add to vars (of size room); for update rules. */
 extern bool pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int room);

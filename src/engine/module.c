@@ -532,12 +532,12 @@ find_state(PtBuild *b, const PtModule *m, const char *name)
 {
 	int n = b->sd->count;
 
-	/* modules are built in the order of their entries, so the search is short */
+	/* modules are built in the order of their entries, and ask for few in any order: the search is short */
 	for (int i = 0; i < n; i++)
 	{
-		int at = (b->cursor + i) % n;
+		int at = (b->cursor + (n > 8 ? n - 8 : 0) + i) % n;
 		const PtState *s = &b->sd->entries[at];
-		const char *last = strrchr(s->name, '.');
+		const char *last = s->owner == m ? strrchr(s->name, '.') : NULL;
 
 		if (s->owner == m && strcmp(last != NULL ? last + 1 : s->name, name) == 0)
 		{

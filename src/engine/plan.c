@@ -581,7 +581,9 @@ pt_plan_print(const PtPlan *plan)
 			int op = program->instructions[k].op;
 
 			used += snprintf(text + used, size - used, "%s%s", k > 0 ? " " : s->op ? " + " : ": ",
-							 op < PT_S_COUNT ? pt_op_scalar(op)->name : "convert");
+							 op < PT_S_COUNT	  ? pt_op_scalar(op)->name
+							 : op == PT_S_philox ? "philox"
+												  : "convert");
 		}
 		used += snprintf(text + used, size - used, "  %s\n", pt_shape_print(&s->out[0].shape, shape));
 	}

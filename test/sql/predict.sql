@@ -207,9 +207,9 @@ BEGIN
 		SELECT * INTO r FROM altered;
 		RAISE WARNING '%', predict_value('abs', r);
 		IF i = 1 THEN
-			EXECUTE 'ALTER TABLE altered DROP a, ADD a float8 DEFAULT 7';
+			EXECUTE 'ALTER TABLE altered DROP b, ADD b float8 DEFAULT 7';
 		ELSE
-			EXECUTE 'ALTER TABLE altered ALTER b TYPE float8[] USING ARRAY[b]';
+			EXECUTE 'ALTER TABLE altered ALTER b DROP DEFAULT, ALTER b TYPE float8[] USING ARRAY[b]';
 		END IF;
 	END LOOP;
 END $$;
