@@ -217,8 +217,8 @@ declare_schedulers(void)
 	const PtSchedulerType *t;
 
 	for (int i = 0; (t = pt_sched_type_at(i)) != NULL; i++)
-		declare_constructor("lr_scheduler", pt_sched_type_name(t), pt_sched_type_params(t), "lr_scheduler.scheduler",
-							"pgtorch_sched_new", pt_sched_type_doc(t));
+		declare_constructor("lr_scheduler", pt_sched_type_name(t), pt_sched_type_params(t),
+							"lr_scheduler.scheduler", "pgtorch_sched_new", pt_sched_type_doc(t));
 }
 
 /* ---------- ops ---------- */

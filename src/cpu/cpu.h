@@ -81,7 +81,8 @@ extern const PtCpuKernel pt_cpu_argmax_kernel, pt_cpu_argmin_kernel;
 extern const PtCpuKernel pt_cpu_softmax_kernel, pt_cpu_log_softmax_kernel;
 extern const PtCpuKernel pt_cpu_cross_entropy_kernel, pt_cpu_cross_entropy_backward_kernel;
 extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_kernel,
-	pt_cpu_arange_kernel, pt_cpu_stack_kernel, pt_cpu_getitem_kernel, pt_cpu_getitem_backward_kernel;
+	pt_cpu_arange_kernel, pt_cpu_stack_kernel, pt_cpu_getitem_kernel,
+	pt_cpu_getitem_backward_kernel;
 extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel,
 	pt_cpu_monitor_kernel;
 

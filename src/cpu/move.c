@@ -343,12 +343,12 @@ typedef struct StridedTask
 	int64_t tile_cols, tiles_across;
 } StridedTask;
 
-#define COPY_STRIDED(type)                                                                  \
-	static void strided_##type(char *to, int64_t to_stride, const char *from,               \
-							   int64_t from_stride, int64_t n)                              \
-	{                                                                                       \
-		for (int64_t i = 0; i < n; i++)                                                     \
-			((type *) to)[i * to_stride] = ((const type *) from)[i * from_stride];          \
+#define COPY_STRIDED(type)                                                                         \
+	static void strided_##type(char *to, int64_t to_stride, const char *from, int64_t from_stride, \
+							   int64_t n)                                                          \
+	{                                                                                              \
+		for (int64_t i = 0; i < n; i++)                                                            \
+			((type *) to)[i * to_stride] = ((const type *) from)[i * from_stride];                 \
 	}
 COPY_STRIDED(uint8_t)
 COPY_STRIDED(uint16_t)
@@ -562,6 +562,7 @@ const PtCpuKernel pt_cpu_cat_kernel = {"cat", NULL, bind_cat};
 /* a list's tensors, each under a shape with one more dimension, are concatenated */
 const PtCpuKernel pt_cpu_stack_kernel = {"stack", NULL, bind_cat};
 const PtCpuKernel pt_cpu_getitem_kernel = {"getitem", NULL, bind_getitem};
-const PtCpuKernel pt_cpu_getitem_backward_kernel = {"getitem_backward", NULL, bind_getitem_backward};
+const PtCpuKernel pt_cpu_getitem_backward_kernel = {"getitem_backward", NULL,
+													bind_getitem_backward};
 const PtCpuKernel pt_cpu_permute_kernel = {"permute", NULL, bind_permute};
 const PtCpuKernel pt_cpu_arange_kernel = {"arange", NULL, bind_arange};

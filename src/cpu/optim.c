@@ -147,7 +147,8 @@ pt_cpu_adam_match(PtArena *arena, const PtProgram *p, const PtOperand *in, const
 
 	for (int i = 0; i < 26; i++)
 		m.variable[i] = UNBOUND;
-	if (p->noutputs != 3 || (om = find_output(&m, ADAM_M)) < 0 || (ov = find_output(&m, ADAM_V)) < 0 ||
+	if (p->noutputs != 3 || (om = find_output(&m, ADAM_M)) < 0 ||
+		(ov = find_output(&m, ADAM_V)) < 0 ||
 		((op = find_output(&m, ADAM_P)) < 0 && (op = find_output(&m, ADAMW_P)) < 0))
 		return NULL;
 	x.new_m = out[om].data;
@@ -160,7 +161,8 @@ pt_cpu_adam_match(PtArena *arena, const PtProgram *p, const PtOperand *in, const
 	*found = x;
 	found->numbers[7] = 1;
 	found->keep = &found->numbers[7];
-	if (m.variable['k' - 'a'] != UNBOUND && (found->keep = constant(&m, 'k', in, &found->numbers[7])) == NULL)
+	if (m.variable['k' - 'a'] != UNBOUND &&
+		(found->keep = constant(&m, 'k', in, &found->numbers[7])) == NULL)
 		return NULL;
 	if ((found->beta1 = constant(&m, 'a', in, &found->numbers[0])) == NULL ||
 		(found->rest1 = constant(&m, 'b', in, &found->numbers[1])) == NULL ||

@@ -20,6 +20,7 @@ extern void *pt_arena_alloc(PtArena *arena, size_t bytes);
 extern char *pt_arena_strdup(PtArena *arena, const char *s);
 extern char *pt_arena_strndup(PtArena *arena, const char *s, size_t n);
 /* printf into the arena; NULL when out of memory. */
-extern char *pt_arena_printf(PtArena *arena, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+extern char *pt_arena_printf(PtArena *arena, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 
 #endif

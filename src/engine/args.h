@@ -12,7 +12,7 @@
 
 #include "engine/tensor.h"
 
-typedef uint32_t PtRef;		/* a value of a graph (graph.h) */
+typedef uint32_t PtRef;		  /* a value of a graph (graph.h) */
 #define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
 
 struct PtModule;
@@ -32,9 +32,9 @@ typedef enum PtArgType
 	PT_ARG_DTYPE,
 	PT_ARG_WORD, /* one of .words */
 	PT_ARG_MODULE,
-	PT_ARG_MODULES, /* any number of modules, positional: Sequential */
+	PT_ARG_MODULES,		  /* any number of modules, positional: Sequential */
 	PT_ARG_NAMED_MODULES, /* the same, each after its name: Graph */
-	PT_ARG_SCHEDULERS /* a list of learning rate schedulers */
+	PT_ARG_SCHEDULERS	  /* a list of learning rate schedulers */
 } PtArgType;
 
 typedef enum PtValueKind
@@ -81,10 +81,11 @@ typedef struct PtParam
 {
 	const char *name; /* NULL ends a list */
 	PtArgType type;
-	bool required;	/* no default */
-	bool nullable;	/* None is allowed */
-	double init;	/* default of NUMBER, INT, REAL, BOOL (0 or 1); ignored if init_none or text */
-	const char *text; /* default as Python text where a number does not do: "(0.9, 0.999)", "mean" */
+	bool required; /* no default */
+	bool nullable; /* None is allowed */
+	double init;   /* default of NUMBER, INT, REAL, BOOL (0 or 1); ignored if init_none or text */
+	const char
+		*text;		/* default as Python text where a number does not do: "(0.9, 0.999)", "mean" */
 	bool init_none; /* the default is None (implies nullable) */
 	bool bounded;	/* min <= value <= max is checked, of each element of a list */
 	bool open;		/* the bounds themselves are not allowed */

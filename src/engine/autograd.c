@@ -62,7 +62,8 @@ mark_dependents(const PtGraph *g, uint32_t nnodes, bool *depends)
 		if (node->op->gradient == NULL)
 			continue;
 		for (int k = 0; k < node->nin + node->nlist; k++)
-			any = any || (depends[input(node, k)] && pt_dtype_is_float(pt_value(g, input(node, k))->dtype));
+			any = any || (depends[input(node, k)] &&
+						  pt_dtype_is_float(pt_value(g, input(node, k))->dtype));
 		for (int k = 0; any && k < node->op->nout; k++)
 			if (pt_dtype_is_float(pt_value(g, node->out[k])->dtype))
 				depends[node->out[k]] = true;

@@ -33,12 +33,13 @@ typedef struct PtOperand
 
 typedef struct PtStep
 {
-	const PtOp *op;			   /* NULL: the program below */
-	const PtProgram *program;  /* inputs and outputs are the operands, in order */
-	const PtArgs *attrs;	   /* of op */
-	const PtProgram *epilogue; /* (optional) applied to the single result: input 0 is the result itself */
-	int nin, nout;			   /* in: the op's inputs, then the epilogue's inputs 1.. */
-	int nepilogue;			   /* how many of in are the epilogue's */
+	const PtOp *op;			  /* NULL: the program below */
+	const PtProgram *program; /* inputs and outputs are the operands, in order */
+	const PtArgs *attrs;	  /* of op */
+	const PtProgram
+		*epilogue; /* (optional) applied to the single result: input 0 is the result itself */
+	int nin, nout; /* in: the op's inputs, then the epilogue's inputs 1.. */
+	int nepilogue; /* how many of in are the epilogue's */
 	PtOperand *in, *out;
 	size_t workspace; /* bytes, set by prepare; shared with nothing while the step runs */
 	void *scratch;	  /* its address, 64-byte aligned, set before bind */

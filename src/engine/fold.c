@@ -587,7 +587,8 @@ pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
 		const PtParam *p = &args->params[i];
 		const PtValue *v = &args->values[i];
 
-		if (p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES || p->type == PT_ARG_MODULE)
+		if (p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES ||
+			p->type == PT_ARG_MODULE)
 		{
 			for (int j = 0; v->kind == PT_VALUE_MODULES && j < v->count; j++)
 			{

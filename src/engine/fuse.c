@@ -18,7 +18,7 @@
 #define MAX_VISITS 4096
 
 /* Calls f for every value a node reads. */
-#define FOR_EACH_INPUT(node, ref) \
+#define FOR_EACH_INPUT(node, ref)                            \
 	for (int k_ = 0; k_ < (node)->nin + (node)->nlist; k_++) \
 		if ((ref = k_ < (node)->nin ? (node)->in[k_] : (node)->list[k_ - (node)->nin]) != PT_NO_REF)
 
@@ -109,7 +109,8 @@ makes_cycle(const PtPlanning *p, int x, int y, Search *search)
 	search->number++;
 	push_producers(p, y, x, y, search, &depth);
 	while (depth > 0)
-		if (++visits > MAX_VISITS || push_producers(p, search->stack[--depth], x, y, search, &depth))
+		if (++visits > MAX_VISITS ||
+			push_producers(p, search->stack[--depth], x, y, search, &depth))
 			return true;
 	return false;
 }
@@ -160,7 +161,8 @@ build(PtPlanning *p, int unit, PtRef epilogue)
 	u->in = pt_arena_alloc(p->arena, sizeof(in));
 	u->out = pt_arena_alloc(p->arena, sizeof(out));
 	if (u->program == NULL || u->in == NULL || u->out == NULL ||
-		!pt_program_build(p->g, p->arena, u->members, u->nmembers, out, nout, epilogue, u->program, in, &nin))
+		!pt_program_build(p->g, p->arena, u->members, u->nmembers, out, nout, epilogue, u->program,
+						  in, &nin))
 		return false;
 	memcpy(u->in, in, nin * sizeof(PtRef));
 	memcpy(u->out, out, nout * sizeof(PtRef));
@@ -184,8 +186,9 @@ try_merge(PtPlanning *p, int x, int y, Search *search)
 	if (members == NULL)
 		return;
 	for (int i = 0, k = 0; i < a->nmembers || k < b->nmembers;)
-		members[n++] = k == b->nmembers || (i < a->nmembers && a->members[i] < b->members[k]) ? a->members[i++]
-																							   : b->members[k++];
+		members[n++] = k == b->nmembers || (i < a->nmembers && a->members[i] < b->members[k])
+						   ? a->members[i++]
+						   : b->members[k++];
 	a->members = members;
 	a->nmembers = n;
 	if (!build(p, x, PT_NO_REF))
@@ -217,7 +220,8 @@ group_scalars(PtPlanning *p, bool single, Search *search)
 		{
 			int from = producer_unit(p, ref);
 
-			if (from >= 0 && from != p->unit_of[i] && p->units[from].main < 0 && (!single || p->uses[ref] == 1) &&
+			if (from >= 0 && from != p->unit_of[i] && p->units[from].main < 0 &&
+				(!single || p->uses[ref] == 1) &&
 				pt_shape_equal(&pt_value(p->g, node->out[0])->shape, &pt_value(p->g, ref)->shape))
 				try_merge(p, from, p->unit_of[i], search);
 		}
@@ -249,7 +253,9 @@ attach_epilogues(PtPlanning *p)
 		FOR_EACH_INPUT(user, ref)
 		{
 			reads[ref]++;
-			readers[ref] = readers[ref] == NO_READER || readers[ref] == p->unit_of[n] ? p->unit_of[n] : SEVERAL;
+			readers[ref] = readers[ref] == NO_READER || readers[ref] == p->unit_of[n]
+							   ? p->unit_of[n]
+							   : SEVERAL;
 		}
 	}
 	for (uint32_t i = 0; i < p->g->nnodes; i++)
@@ -260,12 +266,14 @@ attach_epilogues(PtPlanning *p)
 		int reader = readers[result];
 		PtUnit before;
 
-		if (!p->live[i] || (strcmp(node->op->name, "linear") != 0 && strcmp(node->op->name, "mm") != 0))
+		if (!p->live[i] ||
+			(strcmp(node->op->name, "linear") != 0 && strcmp(node->op->name, "mm") != 0))
 			continue;
 		/* uses counts assignments too: the product itself must not be wanted */
 		if (reader < 0 || p->units[reader].dead || reads[result] != p->uses[result] ||
 			p->units[reader].main >= 0 || p->units[reader].nout != 1 ||
-			!pt_shape_equal(&pt_value(p->g, p->units[reader].out[0])->shape, &pt_value(p->g, result)->shape) ||
+			!pt_shape_equal(&pt_value(p->g, p->units[reader].out[0])->shape,
+							&pt_value(p->g, result)->shape) ||
 			pt_value(p->g, p->units[reader].out[0])->dtype != pt_value(p->g, result)->dtype)
 			continue;
 		before = *u;
@@ -329,7 +337,8 @@ pt_plan_fuse(PtPlanning *p)
 	p->uses = pt_arena_alloc(p->arena, g->nvalues * sizeof(uint32_t));
 	search.seen = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(uint32_t));
 	search.stack = pt_arena_alloc(p->arena, (g->nnodes + 1) * sizeof(int));
-	if (p->unit_of == NULL || p->units == NULL || p->uses == NULL || search.seen == NULL || search.stack == NULL)
+	if (p->unit_of == NULL || p->units == NULL || p->uses == NULL || search.seen == NULL ||
+		search.stack == NULL)
 		return pt_fail_memory(p->err, g->nnodes * sizeof(PtUnit));
 	for (uint32_t i = 0; i < g->nnodes; i++)
 	{
@@ -351,7 +360,7 @@ pt_plan_fuse(PtPlanning *p)
 		}
 		if (p->live[i])
 			FOR_EACH_INPUT(node, ref)
-			p->uses[ref]++;
+		p->uses[ref]++;
 	}
 	for (PtRef r = 1; r < g->nvalues; r++)
 		if (g->values[r].role == PT_ROLE_EXTERNAL && g->values[r].assigned != PT_NO_REF)
@@ -360,7 +369,8 @@ pt_plan_fuse(PtPlanning *p)
 
 	for (int i = 0; i < p->nunits; i++)
 		if (p->live[i] && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
-			return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
+			return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"",
+						   g->nodes[i].op->name);
 	if (!p->options->no_fuse)
 	{
 		group_scalars(p, true, &search);
@@ -368,7 +378,8 @@ pt_plan_fuse(PtPlanning *p)
 		/* what was a result of a group may be read only inside it now */
 		for (int i = 0; i < p->nunits; i++)
 			if (!p->units[i].dead && p->units[i].main < 0 && !build(p, i, PT_NO_REF))
-				return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"", g->nodes[i].op->name);
+				return pt_fail(p->err, PT_EINTERNAL, "cannot make a program of \"%s\"",
+							   g->nodes[i].op->name);
 		if (!attach_epilogues(p))
 			return false;
 	}

@@ -213,7 +213,9 @@ bind_attributes(PtGraph *g, const PtOp *op, const PtGiven *given, int ngiven)
 	for (const PtParam *p = op->params; p->name != NULL; p++)
 		if (p->type == PT_ARG_TENSOR || p->type == PT_ARG_TENSORS)
 			all[n++] = (PtGiven){p->name,
-								 {p->type == PT_ARG_TENSOR ? PT_VALUE_TENSOR : PT_VALUE_TENSORS, 0, {.tensor = 0}}};
+								 {p->type == PT_ARG_TENSOR ? PT_VALUE_TENSOR : PT_VALUE_TENSORS,
+								  0,
+								  {.tensor = 0}}};
 	for (int i = 0; i < ngiven; i++)
 		all[n++] = given[i];
 	args = pt_args_bind(g->arena, op->name, op->params, all, n, &err);
@@ -242,7 +244,8 @@ convert_scalars(PtGraph *g, PtNode *node)
 	{
 		const PtGraphValue *v = pt_value(g, node->in[i]);
 
-		if (v->role != PT_ROLE_NUMBER && v->shape.ndim == 0 && v->dtype != dtype && v->dtype != PT_BOOL)
+		if (v->role != PT_ROLE_NUMBER && v->shape.ndim == 0 && v->dtype != dtype &&
+			v->dtype != PT_BOOL)
 			node->in[i] = pt_cast(g, node->in[i], dtype);
 	}
 }
@@ -286,7 +289,8 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 			goto no_memory;
 		memcpy(node.list, list, nlist * sizeof(PtRef));
 	}
-	if (attrs == NULL && has_attributes(op) && (node.attrs = bind_attributes(g, op, NULL, 0)) == NULL)
+	if (attrs == NULL && has_attributes(op) &&
+		(node.attrs = bind_attributes(g, op, NULL, 0)) == NULL)
 		return false;
 	if (op->decompose != NULL && (g->decomposed || op->infer == NULL))
 		return op->decompose(g, node.in, node.nin, node.attrs, out) && g->error.code == PT_OK;
@@ -352,7 +356,8 @@ pt_result(const PtGraph *g, PtRef ref, int output)
 }
 
 PtRef
-pt_apply_name(PtGraph *g, const char *name, const PtRef *in, int nin, const PtGiven *given, int ngiven)
+pt_apply_name(PtGraph *g, const char *name, const PtRef *in, int nin, const PtGiven *given,
+			  int ngiven)
 {
 	const PtOp *op = pt_op_find(name);
 	const PtArgs *attrs = NULL;
@@ -368,12 +373,36 @@ pt_apply_name(PtGraph *g, const char *name, const PtRef *in, int nin, const PtGi
 
 /* ---------- short forms ---------- */
 
-#define GIVEN_INTS(key, n, array) \
-	{key, {PT_VALUE_INTS, (int) (n), {.ints = (array)}}}
-#define GIVEN_INT(key, value) \
-	{key, {PT_VALUE_INT, 0, {.integer = (value)}}}
-#define GIVEN_BOOL(key, value) \
-	{key, {PT_VALUE_BOOL, 0, {.boolean = (value)}}}
+#define GIVEN_INTS(key, n, array)     \
+	{                                 \
+		key,                          \
+		{                             \
+			PT_VALUE_INTS, (int) (n), \
+			{                         \
+				.ints = (array)       \
+			}                         \
+		}                             \
+	}
+#define GIVEN_INT(key, value)      \
+	{                              \
+		key,                       \
+		{                          \
+			PT_VALUE_INT, 0,       \
+			{                      \
+				.integer = (value) \
+			}                      \
+		}                          \
+	}
+#define GIVEN_BOOL(key, value)     \
+	{                              \
+		key,                       \
+		{                          \
+			PT_VALUE_BOOL, 0,      \
+			{                      \
+				.boolean = (value) \
+			}                      \
+		}                          \
+	}
 
 /* A list that lives as long as the graph. */
 static const int64_t *
@@ -439,7 +468,8 @@ pt_cast(PtGraph *g, PtRef x, PtDtype dtype)
 PtRef
 pt_sum(PtGraph *g, PtRef x, const int64_t *dims, int ndims, bool keepdim)
 {
-	PtGiven given[] = {GIVEN_BOOL("keepdim", keepdim), GIVEN_INTS("dim", ndims, keep_ints(g, dims, ndims))};
+	PtGiven given[] = {GIVEN_BOOL("keepdim", keepdim),
+					   GIVEN_INTS("dim", ndims, keep_ints(g, dims, ndims))};
 
 	return pt_apply_name(g, "sum", &x, 1, given, ndims > 0 ? 2 : 1);
 }
@@ -495,7 +525,8 @@ PtRef
 pt_pack(PtGraph *g, const PtRef *parts, const int64_t *offsets, int n, int64_t total)
 {
 	const PtOp *op = pt_op_find("pack");
-	PtGiven given[] = {GIVEN_INTS("offsets", n, keep_ints(g, offsets, n)), GIVEN_INT("total", total)};
+	PtGiven given[] = {GIVEN_INTS("offsets", n, keep_ints(g, offsets, n)),
+					   GIVEN_INT("total", total)};
 	const PtArgs *attrs = bind_attributes(g, op, given, 2);
 	PtRef out[PT_MAX_OUT];
 
@@ -553,8 +584,9 @@ pt_graph_print(const PtGraph *g)
 			if (k > 0)
 				used += snprintf(text + used, size - used, ", ");
 			if (x->role == PT_ROLE_NUMBER)
-				used += x->dtype == PT_FLOAT32 ? snprintf(text + used, size - used, "%g", x->real)
-											   : snprintf(text + used, size - used, "%lld", (long long) x->integer);
+				used += x->dtype == PT_FLOAT32
+							? snprintf(text + used, size - used, "%g", x->real)
+							: snprintf(text + used, size - used, "%lld", (long long) x->integer);
 			else if (x->role == PT_ROLE_EXTERNAL)
 				used += snprintf(text + used, size - used, "%s", x->name);
 			else

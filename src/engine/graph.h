@@ -61,12 +61,12 @@ typedef struct PtGraph
 	uint32_t nvalues, values_size;
 	PtNode *nodes;
 	uint32_t nnodes, nodes_size;
-	const char *path;  /* given to nodes that are added */
-	bool decomposed;   /* fused ops are added as their primitives */
+	const char *path; /* given to nodes that are added */
+	bool decomposed;  /* fused ops are added as their primitives */
 } PtGraph;
 
-extern PtGraph *pt_graph_new(PtError *err); /* owns its arena */
-extern void pt_graph_free(PtGraph *g);		/* NULL is fine */
+extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */
+extern void pt_graph_free(PtGraph *g);					 /* NULL is fine */
 extern bool pt_graph_ok(const PtGraph *g, PtError *err); /* copies the error, if any */
 /* Records the first error; returns PT_NO_REF. */
 extern PtRef pt_graph_fail(PtGraph *g, PtCode code, const char *fmt, ...) PT_PRINTF(3, 4);
@@ -90,7 +90,8 @@ extern bool pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, c
 /* Another result of the node that gave ref. */
 extern PtRef pt_result(const PtGraph *g, PtRef ref, int output);
 /* By name, for builders, with attributes given by name. */
-extern PtRef pt_apply_name(PtGraph *g, const char *op, const PtRef *in, int nin, const PtGiven *given, int ngiven);
+extern PtRef pt_apply_name(PtGraph *g, const char *op, const PtRef *in, int nin,
+						   const PtGiven *given, int ngiven);
 
 /* Short forms that builders use all the time. */
 extern PtRef pt_scalar1(PtGraph *g, PtScalar op, PtRef a);
@@ -99,8 +100,9 @@ extern PtRef pt_scalar3(PtGraph *g, PtScalar op, PtRef a, PtRef b, PtRef c);
 extern PtRef pt_reshape(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_expand(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_cast(PtGraph *g, PtRef x, PtDtype dtype);
-extern PtRef pt_sum(PtGraph *g, PtRef x, const int64_t *dims, int ndims, bool keepdim); /* ndims 0: all */
-extern PtRef pt_mean(PtGraph *g, PtRef x);												 /* of all elements */
+extern PtRef pt_sum(PtGraph *g, PtRef x, const int64_t *dims, int ndims,
+					bool keepdim);		   /* ndims 0: all */
+extern PtRef pt_mean(PtGraph *g, PtRef x); /* of all elements */
 /* 2-D or batched 3-D product op(a) op(b), ta/tb: the last two dimensions transposed */
 extern PtRef pt_mm(PtGraph *g, PtRef a, PtRef b, bool ta, bool tb);
 extern PtRef pt_linear(PtGraph *g, PtRef x, PtRef weight, PtRef bias); /* bias may be PT_NO_REF */

@@ -142,7 +142,8 @@ can_place(const PtPlanning *p, PtRef external, PtRef value, const Life *life)
 	/* the old contents are read before, or by the same program at the same place */
 	if (life[external].to < life[value].from)
 		return true;
-	return life[external].to == life[value].from && reads_in_place(p, life[value].from, external, value);
+	return life[external].to == life[value].from &&
+		   reads_in_place(p, life[value].from, external, value);
 }
 
 static int
@@ -152,7 +153,8 @@ by_size(const void *x, const void *y)
 
 	if (a->bytes != b->bytes)
 		return a->bytes < b->bytes ? 1 : -1;
-	return a->from != b->from ? (a->from < b->from ? -1 : 1) : (a->value < b->value ? -1 : a->value > b->value);
+	return a->from != b->from ? (a->from < b->from ? -1 : 1)
+							  : (a->value < b->value ? -1 : a->value > b->value);
 }
 
 /* Lowest free offset for a block among those already placed. */
@@ -166,8 +168,8 @@ find_room(const Block *placed, int n, const Block *b)
 	{
 		moved = false;
 		for (int i = 0; i < n; i++)
-			if (placed[i].from <= b->to && b->from <= placed[i].to && placed[i].offset < offset + b->bytes &&
-				offset < placed[i].offset + placed[i].bytes)
+			if (placed[i].from <= b->to && b->from <= placed[i].to &&
+				placed[i].offset < offset + b->bytes && offset < placed[i].offset + placed[i].bytes)
 			{
 				offset = placed[i].offset + placed[i].bytes;
 				moved = true;
@@ -191,14 +193,16 @@ join_in_place(const PtPlanning *p, Life *life, PtRef *joined)
 		{
 			PtRef out = u->out[o];
 
-			for (int i = 0; p->places[out].external == PT_NO_REF && joined[out] == out && i < u->nin; i++)
+			for (int i = 0;
+				 p->places[out].external == PT_NO_REF && joined[out] == out && i < u->nin; i++)
 			{
 				PtRef x = u->in[i];
 				PtRef owner = joined[x];
 				bool taken = false;
 
-				if (pt_value(p->g, x)->role != PT_ROLE_RESULT || p->places[x].external != PT_NO_REF ||
-					life[x].from < 0 || life[owner].to != s || life[x].to != s || !reads_in_place(p, s, x, out))
+				if (pt_value(p->g, x)->role != PT_ROLE_RESULT ||
+					p->places[x].external != PT_NO_REF || life[x].from < 0 || life[owner].to != s ||
+					life[x].to != s || !reads_in_place(p, s, x, out))
 					continue;
 				for (int k = 0; k < o; k++)
 					taken = taken || joined[u->out[k]] == owner;
@@ -223,8 +227,8 @@ pt_plan_places(PtPlanning *p, const PtSchedule *schedule)
 	p->places = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtPlace));
 	p->copies = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
 	p->scratch = pt_arena_alloc(p->arena, (p->nsteps + 1) * sizeof(size_t));
-	if (life == NULL || joined == NULL || blocks == NULL || p->places == NULL || p->copies == NULL ||
-		p->scratch == NULL)
+	if (life == NULL || joined == NULL || blocks == NULL || p->places == NULL ||
+		p->copies == NULL || p->scratch == NULL)
 		return pt_fail_memory(p->err, g->nvalues * sizeof(Block));
 	measure(p, life);
 	for (PtRef r = 1; r < g->nvalues; r++)
@@ -255,8 +259,8 @@ pt_plan_places(PtPlanning *p, const PtSchedule *schedule)
 		join_in_place(p, life, joined);
 
 	for (PtRef r = 1; r < g->nvalues; r++)
-		if (g->values[r].role == PT_ROLE_RESULT && life[r].from >= 0 && p->places[r].external == PT_NO_REF &&
-			joined[r] == r)
+		if (g->values[r].role == PT_ROLE_RESULT && life[r].from >= 0 &&
+			p->places[r].external == PT_NO_REF && joined[r] == r)
 			blocks[n++] = (Block){r, -1, ALIGN(bytes_of(g, r)), 0, life[r].from, life[r].to};
 	for (int s = 0; s < p->nsteps; s++)
 		if (schedule->steps[s].workspace > 0)

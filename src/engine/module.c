@@ -110,7 +110,8 @@ take_names(PtArena *arena, const char *what, const PtGiven **given, int *n, PtEr
 				g[1].value.kind != PT_VALUE_MODULES || g[1].value.count != 1)
 			{
 				pt_fail(err, PT_EINVAL, "%s takes modules each after its name", what);
-				return pt_hint(err, "For example nn.Graph('x -> fc1(x) + x', 'fc1', nn.Linear(8, 8)).");
+				return pt_hint(err,
+							   "For example nn.Graph('x -> fc1(x) + x', 'fc1', nn.Linear(8, 8)).");
 			}
 			g[1].value.modules[0]->name = g->value.word;
 			i++;
@@ -157,7 +158,8 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 				m->depth = child->depth + 1;
 			if (m->args->params[i].type != PT_ARG_NAMED_MODULES)
 				child->name = NULL;
-			names[m->nchildren] = child->name != NULL ? child->name : pt_arena_printf(arena, "%d", m->nchildren);
+			names[m->nchildren] =
+				child->name != NULL ? child->name : pt_arena_printf(arena, "%d", m->nchildren);
 			if (names[m->nchildren] == NULL)
 				return pt_fail_memory(err, sizeof(*names));
 			m->children[m->nchildren++] = child;
@@ -492,8 +494,8 @@ pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *o
 	char title[PT_MODULE_TITLE];
 
 	if (nin != pt_module_inputs(m))
-		return pt_fail(err, PT_EINVAL, "module %s takes %d inputs, not %d", pt_module_title(m, title),
-					   pt_module_inputs(m), nin);
+		return pt_fail(err, PT_EINVAL, "module %s takes %d inputs, not %d",
+					   pt_module_title(m, title), pt_module_inputs(m), nin);
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
 }

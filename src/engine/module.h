@@ -55,8 +55,9 @@ typedef struct PtModuleType
 
 	/* of a loss: how targets are meant, and what its output implies for predict_proba */
 	bool class_targets; /* class indices [B] or probabilities [B, C] */
-	bool class_lists; /* class indices [B, C] */
-	bool binary_targets; /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
+	bool class_lists;	/* class indices [B, C] */
+	bool
+		binary_targets; /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
 	const char *domain; /* a hint for when it is not finite: which outputs it takes; NULL: all */
 	const char *
 		probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
@@ -144,8 +145,8 @@ extern bool pt_module_is_loss(const PtModule *m);
  * as it is reached; seen may be NULL.  out: the root's.
  */
 typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *row);
-extern bool pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg,
-							PtError *err);
+extern bool pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out,
+							PtSeen seen, void *arg, PtError *err);
 
 /* How many inputs forward takes, and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
@@ -181,7 +182,8 @@ extern void pt_build_update(PtBuild *b, const PtModule *m, const char *name, PtR
 /* ... a random op (op_random.c) on x, with numbers that are this module's and step's own. */
 extern PtRef pt_build_random(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven);
 /* ... another one that draws the same numbers as the last. */
-extern PtRef pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven);
+extern PtRef pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given,
+								   int ngiven);
 /* ... an error that a shapes function found. */
 extern PtRef pt_build_fail(PtBuild *b, const PtError *err);
 

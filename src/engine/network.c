@@ -24,12 +24,14 @@ entry_bytes(const PtState *e)
 }
 
 PtNetwork *
-pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *values, PtDevice *dev, PtError *err)
+pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *values, PtDevice *dev,
+			   PtError *err)
 {
 	PtArena *arena = pt_arena_new();
 	PtNetwork *net = arena ? pt_arena_alloc(arena, sizeof(PtNetwork)) : NULL;
 
-	if (net == NULL || (net->buffers = pt_arena_alloc(arena, (sd->count + 1) * sizeof(void *))) == NULL)
+	if (net == NULL ||
+		(net->buffers = pt_arena_alloc(arena, (sd->count + 1) * sizeof(void *))) == NULL)
 	{
 		pt_arena_free(arena);
 		pt_fail_memory(err, sizeof(PtNetwork));
@@ -50,9 +52,9 @@ pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *va
 		{
 			char want[PT_SHAPE_TEXT], have[PT_SHAPE_TEXT];
 
-			pt_fail(err, PT_ESHAPE, "parameter \"%s\" should be %s%s, not %s%s", e->name, pt_dtype_name(e->dtype),
-					pt_shape_print(&e->shape, want), pt_dtype_name(values[i].dtype),
-					pt_shape_print(&values[i].shape, have));
+			pt_fail(err, PT_ESHAPE, "parameter \"%s\" should be %s%s, not %s%s", e->name,
+					pt_dtype_name(e->dtype), pt_shape_print(&e->shape, want),
+					pt_dtype_name(values[i].dtype), pt_shape_print(&values[i].shape, have));
 			goto fail;
 		}
 		if (to == NULL)
@@ -113,13 +115,16 @@ pt_network_read(PtNetwork *net, int i, void *data, PtError *err)
 bool
 pt_network_read_part(PtNetwork *net, int i, size_t offset, void *data, size_t bytes, PtError *err)
 {
-	return bytes == 0 || net->dev->type->download(net->dev, data, entry_data(net, i) + offset, bytes, err);
+	return bytes == 0 ||
+		   net->dev->type->download(net->dev, data, entry_data(net, i) + offset, bytes, err);
 }
 
 bool
-pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data, size_t bytes, PtError *err)
+pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data, size_t bytes,
+					  PtError *err)
 {
-	return bytes == 0 || net->dev->type->upload(net->dev, entry_data(net, i) + offset, data, bytes, err);
+	return bytes == 0 ||
+		   net->dev->type->upload(net->dev, entry_data(net, i) + offset, data, bytes, err);
 }
 
 bool
@@ -195,8 +200,8 @@ make_room(PtForward *f, PtTensor *t, void **device, PtError *err)
 }
 
 static bool
-build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows, const char *probability,
-			  const PtPlanOptions *options, PtError *err)
+build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows,
+			  const char *probability, const PtPlanOptions *options, PtError *err)
 {
 	PtNetwork *net = f->net;
 	PtRef in[PT_MAX_IN], y, out;
@@ -210,7 +215,8 @@ build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows, co
 	{
 		f->inputs[i].dtype = inputs[i].dtype;
 		if (inputs[i].shape.ndim == PT_MAX_DIM)
-			return pt_fail(err, PT_ELIMIT, "an input of %d dimensions leaves none for the batch", PT_MAX_DIM);
+			return pt_fail(err, PT_ELIMIT, "an input of %d dimensions leaves none for the batch",
+						   PT_MAX_DIM);
 		f->inputs[i].shape = batched(&inputs[i].shape, rows);
 		in[i] = pt_external(g, "input", inputs[i].dtype, &f->inputs[i].shape);
 	}
@@ -238,8 +244,8 @@ build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows, co
 }
 
 PtForward *
-pt_forward_new(PtNetwork *net, const PtResult *inputs, int ninputs, int64_t rows, const char *probability,
-			   const PtPlanOptions *options, PtError *err)
+pt_forward_new(PtNetwork *net, const PtResult *inputs, int ninputs, int64_t rows,
+			   const char *probability, const PtPlanOptions *options, PtError *err)
 {
 	PtArena *arena;
 	PtForward *f;
@@ -248,7 +254,8 @@ pt_forward_new(PtNetwork *net, const PtResult *inputs, int ninputs, int64_t rows
 
 	if (ninputs > PT_MAX_IN)
 	{
-		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", ninputs, PT_MAX_IN);
+		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", ninputs,
+				PT_MAX_IN);
 		return NULL;
 	}
 	arena = pt_arena_new();
@@ -296,7 +303,8 @@ pt_forward_run(PtForward *f, int64_t budget_ns, PtError *err)
 
 	if (!dev->type->shares_host)
 		for (int i = 0; i < f->ninputs; i++)
-			if (!dev->type->upload(dev, f->device_in[i], f->inputs[i].data, pt_tensor_bytes(&f->inputs[i]), err))
+			if (!dev->type->upload(dev, f->device_in[i], f->inputs[i].data,
+								   pt_tensor_bytes(&f->inputs[i]), err))
 				return PT_RUN_ERROR;
 	run = pt_plan_run(f->plan, 1, budget_ns, err);
 	if (run == PT_RUN_DONE && !dev->type->shares_host &&

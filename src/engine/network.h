@@ -17,8 +17,8 @@ typedef struct PtNetwork PtNetwork;
  * module and sd must outlive the network.  values[i]: entry i of the state_dict in host memory, of
  * its dtype and shape; they are copied to the device.  Those without data are zero until written.
  */
-extern PtNetwork *pt_network_new(const PtModule *module, const PtStateDict *sd, const PtTensor *values,
-								 PtDevice *dev, PtError *err);
+extern PtNetwork *pt_network_new(const PtModule *module, const PtStateDict *sd,
+								 const PtTensor *values, PtDevice *dev, PtError *err);
 extern void pt_network_free(PtNetwork *net); /* NULL is fine */
 extern size_t pt_network_bytes(const PtNetwork *net);
 
@@ -26,9 +26,10 @@ extern size_t pt_network_bytes(const PtNetwork *net);
 extern bool pt_network_read(PtNetwork *net, int i, void *data, PtError *err);
 
 /* Bytes offset .. offset + bytes of entry i, so that a caller can copy a large one piece by piece. */
-extern bool pt_network_read_part(PtNetwork *net, int i, size_t offset, void *data, size_t bytes, PtError *err);
-extern bool pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data, size_t bytes,
-								  PtError *err);
+extern bool pt_network_read_part(PtNetwork *net, int i, size_t offset, void *data, size_t bytes,
+								 PtError *err);
+extern bool pt_network_write_part(PtNetwork *net, int i, size_t offset, const void *data,
+								  size_t bytes, PtError *err);
 
 /* For graphs over the network: externals for the weights, and the values of all entries. */
 typedef struct PtWeights
@@ -59,7 +60,8 @@ typedef struct PtForward
  * along its last dimension ("softmax", "exp", "sigmoid"), or NULL.
  */
 extern PtForward *pt_forward_new(PtNetwork *net, const PtResult *inputs, int ninputs, int64_t rows,
-								 const char *probability, const PtPlanOptions *options, PtError *err);
+								 const char *probability, const PtPlanOptions *options,
+								 PtError *err);
 extern void pt_forward_free(PtForward *f); /* NULL is fine; before its network */
 /* Like pt_plan_run: DONE when output is filled. */
 extern PtRun pt_forward_run(PtForward *f, int64_t budget_ns, PtError *err);

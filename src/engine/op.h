@@ -43,9 +43,9 @@ typedef enum PtScalar
 	PT_S_NONE = -1
 } PtScalar;
 
-#define PT_OP_PUBLIC 0x01	/* has an SQL function torch.NAME and a name in the expression language */
-#define PT_OP_VIEW 0x02		/* result is the input's memory under another shape */
-#define PT_OP_RANDOM 0x04	/* elementwise, of op_random.c; refused by torch.eval */
+#define PT_OP_PUBLIC 0x01 /* has an SQL function torch.NAME and a name in the expression language */
+#define PT_OP_VIEW 0x02	  /* result is the input's memory under another shape */
+#define PT_OP_RANDOM 0x04 /* elementwise, of op_random.c; refused by torch.eval */
 #define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
 
@@ -80,7 +80,8 @@ typedef struct PtOp
 	 * (PT_NO_REF where there is none), and sets grad[i] for inputs with want[i]; those of a list come
 	 * after the others (i = nin + place in the list).
 	 */
-	bool (*gradient)(struct PtGraph *g, const struct PtNode *node, const PtRef *gout, const bool *want, PtRef *grad);
+	bool (*gradient)(struct PtGraph *g, const struct PtNode *node, const PtRef *gout,
+					 const bool *want, PtRef *grad);
 
 	/* (optional) the primitives a fused op stands for: the oracle of tests, used when fusion is off */
 	bool (*decompose)(struct PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out);

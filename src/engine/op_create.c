@@ -20,7 +20,8 @@ truncate_real(double x, int64_t *out)
 static uint64_t
 count_ints(int64_t start, int64_t end, int64_t step)
 {
-	uint64_t span = step > 0 ? (uint64_t) end - (uint64_t) start : (uint64_t) start - (uint64_t) end;
+	uint64_t span =
+		step > 0 ? (uint64_t) end - (uint64_t) start : (uint64_t) start - (uint64_t) end;
 	uint64_t stride = step > 0 ? (uint64_t) step : 0 - (uint64_t) step;
 
 	return span / stride + (span % stride != 0);
@@ -71,7 +72,8 @@ infer_arange(PtGraph *g, PtNode *node, PtResult *out)
 	}
 	if (real ? (x[1] - x[0]) / x[2] < 0 : n[2] > 0 ? n[1] < n[0] : n[1] > n[0])
 	{
-		pt_graph_fail(g, PT_EINVAL, "arange: end %g is on the wrong side of start %g for step %g", x[1], x[0], x[2]);
+		pt_graph_fail(g, PT_EINVAL, "arange: end %g is on the wrong side of start %g for step %g",
+					  x[1], x[0], x[2]);
 		return false;
 	}
 	if (real || (fractions && out->dtype != PT_INT64))
@@ -86,21 +88,22 @@ infer_arange(PtGraph *g, PtNode *node, PtResult *out)
 	out->shape = (PtShape){1, {(int64_t) count}};
 	for (int i = 0; i < 3; i++)
 		if (!pt_op_set(g, node, names[i],
-					   real ? (PtValue){PT_VALUE_REAL, 0, {.real = x[i]}} : (PtValue){PT_VALUE_INT, 0, {.integer = n[i]}}))
+					   real ? (PtValue){PT_VALUE_REAL, 0, {.real = x[i]}}
+							: (PtValue){PT_VALUE_INT, 0, {.integer = n[i]}}))
 			return false;
 	return true;
 }
 
-const PtOp pt_create_ops[] = {
-	{.name = "arange",
-	 .params = (const PtParam[]){{"start", PT_ARG_NUMBER},
-								 {"end", PT_ARG_NUMBER, .required = true},
-								 {"step", PT_ARG_NUMBER, .init = 1},
-								 {"dtype", PT_ARG_DTYPE, .init_none = true},
-								 {0}},
-	 .flags = 0,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_arange,
-	 .doc = "start, start + step, ... as long as end is not reached."},
-	{0}};
+const PtOp pt_create_ops[] = {{.name = "arange",
+							   .params =
+								   (const PtParam[]){{"start", PT_ARG_NUMBER},
+													 {"end", PT_ARG_NUMBER, .required = true},
+													 {"step", PT_ARG_NUMBER, .init = 1},
+													 {"dtype", PT_ARG_DTYPE, .init_none = true},
+													 {0}},
+							   .flags = 0,
+							   .nout = 1,
+							   .scalar = PT_S_NONE,
+							   .infer = infer_arange,
+							   .doc = "start, start + step, ... as long as end is not reached."},
+							  {0}};

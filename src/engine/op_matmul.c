@@ -15,8 +15,8 @@ fail_shapes(PtGraph *g, const char *what, const PtShape *a, const PtShape *b)
 {
 	char x[PT_SHAPE_TEXT], y[PT_SHAPE_TEXT];
 
-	pt_graph_fail(g, PT_ESHAPE, "%s: shapes %s and %s cannot be multiplied", what, pt_shape_print(a, x),
-				  pt_shape_print(b, y));
+	pt_graph_fail(g, PT_ESHAPE, "%s: shapes %s and %s cannot be multiplied", what,
+				  pt_shape_print(a, x), pt_shape_print(b, y));
 	return false;
 }
 
@@ -33,8 +33,8 @@ same_dtype(PtGraph *g, const char *what, PtRef a, PtRef b)
 	}
 	if (x == y)
 		return true;
-	pt_graph_fail(g, PT_ETYPE, "%s expects two tensors of the same dtype, not %s and %s", what, pt_dtype_name(x),
-				  pt_dtype_name(y));
+	pt_graph_fail(g, PT_ETYPE, "%s expects two tensors of the same dtype, not %s and %s", what,
+				  pt_dtype_name(x), pt_dtype_name(y));
 	return pt_hint(&g->error, "Convert one with torch.to.");
 }
 
@@ -51,7 +51,8 @@ infer_mm(PtGraph *g, PtNode *node, PtResult *out)
 
 	if (!same_dtype(g, "matmul", node->in[0], node->in[1]))
 		return false;
-	if (n != b->ndim || n < 2 || n > 3 || (n == 3 && a->dim[0] != b->dim[0] && a->dim[0] != 1 && b->dim[0] != 1) ||
+	if (n != b->ndim || n < 2 || n > 3 ||
+		(n == 3 && a->dim[0] != b->dim[0] && a->dim[0] != 1 && b->dim[0] != 1) ||
 		a->dim[ta ? n - 2 : n - 1] != b->dim[tb ? n - 1 : n - 2])
 		return fail_shapes(g, "matmul", a, b);
 	out->dtype = pt_value(g, node->in[0])->dtype;
@@ -97,7 +98,8 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return false;
 	if (sa.ndim == 0 || sb.ndim == 0)
 	{
-		pt_graph_fail(g, PT_ESHAPE, "matmul: both arguments need to be at least 1-D, but they are %d-D and %d-D",
+		pt_graph_fail(g, PT_ESHAPE,
+					  "matmul: both arguments need to be at least 1-D, but they are %d-D and %d-D",
 					  sa.ndim, sb.ndim);
 		return false;
 	}
@@ -126,7 +128,8 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		t = (PtShape){2, {1, ma.dim[ma.ndim - 1]}};
 		for (int i = 0; i < ma.ndim - 1; i++)
 			t.dim[0] *= ma.dim[i];
-		out[0] = pt_reshape(g, pt_mm(g, pt_reshape(g, a, &t), pt_reshape(g, b, &mb), false, false), &result);
+		out[0] = pt_reshape(g, pt_mm(g, pt_reshape(g, a, &t), pt_reshape(g, b, &mb), false, false),
+							&result);
 		return out[0] != PT_NO_REF;
 	}
 	numel = pt_shape_numel(&batch);
@@ -135,12 +138,14 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	t.dim[t.ndim++] = ma.dim[ma.ndim - 1];
 	a = pt_reshape(g, a, &ma);
 	if (pt_shape_numel(&batch_a) != 1 || numel == 1)
-		a = pt_reshape(g, pt_expand(g, a, &t), &(PtShape){3, {numel, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
+		a = pt_reshape(g, pt_expand(g, a, &t),
+					   &(PtShape){3, {numel, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
 	else
 		a = pt_reshape(g, a, &(PtShape){3, {1, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
 	t.dim[t.ndim - 2] = mb.dim[mb.ndim - 2];
 	t.dim[t.ndim - 1] = mb.dim[mb.ndim - 1];
-	b = pt_reshape(g, pt_expand(g, b, &t), &(PtShape){3, {numel, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
+	b = pt_reshape(g, pt_expand(g, b, &t),
+				   &(PtShape){3, {numel, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
 	out[0] = pt_reshape(g, pt_mm(g, a, b, false, false), &result);
 	return out[0] != PT_NO_REF;
 }
@@ -157,14 +162,15 @@ infer_linear(PtGraph *g, PtNode *node, PtResult *out)
 	if (!same_dtype(g, "linear", node->in[0], node->in[1]) ||
 		(b != NULL && !same_dtype(g, "linear", node->in[0], node->in[2])))
 		return false;
-	if (x->shape.ndim < 1 || w->shape.ndim != 2 || x->shape.dim[x->shape.ndim - 1] != w->shape.dim[1])
+	if (x->shape.ndim < 1 || w->shape.ndim != 2 ||
+		x->shape.dim[x->shape.ndim - 1] != w->shape.dim[1])
 		return fail_shapes(g, "linear", &x->shape, &w->shape);
 	if (b != NULL && (b->shape.ndim != 1 || b->shape.dim[0] != w->shape.dim[0]))
 	{
 		char text[PT_SHAPE_TEXT];
 
-		pt_graph_fail(g, PT_ESHAPE, "linear expects a bias of shape [%lld], not %s", (long long) w->shape.dim[0],
-					  pt_shape_print(&b->shape, text));
+		pt_graph_fail(g, PT_ESHAPE, "linear expects a bias of shape [%lld], not %s",
+					  (long long) w->shape.dim[0], pt_shape_print(&b->shape, text));
 		return false;
 	}
 	out->dtype = x->dtype;
@@ -216,38 +222,39 @@ decompose_linear(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	return out[0] != PT_NO_REF;
 }
 
-const PtOp pt_matmul_ops[] = {
-	{.name = "mm",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"mat2", PT_ARG_TENSOR, .required = true},
-								 {"ta", PT_ARG_BOOL},
-								 {"tb", PT_ARG_BOOL},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_mm,
-	 .gradient = gradient_mm,
-	 .doc = "Product of two matrices, or of two batches of matrices."},
-	{.name = "matmul",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"other", PT_ARG_TENSOR, .required = true},
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .decompose = decompose_matmul,
-	 .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
-	{.name = "linear",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"weight", PT_ARG_TENSOR, .required = true},
-								 {"bias", PT_ARG_TENSOR, .init_none = true},
-								 {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_linear,
-	 .gradient = gradient_linear,
-	 .decompose = decompose_linear,
-	 .doc = "input times the transpose of weight, plus bias: weight is [out_features, in_features]."},
-	{0}};
+const PtOp pt_matmul_ops[] =
+	{{.name = "mm",
+	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
+								  {"mat2", PT_ARG_TENSOR, .required = true},
+								  {"ta", PT_ARG_BOOL},
+								  {"tb", PT_ARG_BOOL},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_mm,
+	  .gradient = gradient_mm,
+	  .doc = "Product of two matrices, or of two batches of matrices."},
+	 {.name = "matmul",
+	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
+								  {"other", PT_ARG_TENSOR, .required = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .decompose = decompose_matmul,
+	  .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
+	 {.name = "linear",
+	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
+								  {"weight", PT_ARG_TENSOR, .required = true},
+								  {"bias", PT_ARG_TENSOR, .init_none = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_linear,
+	  .gradient = gradient_linear,
+	  .decompose = decompose_linear,
+	  .doc =
+		  "input times the transpose of weight, plus bias: weight is [out_features, in_features]."},
+	 {0}};

@@ -45,30 +45,31 @@ gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, Pt
 	return grad[0] != PT_NO_REF;
 }
 
-#define INPUTS                                                                       \
+#define INPUTS                                                                             \
 	{"input", PT_ARG_TENSOR, .required = true}, {"seed", PT_ARG_TENSOR, .required = true}, \
-	{                                                                                \
-		"stream", PT_ARG_TENSOR, .required = true                                    \
+	{                                                                                      \
+		"stream", PT_ARG_TENSOR, .required = true                                          \
 	}
 
-const PtOp pt_random_ops[] = {
-	{.name = "random_drop",
-	 .params = (const PtParam[]){INPUTS, {"p", PT_ARG_REAL, .required = true}, {0}},
-	 .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer,
-	 .gradient = gradient,
-	 .doc = "0 with probability p, else input / (1 - p)."},
-	{.name = "random_mul",
-	 .params = (const PtParam[]){INPUTS,
-								 {"lower", PT_ARG_REAL, .required = true},
-								 {"upper", PT_ARG_REAL, .required = true},
-								 {0}},
-	 .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer,
-	 .gradient = gradient,
-	 .doc = "input times a number between lower and upper."},
-	{0}};
+const PtOp pt_random_ops[] = {{.name = "random_drop",
+							   .params = (const PtParam[]){INPUTS,
+														   {"p", PT_ARG_REAL, .required = true},
+														   {0}},
+							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
+							   .nout = 1,
+							   .scalar = PT_S_NONE,
+							   .infer = infer,
+							   .gradient = gradient,
+							   .doc = "0 with probability p, else input / (1 - p)."},
+							  {.name = "random_mul",
+							   .params = (const PtParam[]){INPUTS,
+														   {"lower", PT_ARG_REAL, .required = true},
+														   {"upper", PT_ARG_REAL, .required = true},
+														   {0}},
+							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
+							   .nout = 1,
+							   .scalar = PT_S_NONE,
+							   .infer = infer,
+							   .gradient = gradient,
+							   .doc = "input times a number between lower and upper."},
+							  {0}};

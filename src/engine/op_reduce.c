@@ -50,7 +50,8 @@ infer_sum(PtGraph *g, PtNode *node, PtResult *out)
 		return false;
 	from = pt_value(g, node->in[0])->dtype;
 	out->dtype = pt_dtype_is_float(from) || dtype->kind == PT_VALUE_DTYPE ? from : PT_INT64;
-	reduced_shape(node, &pt_value(g, node->in[0])->shape, pt_args_bool(node->attrs, "keepdim"), &out->shape);
+	reduced_shape(node, &pt_value(g, node->in[0])->shape, pt_args_bool(node->attrs, "keepdim"),
+				  &out->shape);
 	return true;
 }
 
@@ -68,7 +69,8 @@ static bool
 decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
 	const PtValue *dtype = pt_args_get(attrs, "dtype");
-	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")}, {"keepdim", *pt_args_get(attrs, "keepdim")}};
+	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")},
+					   {"keepdim", *pt_args_get(attrs, "keepdim")}};
 	PtRef x = dtype->kind == PT_VALUE_DTYPE ? pt_cast(g, in[0], dtype->dtype) : in[0];
 	PtDtype from = pt_value(g, x)->dtype;
 	PtRef sum;
@@ -77,7 +79,8 @@ decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	(void) nin;
 	if (!pt_dtype_is_float(from))
 	{
-		pt_graph_fail(g, PT_ETYPE, "mean expects a floating point dtype, not %s", pt_dtype_name(from));
+		pt_graph_fail(g, PT_ETYPE, "mean expects a floating point dtype, not %s",
+					  pt_dtype_name(from));
 		return pt_hint(&g->error, "Convert first: torch.to(x, 'float32'), or dtype => 'float32'.");
 	}
 	sum = pt_apply_name(g, "sum", &x, 1, given, 2);
@@ -115,11 +118,13 @@ gradient_extreme(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 {
 	PtRef x = node->in[0];
 	const PtValue *dims = pt_args_get(node->attrs, "dim");
-	PtRef chosen = pt_cast(g, pt_scalar2(g, PT_S_eq, x, unreduce(g, node, node->out[0])), pt_value(g, x)->dtype);
+	PtRef chosen = pt_cast(g, pt_scalar2(g, PT_S_eq, x, unreduce(g, node, node->out[0])),
+						   pt_value(g, x)->dtype);
 	PtRef count = dims->count > 0 ? pt_sum(g, chosen, dims->ints, dims->count, true) : chosen;
 
 	(void) want;
-	grad[0] = pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_div, chosen, count), unreduce(g, node, gout[0]));
+	grad[0] =
+		pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_div, chosen, count), unreduce(g, node, gout[0]));
 	return true;
 }
 
@@ -138,11 +143,13 @@ infer_arg(PtGraph *g, PtNode *node, PtResult *out)
 		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", node->op->name);
 		return false;
 	}
-	if (dim->kind != PT_VALUE_NONE && !pt_op_dim(g, node->op->name, dim->integer, x->shape.ndim, &d))
+	if (dim->kind != PT_VALUE_NONE &&
+		!pt_op_dim(g, node->op->name, dim->integer, x->shape.ndim, &d))
 		return false;
 	if (d < 0 ? pt_shape_numel(&x->shape) == 0 : x->shape.ndim > 0 && x->shape.dim[d] == 0)
 	{
-		pt_graph_fail(g, PT_ESHAPE, "%s expects at least one element to choose from", node->op->name);
+		pt_graph_fail(g, PT_ESHAPE, "%s expects at least one element to choose from",
+					  node->op->name);
 		return false;
 	}
 	out->dtype = PT_INT64;
@@ -157,60 +164,75 @@ infer_arg(PtGraph *g, PtNode *node, PtResult *out)
 	return d < 0 || pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = d}});
 }
 
-#define INPUT {"input", PT_ARG_TENSOR, .required = true}
-#define DIMS {"dim", PT_ARG_INTS, .init_none = true}
-#define DIM {"dim", PT_ARG_INT, .init_none = true}
-#define KEEPDIM {"keepdim", PT_ARG_BOOL}
-#define DTYPE {"dtype", PT_ARG_DTYPE, .init_none = true}
+#define INPUT                                    \
+	{                                            \
+		"input", PT_ARG_TENSOR, .required = true \
+	}
+#define DIMS                                  \
+	{                                         \
+		"dim", PT_ARG_INTS, .init_none = true \
+	}
+#define DIM                                  \
+	{                                        \
+		"dim", PT_ARG_INT, .init_none = true \
+	}
+#define KEEPDIM                \
+	{                          \
+		"keepdim", PT_ARG_BOOL \
+	}
+#define DTYPE                                    \
+	{                                            \
+		"dtype", PT_ARG_DTYPE, .init_none = true \
+	}
 
 static const PtParam sum_params[] = {INPUT, DIMS, KEEPDIM, DTYPE, {0}};
 static const PtParam extreme_params[] = {INPUT, DIMS, KEEPDIM, {0}};
 static const PtParam arg_params[] = {INPUT, DIM, KEEPDIM, {0}};
 
-const PtOp pt_reduce_ops[] = {
-	{.name = "sum",
-	 .params = sum_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_sum,
-	 .gradient = gradient_sum,
-	 .doc = "Sum over the given dimensions (all by default); integers sum as int64."},
-	{.name = "mean",
-	 .params = sum_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .decompose = decompose_mean,
-	 .doc = "Mean over the given dimensions (all by default)."},
-	{.name = "amax",
-	 .params = extreme_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_extreme,
-	 .gradient = gradient_extreme,
-	 .doc = "Largest element over the given dimensions (all by default); NaN if there is one."},
-	{.name = "amin",
-	 .params = extreme_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_extreme,
-	 .gradient = gradient_extreme,
-	 .doc = "Smallest element over the given dimensions (all by default); NaN if there is one."},
-	{.name = "argmax",
-	 .params = arg_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_arg,
-	 .doc = "Index of the first largest element along a dimension, or in the flattened tensor."},
-	{.name = "argmin",
-	 .params = arg_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_arg,
-	 .doc = "Index of the first smallest element along a dimension, or in the flattened tensor."},
-	{0}};
+const PtOp pt_reduce_ops[] =
+	{{.name = "sum",
+	  .params = sum_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_sum,
+	  .gradient = gradient_sum,
+	  .doc = "Sum over the given dimensions (all by default); integers sum as int64."},
+	 {.name = "mean",
+	  .params = sum_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .decompose = decompose_mean,
+	  .doc = "Mean over the given dimensions (all by default)."},
+	 {.name = "amax",
+	  .params = extreme_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_extreme,
+	  .gradient = gradient_extreme,
+	  .doc = "Largest element over the given dimensions (all by default); NaN if there is one."},
+	 {.name = "amin",
+	  .params = extreme_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_extreme,
+	  .gradient = gradient_extreme,
+	  .doc = "Smallest element over the given dimensions (all by default); NaN if there is one."},
+	 {.name = "argmax",
+	  .params = arg_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_arg,
+	  .doc = "Index of the first largest element along a dimension, or in the flattened tensor."},
+	 {.name = "argmin",
+	  .params = arg_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_arg,
+	  .doc = "Index of the first smallest element along a dimension, or in the flattened tensor."},
+	 {0}};

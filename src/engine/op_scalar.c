@@ -59,9 +59,9 @@ pt_scalar_dtype(const PtGraph *g, const PtNode *node)
 static bool
 refuses_bool(PtScalar op)
 {
-	return op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide ||
-		op == PT_S_pow || op == PT_S_abs || op == PT_S_relu || op == PT_S_square || op == PT_S_floor ||
-		op == PT_S_ceil || op == PT_S_round || op == PT_S_trunc;
+	return op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide || op == PT_S_pow ||
+		   op == PT_S_abs || op == PT_S_relu || op == PT_S_square || op == PT_S_floor ||
+		   op == PT_S_ceil || op == PT_S_round || op == PT_S_trunc;
 }
 
 /* Is every integer operand that is a number a value of the result's integer dtype?  add and its like wrap instead. */
@@ -75,7 +75,8 @@ numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
 	{
 		const PtGraphValue *v = pt_value(g, node->in[i]);
 
-		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL || (v->integer <= most && v->integer >= -most - 1))
+		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL ||
+			(v->integer <= most && v->integer >= -most - 1))
 			continue;
 		pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s", node->op->name,
 					  (long long) v->integer, pt_dtype_name(dtype));
@@ -114,10 +115,13 @@ infer(PtGraph *g, PtNode *node, PtResult *out)
 			pt_hint(&g->error, "Use torch.logical_not.");
 		return false;
 	}
-	if (op == PT_S_sub && (pt_value(g, node->in[0])->dtype == PT_BOOL || pt_value(g, node->in[1])->dtype == PT_BOOL))
+	if (op == PT_S_sub &&
+		(pt_value(g, node->in[0])->dtype == PT_BOOL || pt_value(g, node->in[1])->dtype == PT_BOOL))
 	{
 		pt_graph_fail(g, PT_ETYPE, "sub does not support bool operands");
-		return pt_hint(&g->error, "Use torch.logical_not, torch.ne for a difference, or convert with torch.to.");
+		return pt_hint(
+			&g->error,
+			"Use torch.logical_not, torch.ne for a difference, or convert with torch.to.");
 	}
 	if (op == PT_S_pow && !pt_dtype_is_float(dtype))
 	{
@@ -129,7 +133,8 @@ infer(PtGraph *g, PtNode *node, PtResult *out)
 			return false;
 		}
 	}
-	if ((op == PT_S_pow || op == PT_S_where) && pt_dtype_is_int(dtype) && !numbers_fit(g, node, dtype))
+	if ((op == PT_S_pow || op == PT_S_where) && pt_dtype_is_int(dtype) &&
+		!numbers_fit(g, node, dtype))
 		return false;
 	if (op == PT_S_where && pt_value(g, node->in[0])->dtype != PT_BOOL)
 	{
@@ -175,13 +180,13 @@ static const PtParam where_params[] = {{"condition", PT_ARG_TENSOR, .required = 
 									   {0}};
 
 #define ROW(name_, params_, doc_) \
-	{.name = #name_, \
-	 .params = params_, \
-	 .flags = PT_OP_PUBLIC, \
-	 .nout = 1, \
-	 .scalar = PT_S_##name_, \
-	 .infer = infer, \
-	 .gradient = gradient, \
+	{.name = #name_,              \
+	 .params = params_,           \
+	 .flags = PT_OP_PUBLIC,       \
+	 .nout = 1,                   \
+	 .scalar = PT_S_##name_,      \
+	 .infer = infer,              \
+	 .gradient = gradient,        \
 	 .doc = doc_},
 
 const PtOp pt_scalar_ops[] = {
@@ -192,4 +197,5 @@ const PtOp pt_scalar_ops[] = {
 #include "engine/scalar.def"
 };
 
-_Static_assert(sizeof(pt_scalar_ops) / sizeof(pt_scalar_ops[0]) == PT_S_COUNT, "one row per scalar op");
+_Static_assert(sizeof(pt_scalar_ops) / sizeof(pt_scalar_ops[0]) == PT_S_COUNT,
+			   "one row per scalar op");

@@ -56,7 +56,8 @@ infer_reshape(PtGraph *g, PtNode *node, PtResult *out)
 		else if (d < 0)
 		{
 			pt_graph_fail(g, PT_EINVAL,
-						  d == -1 ? "reshape: only one dimension can be inferred" : "reshape: invalid size %lld",
+						  d == -1 ? "reshape: only one dimension can be inferred"
+								  : "reshape: invalid size %lld",
 						  (long long) d);
 			return false;
 		}
@@ -72,8 +73,8 @@ infer_reshape(PtGraph *g, PtNode *node, PtResult *out)
 	}
 	if (open < 0 && known == have)
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "cannot reshape a tensor of shape %s to %s", pt_shape_print(&x->shape, from),
-				  pt_shape_print(&out->shape, to));
+	pt_graph_fail(g, PT_ESHAPE, "cannot reshape a tensor of shape %s to %s",
+				  pt_shape_print(&x->shape, from), pt_shape_print(&out->shape, to));
 	return pt_detail(&g->error, "The tensor has %lld elements.", (long long) have);
 }
 
@@ -114,8 +115,8 @@ infer_expand(PtGraph *g, PtNode *node, PtResult *out)
 	}
 	if (extra >= 0)
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "cannot expand a tensor of shape %s to %s", pt_shape_print(&x->shape, from),
-				  pt_shape_print(&out->shape, to));
+	pt_graph_fail(g, PT_ESHAPE, "cannot expand a tensor of shape %s to %s",
+				  pt_shape_print(&x->shape, from), pt_shape_print(&out->shape, to));
 	return false;
 }
 
@@ -228,7 +229,8 @@ infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 		{
 			char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
-			pt_graph_fail(g, PT_ESHAPE, "cat: shapes %s and %s differ in another dimension than %lld",
+			pt_graph_fail(g, PT_ESHAPE,
+						  "cat: shapes %s and %s differ in another dimension than %lld",
 						  pt_shape_print(&first, a), pt_shape_print(&shape, b), (long long) dim);
 			return false;
 		}
@@ -268,7 +270,8 @@ infer_slice(PtGraph *g, PtNode *node, PtResult *out)
 
 	out->dtype = x->dtype;
 	copy_ints(pt_args_get(node->attrs, "shape"), &out->shape);
-	if (x->shape.ndim == 1 && offset >= 0 && offset + pt_shape_numel(&out->shape) <= x->shape.dim[0])
+	if (x->shape.ndim == 1 && offset >= 0 &&
+		offset + pt_shape_numel(&out->shape) <= x->shape.dim[0])
 		return true;
 	pt_graph_fail(g, PT_EINTERNAL, "slice at %lld is outside of its array", (long long) offset);
 	return false;
@@ -297,64 +300,72 @@ infer_pack(PtGraph *g, PtNode *node, PtResult *out)
 	return false;
 }
 
-#define INPUT {"input", PT_ARG_TENSOR, .required = true}
+#define INPUT                                    \
+	{                                            \
+		"input", PT_ARG_TENSOR, .required = true \
+	}
 
-const PtOp pt_shape_ops[] = {
-	{.name = "reshape",
-	 .params = (const PtParam[]){INPUT, {"shape", PT_ARG_INTS, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC | PT_OP_VIEW,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_reshape,
-	 .gradient = gradient_reshape,
-	 .doc = "The same elements under another shape; one size may be -1."},
-	{.name = "expand",
-	 .params = (const PtParam[]){INPUT, {"size", PT_ARG_INTS, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_expand,
-	 .gradient = gradient_same,
-	 .doc = "Repeats dimensions of size 1; -1 keeps a size."},
-	{.name = "to",
-	 .params = (const PtParam[]){INPUT, {"dtype", PT_ARG_DTYPE, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_to,
-	 .gradient = gradient_same,
-	 .doc = "The tensor in another dtype; floats become integers by truncation."},
-	{.name = "permute",
-	 .params = (const PtParam[]){INPUT, {"dims", PT_ARG_INTS, .required = true}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_permute,
-	 .gradient = gradient_permute,
-	 .doc = "Reorders the dimensions."},
-	{.name = "cat",
-	 .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true}, {"dim", PT_ARG_INT}, {0}},
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_cat,
-	 .gradient = gradient_cat,
-	 .doc = "Concatenates tensors along a dimension."},
-	{.name = "slice",
-	 .params = (const PtParam[]){INPUT, {"offset", PT_ARG_INT}, {"shape", PT_ARG_INTS, .text = "[]"}, {0}},
-	 .flags = PT_OP_INTERNAL | PT_OP_VIEW,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_slice,
-	 .doc = "A part of a flat array under a shape."},
-	{.name = "pack",
-	 .params = (const PtParam[]){{"parts", PT_ARG_TENSORS, .required = true},
-								 {"offsets", PT_ARG_INTS, .text = "[]"},
-								 {"total", PT_ARG_INT},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_pack,
-	 .doc = "Parts at their offsets in one flat array."},
-	{0}};
+const PtOp pt_shape_ops[] =
+	{{.name = "reshape",
+	  .params = (const PtParam[]){INPUT, {"shape", PT_ARG_INTS, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC | PT_OP_VIEW,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_reshape,
+	  .gradient = gradient_reshape,
+	  .doc = "The same elements under another shape; one size may be -1."},
+	 {.name = "expand",
+	  .params = (const PtParam[]){INPUT, {"size", PT_ARG_INTS, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_expand,
+	  .gradient = gradient_same,
+	  .doc = "Repeats dimensions of size 1; -1 keeps a size."},
+	 {.name = "to",
+	  .params = (const PtParam[]){INPUT, {"dtype", PT_ARG_DTYPE, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_to,
+	  .gradient = gradient_same,
+	  .doc = "The tensor in another dtype; floats become integers by truncation."},
+	 {.name = "permute",
+	  .params = (const PtParam[]){INPUT, {"dims", PT_ARG_INTS, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_permute,
+	  .gradient = gradient_permute,
+	  .doc = "Reorders the dimensions."},
+	 {.name = "cat",
+	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
+								  {"dim", PT_ARG_INT},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_cat,
+	  .gradient = gradient_cat,
+	  .doc = "Concatenates tensors along a dimension."},
+	 {.name = "slice",
+	  .params = (const PtParam[]){INPUT,
+								  {"offset", PT_ARG_INT},
+								  {"shape", PT_ARG_INTS, .text = "[]"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL | PT_OP_VIEW,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_slice,
+	  .doc = "A part of a flat array under a shape."},
+	 {.name = "pack",
+	  .params = (const PtParam[]){{"parts", PT_ARG_TENSORS, .required = true},
+								  {"offsets", PT_ARG_INTS, .text = "[]"},
+								  {"total", PT_ARG_INT},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_pack,
+	  .doc = "Parts at their offsets in one flat array."},
+	 {0}};

@@ -29,7 +29,7 @@ infer_softmax(PtGraph *g, PtNode *node, PtResult *out)
 	out->dtype = x->dtype;
 	out->shape = x->shape;
 	return pt_op_dim(g, node->op->name, pt_args_int(node->attrs, "dim"), x->shape.ndim, &dim) &&
-		pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
+		   pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
 }
 
 /* Sum along the softmax dimension, kept with size 1; the only element of a 0-d tensor is its sum. */
@@ -55,12 +55,14 @@ gradient_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 
 /* g - exp(y) * sum(g) */
 static bool
-gradient_log_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
+gradient_log_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want,
+					 PtRef *grad)
 {
 	PtRef p = pt_scalar1(g, PT_S_exp, node->out[0]);
 
 	(void) want;
-	grad[0] = pt_scalar2(g, PT_S_sub, gout[0], pt_scalar2(g, PT_S_mul, p, sum_along(g, node, gout[0])));
+	grad[0] =
+		pt_scalar2(g, PT_S_sub, gout[0], pt_scalar2(g, PT_S_mul, p, sum_along(g, node, gout[0])));
 	return true;
 }
 
@@ -75,13 +77,16 @@ infer_cross_entropy(PtGraph *g, PtNode *node, PtResult *out)
 
 	if (!pt_dtype_is_float(x->dtype) || t->dtype != PT_INT64)
 	{
-		pt_graph_fail(g, PT_ETYPE, "cross entropy expects floating point logits and int64 classes, not %s and %s",
-					  pt_dtype_name(x->dtype), pt_dtype_name(t->dtype));
+		pt_graph_fail(
+			g, PT_ETYPE,
+			"cross entropy expects floating point logits and int64 classes, not %s and %s",
+			pt_dtype_name(x->dtype), pt_dtype_name(t->dtype));
 		return false;
 	}
 	if (x->shape.ndim != 2 || t->shape.ndim != 1 || x->shape.dim[0] != t->shape.dim[0])
 	{
-		pt_graph_fail(g, PT_ESHAPE, "cross entropy expects logits [N, C] and classes [N], not %s and %s",
+		pt_graph_fail(g, PT_ESHAPE,
+					  "cross entropy expects logits [N, C] and classes [N], not %s and %s",
 					  pt_shape_print(&x->shape, a), pt_shape_print(&t->shape, b));
 		return false;
 	}
@@ -105,16 +110,19 @@ probabilities(PtGraph *g, PtRef logits, PtRef lse)
 
 /* Of the loss (softmax - one-hot) times its gradient, of the log-sum-exp softmax times its own. */
 static bool
-gradient_cross_entropy(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
+gradient_cross_entropy(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want,
+					   PtRef *grad)
 {
 	if (!want[0])
 		return true;
 	if (gout[0] != PT_NO_REF)
-		grad[0] = pt_apply_name(g, "cross_entropy_backward",
-								(PtRef[]){node->in[0], node->in[1], node->out[1], gout[0]}, 4, NULL, 0);
+		grad[0] =
+			pt_apply_name(g, "cross_entropy_backward",
+						  (PtRef[]){node->in[0], node->in[1], node->out[1], gout[0]}, 4, NULL, 0);
 	if (gout[1] != PT_NO_REF)
 	{
-		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0], node->out[1]), as_column(g, gout[1]));
+		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0], node->out[1]),
+								as_column(g, gout[1]));
 
 		grad[0] = grad[0] == PT_NO_REF ? more : pt_scalar2(g, PT_S_add, grad[0], more);
 	}
@@ -144,8 +152,9 @@ decompose_cross_entropy(PtGraph *g, const PtRef *in, int nin, const PtArgs *attr
 	if (!infer_cross_entropy(g, &probe, result))
 		return false;
 	logp = pt_apply_name(g, "log_softmax", in, 1, &dim, 1);
-	out[0] = pt_sum(g, pt_scalar3(g, PT_S_where, one_hot(g, in[0], in[1]), pt_scalar1(g, PT_S_neg, logp),
-								  pt_integer(g, 0)),
+	out[0] = pt_sum(g,
+					pt_scalar3(g, PT_S_where, one_hot(g, in[0], in[1]),
+							   pt_scalar1(g, PT_S_neg, logp), pt_integer(g, 0)),
 					(int64_t[]){1}, 1, false);
 	/* log-sum-exp: any logit less its log-probability; the first will do */
 	peak = pt_scalar2(g, PT_S_sub, in[0], logp);
@@ -190,14 +199,16 @@ gradient_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool 
 	if (want[0] || want[2])
 	{
 		PtRef p = probabilities(g, node->in[0], node->in[2]);
-		PtRef d = pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_mul, p, as_column(g, node->in[3])), gout[0]);
+		PtRef d =
+			pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_mul, p, as_column(g, node->in[3])), gout[0]);
 
 		grad[0] = d;
 		if (want[2])
 			grad[2] = pt_scalar1(g, PT_S_neg, pt_sum(g, d, classes, 1, false));
 	}
 	if (want[3])
-		grad[3] = pt_sum(g, pt_scalar2(g, PT_S_mul, residual(g, node->in), gout[0]), classes, 1, false);
+		grad[3] =
+			pt_sum(g, pt_scalar2(g, PT_S_mul, residual(g, node->in), gout[0]), classes, 1, false);
 	return true;
 }
 
@@ -206,45 +217,45 @@ static const PtParam softmax_params[] = {{"input", PT_ARG_TENSOR, .required = tr
 										 {"dtype", PT_ARG_DTYPE, .init_none = true},
 										 {0}};
 
-const PtOp pt_softmax_ops[] = {
-	{.name = "softmax",
-	 .params = softmax_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_softmax,
-	 .gradient = gradient_softmax,
-	 .doc = "exp(input) over its sum along a dimension."},
-	{.name = "log_softmax",
-	 .params = softmax_params,
-	 .flags = PT_OP_PUBLIC,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_softmax,
-	 .gradient = gradient_log_softmax,
-	 .doc = "Logarithm of the softmax, computed without overflow."},
-	{.name = "cross_entropy",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"target", PT_ARG_TENSOR, .required = true},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 2,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_cross_entropy,
-	 .gradient = gradient_cross_entropy,
-	 .decompose = decompose_cross_entropy,
-	 .doc = "Negative log-probability of each row's class, and each row's log-sum-exp."},
-	{.name = "cross_entropy_backward",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"target", PT_ARG_TENSOR, .required = true},
-								 {"lse", PT_ARG_TENSOR, .required = true},
-								 {"grad", PT_ARG_TENSOR, .required = true},
-								 {0}},
-	 .flags = PT_OP_INTERNAL,
-	 .nout = 1,
-	 .scalar = PT_S_NONE,
-	 .infer = infer_backward,
-	 .gradient = gradient_backward,
-	 .decompose = decompose_backward,
-	 .doc = "Gradient of cross_entropy: (softmax - one-hot) times each row's incoming gradient."},
-	{0}};
+const PtOp pt_softmax_ops[] =
+	{{.name = "softmax",
+	  .params = softmax_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_softmax,
+	  .gradient = gradient_softmax,
+	  .doc = "exp(input) over its sum along a dimension."},
+	 {.name = "log_softmax",
+	  .params = softmax_params,
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_softmax,
+	  .gradient = gradient_log_softmax,
+	  .doc = "Logarithm of the softmax, computed without overflow."},
+	 {.name = "cross_entropy",
+	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
+								  {"target", PT_ARG_TENSOR, .required = true},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 2,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_cross_entropy,
+	  .gradient = gradient_cross_entropy,
+	  .decompose = decompose_cross_entropy,
+	  .doc = "Negative log-probability of each row's class, and each row's log-sum-exp."},
+	 {.name = "cross_entropy_backward",
+	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
+								  {"target", PT_ARG_TENSOR, .required = true},
+								  {"lse", PT_ARG_TENSOR, .required = true},
+								  {"grad", PT_ARG_TENSOR, .required = true},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_backward,
+	  .gradient = gradient_backward,
+	  .decompose = decompose_backward,
+	  .doc = "Gradient of cross_entropy: (softmax - one-hot) times each row's incoming gradient."},
+	 {0}};

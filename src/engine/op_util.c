@@ -34,8 +34,10 @@ pt_op_dim(PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out)
 
 	if (dim < -n || dim >= n)
 	{
-		pt_graph_fail(g, PT_EINVAL, "%s: dimension out of range (expected to be in range of [%d, %d], but got %lld)",
-					  op, -n, n - 1, (long long) dim);
+		pt_graph_fail(
+			g, PT_EINVAL,
+			"%s: dimension out of range (expected to be in range of [%d, %d], but got %lld)", op,
+			-n, n - 1, (long long) dim);
 		return false;
 	}
 	*out = dim < 0 ? dim + n : dim;
@@ -60,12 +62,13 @@ pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 	{
 		int64_t d;
 
-		if (!pt_op_dim(g, node->op->name, v->kind == PT_VALUE_INTS ? v->ints[i] : v->integer, ndim, &d))
+		if (!pt_op_dim(g, node->op->name, v->kind == PT_VALUE_INTS ? v->ints[i] : v->integer, ndim,
+					   &d))
 			return false;
 		if (chosen[d])
 		{
-			pt_graph_fail(g, PT_EINVAL, "%s: dim %lld appears multiple times in the list of dims", node->op->name,
-						  (long long) d);
+			pt_graph_fail(g, PT_EINVAL, "%s: dim %lld appears multiple times in the list of dims",
+						  node->op->name, (long long) d);
 			return false;
 		}
 		chosen[d] = true;

@@ -18,8 +18,9 @@ extern const PtOp pt_random_ops[];
 extern const PtOp pt_train_ops[];
 
 /* Each ends with a row without a name. */
-static const PtOp *const families[] = {pt_shape_ops,   pt_index_ops, pt_stat_ops,  pt_reduce_ops, pt_matmul_ops,
-									   pt_softmax_ops, pt_create_ops, pt_random_ops, pt_train_ops};
+static const PtOp *const families[] = {pt_shape_ops,  pt_index_ops,	 pt_stat_ops,
+									   pt_reduce_ops, pt_matmul_ops, pt_softmax_ops,
+									   pt_create_ops, pt_random_ops, pt_train_ops};
 
 const PtOp *
 pt_op_scalar(PtScalar scalar)

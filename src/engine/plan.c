@@ -297,7 +297,8 @@ add_fixup(PtPlan *plan, const PtPlanning *p, PtRef ref, PtOperand *operand)
 
 	if (ref == PT_NO_REF)
 		return;
-	plan->fixups[plan->nfixups++] = (Fixup){&operand->data, place->external, place->offset + offset};
+	plan->fixups[plan->nfixups++] =
+		(Fixup){&operand->data, place->external, place->offset + offset};
 	if (place->external != PT_NO_REF)
 		plan->needed[place->external] = true;
 }
@@ -339,7 +340,8 @@ make_schedule(PtPlan *plan, PtPlanning *p)
 		plan->dev->type->unbind(plan->dev, s);
 		plan->prepared = false;
 	}
-	plan->fixups = pt_arena_alloc(plan->arena, (noperands + p->nsteps + 2 * p->ncopies + 1) * sizeof(Fixup));
+	plan->fixups =
+		pt_arena_alloc(plan->arena, (noperands + p->nsteps + 2 * p->ncopies + 1) * sizeof(Fixup));
 	if (plan->fixups == NULL)
 		return pt_fail_memory(p->err, noperands * sizeof(Fixup));
 	for (int i = 0; i < p->nsteps; i++)
@@ -409,11 +411,12 @@ compile(PtPlan *plan, PtPlanning *p)
 	plan->bytes = p->arena_bytes;
 	if (p->options->max_bytes > 0 && plan->bytes > p->options->max_bytes)
 	{
-		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB", plan->bytes >> 20,
-				p->options->max_bytes >> 20);
+		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB",
+				plan->bytes >> 20, p->options->max_bytes >> 20);
 		return pt_hint(p->err, "Use smaller batches, or raise \"pgtorch.max_memory\".");
 	}
-	if (plan->bytes > 0 && (plan->memory = plan->dev->type->alloc(plan->dev, plan->bytes, p->err)) == NULL)
+	if (plan->bytes > 0 &&
+		(plan->memory = plan->dev->type->alloc(plan->dev, plan->bytes, p->err)) == NULL)
 		return false;
 	return true;
 }
@@ -492,7 +495,8 @@ resolve(PtPlan *plan, PtError *err)
 {
 	for (PtRef r = 1; r < plan->nvalues; r++)
 		if (plan->needed[r] && plan->addresses[r] == NULL)
-			return pt_fail(err, PT_EINTERNAL, "external \"%s\" of a plan has no address", plan->names[r]);
+			return pt_fail(err, PT_EINTERNAL, "external \"%s\" of a plan has no address",
+						   plan->names[r]);
 	for (int i = 0; i < plan->nfixups; i++)
 	{
 		const Fixup *f = &plan->fixups[i];
@@ -580,12 +584,16 @@ pt_plan_print(const PtPlan *plan)
 		{
 			int op = program->instructions[k].op;
 
-			used += snprintf(text + used, size - used, "%s%s", k > 0 ? " " : s->op ? " + " : ": ",
-							 op < PT_S_COUNT	  ? pt_op_scalar(op)->name
+			used += snprintf(text + used, size - used, "%s%s",
+							 k > 0	 ? " "
+							 : s->op ? " + "
+									 : ": ",
+							 op < PT_S_COUNT	 ? pt_op_scalar(op)->name
 							 : op == PT_S_philox ? "philox"
-												  : "convert");
+												 : "convert");
 		}
-		used += snprintf(text + used, size - used, "  %s\n", pt_shape_print(&s->out[0].shape, shape));
+		used +=
+			snprintf(text + used, size - used, "  %s\n", pt_shape_print(&s->out[0].shape, shape));
 	}
 	return text;
 }

@@ -27,7 +27,8 @@ typedef struct PtPlanOptions
 
 typedef struct PtPlan PtPlan;
 
-extern PtPlan *pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options, PtError *err);
+extern PtPlan *pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options,
+							   PtError *err);
 extern void pt_plan_free(PtPlan *plan); /* NULL is fine */
 
 extern size_t pt_plan_bytes(const PtPlan *plan); /* arena and workspace */

@@ -44,18 +44,18 @@ typedef struct PtPlanning
 	PtArena *arena;
 	const PtPlanOptions *options;
 	PtError *err;
-	bool *live;		  /* [nnodes] */
-	int *unit_of;	  /* [nnodes] */
-	uint32_t *uses;	  /* [nvalues] how many live nodes read it */
-	PtUnit *units;	  /* [nnodes] */
+	bool *live;		/* [nnodes] */
+	int *unit_of;	/* [nnodes] */
+	uint32_t *uses; /* [nvalues] how many live nodes read it */
+	PtUnit *units;	/* [nnodes] */
 	int nunits;
-	int *order;		  /* units that make steps, in run order */
+	int *order; /* units that make steps, in run order */
 	int nsteps;
-	PtPlace *places;  /* [nvalues] */
-	size_t *scratch;  /* [nsteps] offset in the arena of a step's workspace */
+	PtPlace *places; /* [nvalues] */
+	size_t *scratch; /* [nsteps] offset in the arena of a step's workspace */
 	size_t arena_bytes;
-	int ncopies;	  /* copies at the end: external <- value that could not be placed there */
-	PtRef *copies;	  /* [ncopies] externals */
+	int ncopies;   /* copies at the end: external <- value that could not be placed there */
+	PtRef *copies; /* [ncopies] externals */
 } PtPlanning;
 
 /* fuse.c: fills units, unit_of, uses */
@@ -66,9 +66,9 @@ extern bool pt_plan_fuse(PtPlanning *p);
  * values that its inputs stand for (room for PT_PROGRAM_INPUTS).  False: over a limit of program.h
  * (*fits false) or out of memory.
  */
-extern bool pt_program_build(const PtGraph *g, PtArena *arena, const uint32_t *members, int nmembers,
-							 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program, PtRef *in,
-							 int *nin);
+extern bool pt_program_build(const PtGraph *g, PtArena *arena, const uint32_t *members,
+							 int nmembers, const PtRef *outputs, int noutputs, PtRef epilogue,
+							 PtProgram *program, PtRef *in, int *nin);
 
 /* memory.c: fills places, scratch, arena_bytes, copies; the schedule says the workspaces */
 extern bool pt_plan_places(PtPlanning *p, const PtSchedule *schedule);

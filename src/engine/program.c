@@ -94,7 +94,8 @@ number(Builder *b, const PtGraphValue *v, PtDtype dtype, PtClass cls)
 	else
 		n.real = real && dtype == PT_FLOAT64 ? v->real : pt_element_get_double(dtype, element, 0);
 	for (int i = 0; i < p->nnumbers; i++)
-		if (p->numbers[i].cls == n.cls && memcmp(&p->numbers[i].real, &n.real, sizeof(double)) == 0 &&
+		if (p->numbers[i].cls == n.cls &&
+			memcmp(&p->numbers[i].real, &n.real, sizeof(double)) == 0 &&
 			p->numbers[i].integer == n.integer)
 			return b->number_reg[i];
 	if (p->nnumbers == PT_PROGRAM_NUMBERS || b->nvirtual == MAX_VIRTUAL)
@@ -163,7 +164,8 @@ narrow(Builder *b, int reg, PtDtype dtype)
 static int
 to_class(Builder *b, int reg, PtClass from, PtClass to)
 {
-	static const int op[] = {[PT_F32] = PT_S_to_f32, [PT_F64] = PT_S_to_f64, [PT_I64] = PT_S_to_i64};
+	static const int op[] =
+		{[PT_F32] = PT_S_to_f32, [PT_F64] = PT_S_to_f64, [PT_I64] = PT_S_to_i64};
 
 	return from == to ? reg : emit(b, op[to], from, reg, 0, 0);
 }
@@ -234,13 +236,15 @@ add_random(Builder *b, const PtNode *node)
 		float keep = (float) (1 - pt_args_real(node->attrs, "p"));
 
 		factor = emit(b, PT_S_lt, PT_F32, u, constant(b, keep), 0);
-		factor = emit(b, PT_S_mul, PT_F32, factor, constant(b, keep > 0 ? 1 / (double) keep : 0), 0);
+		factor =
+			emit(b, PT_S_mul, PT_F32, factor, constant(b, keep > 0 ? 1 / (double) keep : 0), 0);
 	}
 	else
 	{
 		double lower = pt_args_real(node->attrs, "lower");
 
-		factor = emit(b, PT_S_mul, PT_F32, u, constant(b, pt_args_real(node->attrs, "upper") - lower), 0);
+		factor = emit(b, PT_S_mul, PT_F32, u,
+					  constant(b, pt_args_real(node->attrs, "upper") - lower), 0);
 		factor = emit(b, PT_S_add, PT_F32, factor, constant(b, lower), 0);
 	}
 	remember(b, node->out[0], PT_FLOAT32, PT_F32, emit(b, PT_S_mul, PT_F32, x, factor, 0));
@@ -269,7 +273,8 @@ add_node(Builder *b, const PtNode *node)
 
 	cls = pt_dtype_class(dtype);
 	for (int i = 0; i < node->nin; i++)
-		in[i] = operand(b, node->in[i], node->op->scalar == PT_S_where && i == 0 ? PT_BOOL : dtype, cls);
+		in[i] = operand(b, node->in[i], node->op->scalar == PT_S_where && i == 0 ? PT_BOOL : dtype,
+						cls);
 	if (cls == PT_I64 && (node->op->scalar == PT_S_floor || node->op->scalar == PT_S_ceil ||
 						  node->op->scalar == PT_S_round || node->op->scalar == PT_S_trunc))
 		reg = in[0];
@@ -368,9 +373,9 @@ allocate(Builder *b, const int *output_reg)
 				}
 		for (; first < count; first++)
 		{
-			int v = i >= 0				   ? b->instrs[i].out
-				: first < p->nnumbers ? b->number_reg[first]
-									  : b->input_reg[first - p->nnumbers];
+			int v = i >= 0				  ? b->instrs[i].out
+					: first < p->nnumbers ? b->number_reg[first]
+										  : b->input_reg[first - p->nnumbers];
 			int r = 0;
 
 			while (r < PT_PROGRAM_REGISTERS && busy[r])
@@ -406,7 +411,8 @@ allocate(Builder *b, const int *output_reg)
 
 bool
 pt_program_build(const PtGraph *g, PtArena *arena, const uint32_t *members, int nmembers,
-				 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program, PtRef *in, int *nin)
+				 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program, PtRef *in,
+				 int *nin)
 {
 	Builder *b = pt_arena_alloc(arena, sizeof(Builder));
 	int output_reg[PT_PROGRAM_OUTPUTS];

@@ -25,8 +25,9 @@
 
 typedef struct PtInstruction
 {
-	uint8_t op;	 /* PtScalar */
-	uint8_t cls; /* PtClass of operands and result; of a PT_S_to_* and PT_S_philox: of the operands */
+	uint8_t op; /* PtScalar */
+	uint8_t
+		cls; /* PtClass of operands and result; of a PT_S_to_* and PT_S_philox: of the operands */
 	uint8_t out; /* registers */
 	uint8_t in[3];
 } PtInstruction;

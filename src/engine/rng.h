@@ -27,8 +27,10 @@ extern uint32_t pt_rng_uint32(PtRng *rng);
 extern uint64_t pt_rng_uint64(PtRng *rng);
 
 /* Fills n elements of a float dtype as tensor.uniform_(from, to) and tensor.normal_(mean, std) do. */
-extern void pt_rng_uniform(PtRng *rng, PtDtype dtype, void *data, int64_t n, double from, double to);
-extern void pt_rng_normal(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, double std);
+extern void pt_rng_uniform(PtRng *rng, PtDtype dtype, void *data, int64_t n, double from,
+						   double to);
+extern void pt_rng_normal(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean,
+						  double std);
 /* torch.randperm(n) */
 extern void pt_rng_permutation(PtRng *rng, int64_t *perm, int64_t n);
 /* A part of it: places from..to-1 of perm, which begins as 0..n-1, so that long ones can be interrupted. */

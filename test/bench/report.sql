@@ -20,7 +20,9 @@ INSERT INTO gate VALUES
 	(5, '784-512-256-10/128', 'train 784-512-256-10, batch 128', 'samples/s', 1.5, true),
 	(6, '784-512-256-10/1024', 'train 784-512-256-10, batch 1024', 'samples/s', 1.0, true),
 	(7, '32-64-32-1/32', 'train 32-64-32-1, batch 32', 'samples/s', 8, true),
-	(8, '32-64-32-1/256', 'train 32-64-32-1, batch 256', 'samples/s', 4, true);
+	(8, '32-64-32-1/256', 'train 32-64-32-1, batch 256', 'samples/s', 4, true),
+	(9, 'batchnorm-512-512-512-10/256', 'train 512-512-512-10, BatchNorm1d GELU Dropout, batch 256', 'samples/s', 1.5, true),
+	(10, 'layernorm-512-512-512-10/256', 'train 512-512-512-10, LayerNorm SiLU, batch 256', 'samples/s', 1.5, true);
 
 CREATE FUNCTION pg_temp.number(v double precision) RETURNS text LANGUAGE sql AS $$
 	SELECT CASE WHEN v >= 1000 THEN to_char(round(v::numeric, 3 - ceil(log(v))::int), 'FM999,999,999')

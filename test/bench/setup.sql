@@ -30,14 +30,27 @@ INSERT INTO images
 	SELECT (SELECT array_agg(random()::real) FROM generate_series(1, 784 + 0 * i)), i % 10
 	FROM generate_series(1, 20000) i;
 
+-- 512 features and one of 10 classes
+CREATE TABLE wide (x real[], y integer);
+INSERT INTO wide
+	SELECT (SELECT array_agg(random()::real) FROM generate_series(1, 512 + 0 * i)), i % 10
+	FROM generate_series(1, 20000) i;
+
 VACUUM (ANALYZE) readings;
 VACUUM (ANALYZE) images;
+VACUUM (ANALYZE) wide;
 CHECKPOINT;
 
 SELECT pgtorch_create_model('32-64-32-1',
 	nn.Sequential(nn.Linear(32, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 1))) \g /dev/null
 SELECT pgtorch_create_model('784-512-256-10',
 	nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))) \g /dev/null
+SELECT pgtorch_create_model('batchnorm-512-512-512-10',
+	nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.GELU(), nn.Dropout(0.2),
+		nn.Linear(512, 512), nn.BatchNorm1d(512), nn.GELU(), nn.Dropout(0.2), nn.Linear(512, 10))) \g /dev/null
+SELECT pgtorch_create_model('layernorm-512-512-512-10',
+	nn.Sequential(nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(),
+		nn.Linear(512, 512), nn.LayerNorm(512), nn.SiLU(), nn.Linear(512, 10))) \g /dev/null
 
 -- one epoch each, so that shapes and labels are known to predict
 SELECT run FROM pgtorch_train('32-64-32-1', 'SELECT x, y FROM readings_part',

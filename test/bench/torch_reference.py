@@ -6,7 +6,8 @@
     torch_reference.py THREADS REQUEST...   the same for the arguments
     torch_reference.py --describe           versions and settings, as one line
 
-A request is a network, a batch size and a number of samples: "784-512-256-10/128/20000".
+A request is a network, a batch size and a number of samples: "784-512-256-10/128/20000".  Sizes alone are
+Linear layers with ReLU between them; a word before them names what else is between (BETWEEN, below).
 More than one output: CrossEntropyLoss over class indices; one output: MSELoss.  Adam with its defaults.
 
 The loop is the fastest plain one: tensors in memory, batches are slices, neither DataLoader nor
@@ -18,6 +19,13 @@ import sys
 import time
 
 WARM_STEPS = 5
+
+# what stands between two Linear layers, n wide
+BETWEEN = {
+    "relu": lambda nn, n: [nn.ReLU()],
+    "batchnorm": lambda nn, n: [nn.BatchNorm1d(n), nn.GELU(), nn.Dropout(0.2)],
+    "layernorm": lambda nn, n: [nn.LayerNorm(n), nn.SiLU()],
+}
 
 
 def cpu():
@@ -51,17 +59,18 @@ def tuned(threads):
     return env
 
 
-def network(nn, sizes):
+def network(nn, kind, sizes):
     layers = []
     for i, (a, b) in enumerate(zip(sizes, sizes[1:])):
-        layers += [nn.ReLU()] if i > 0 else []
+        layers += BETWEEN[kind](nn, a) if i > 0 else []
         layers.append(nn.Linear(a, b))
     return nn.Sequential(*layers)
 
 
 def samples_per_second(torch, request):
     shape, batch, samples = request.split("/")
-    sizes, batch, samples = [int(n) for n in shape.split("-")], int(batch), int(samples)
+    kind, sizes = shape.split("-", 1) if shape[0].isalpha() else ("relu", shape)
+    sizes, batch, samples = [int(n) for n in sizes.split("-")], int(batch), int(samples)
     rows = max(batch, min(samples, 20000 if sizes[0] > 100 else 100000))
     torch.manual_seed(0)
     x = torch.rand(rows, sizes[0])
@@ -69,7 +78,7 @@ def samples_per_second(torch, request):
         y, loss = torch.randint(0, sizes[-1], (rows,)), torch.nn.CrossEntropyLoss()
     else:
         y, loss = torch.rand(rows, 1), torch.nn.MSELoss()
-    model = network(torch.nn, sizes)
+    model = network(torch.nn, kind, sizes)
     optimizer = torch.optim.Adam(model.parameters())
     batches = list(zip(x.split(batch), y.split(batch)))[: rows // batch]
 

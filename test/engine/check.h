@@ -44,11 +44,10 @@ check_report(bool ok, const char *file, int line, const char *what, const char *
 #define CHECK(cond, ...) check_report((cond), __FILE__, __LINE__, #cond, " " __VA_ARGS__)
 
 /* A call that fills a PtError when it returns false. */
-#define CHECK_OK(call, err) \
-	check_report((call), __FILE__, __LINE__, #call, ": %s", (err)->message)
+#define CHECK_OK(call, err) check_report((call), __FILE__, __LINE__, #call, ": %s", (err)->message)
 
 /* |got - want| <= rel |want| + abs; NaN equals NaN, infinities equal themselves. */
-#define CHECK_CLOSE(got, want, rel, abs) \
+#define CHECK_CLOSE(got, want, rel, abs)                                             \
 	check_report(check_close((got), (want), (rel), (abs)), __FILE__, __LINE__, #got, \
 				 " is %.9g, wanted %.9g", (double) (got), (double) (want))
 

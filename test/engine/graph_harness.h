@@ -241,7 +241,8 @@ case_differs(const Case *c, void **copy, double rel)
 		{
 			double a, b;
 
-			if (memcmp((char *) copy[i] + (size_t) k * size, (char *) c->data[i] + (size_t) k * size, size) == 0)
+			if (memcmp((char *) copy[i] + (size_t) k * size,
+					   (char *) c->data[i] + (size_t) k * size, size) == 0)
 				continue;
 			a = pt_element_get_double(dtype, c->data[i], (size_t) k);
 			b = pt_element_get_double(dtype, copy[i], (size_t) k);

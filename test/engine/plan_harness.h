@@ -8,7 +8,8 @@
 #include "engine/graph_harness.h"
 
 static void
-compare(Case *c, PtDevice *on, const PtPlanOptions *options, int64_t budget, void **want, double rel, uint64_t seed, const char *what)
+compare(Case *c, PtDevice *on, const PtPlanOptions *options, int64_t budget, void **want,
+		double rel, uint64_t seed, const char *what)
 {
 	PtError err = {0};
 	PtPlan *plan = case_compile(c, on, options, &err);
@@ -24,7 +25,8 @@ compare(Case *c, PtDevice *on, const PtPlanOptions *options, int64_t budget, voi
 			memcpy(c->data[i], c->initial[i], case_bytes(c, i));
 		ok = run_all(plan, 1, budget, NULL, &err);
 		at = case_differs(c, want, rel);
-		CHECK(ok && at < 0, "graph %llu: %s, second run changes external %d", (unsigned long long) seed, what, at);
+		CHECK(ok && at < 0, "graph %llu: %s, second run changes external %d",
+			  (unsigned long long) seed, what, at);
 	}
 	pt_plan_free(plan);
 }

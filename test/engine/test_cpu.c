@@ -233,11 +233,11 @@ test_scalar_ops(PtDevice *dev, const char *what)
 						continue;
 				}
 				if (!check_close(got, want, eps,
-								 dtype == PT_FLOAT64	? 1e-300
-								 : dtype == PT_FLOAT16	? 6e-8
-								 : dtype == PT_BFLOAT16 ? 1e-40
+								 dtype == PT_FLOAT64	   ? 1e-300
+								 : dtype == PT_FLOAT16	   ? 6e-8
+								 : dtype == PT_BFLOAT16	   ? 1e-40
 								 : ref->op == PT_S_sigmoid ? 1e-38 /* 1 / infinity */
-														: 1e-44))
+														   : 1e-44))
 				{
 					bad++;
 					CHECK(false, "%s: op %zu %s: op(%g, %g, %g) is %.9g, wanted %.9g", what, r,

@@ -18,7 +18,8 @@ bind_watched(PtDevice *dev, PtSchedule *s, PtError *err)
 	PtArena *arena = pt_arena_new();
 
 	for (int i = 0; i < s->nsteps; i++)
-		found += s->steps[i].op == NULL &&
+		found +=
+			s->steps[i].op == NULL &&
 			pt_cpu_adam_match(arena, s->steps[i].program, s->steps[i].in, s->steps[i].out) != NULL;
 	pt_arena_free(arena);
 	return pt_cpu_device.bind(dev, s, err);
@@ -59,8 +60,9 @@ check_optimizer(PtDevice *dev, const char *text, int64_t n, bool known)
 		slot[i] = c.ext[s[i]];
 	}
 	t = pt_scalar2(c.g, PT_S_add, c.ext[step], pt_integer(c.g, 1));
-	if (CHECK(pt_optim_build(c.g, o, c.ext[p], c.ext[g], t, c.ext[lr], PT_NO_REF, slot, &new_p, new_slot), "%s: %s",
-			  text, c.g->error.message))
+	if (CHECK(pt_optim_build(c.g, o, c.ext[p], c.ext[g], t, c.ext[lr], PT_NO_REF, slot, &new_p,
+							 new_slot),
+			  "%s: %s", text, c.g->error.message))
 	{
 		pt_graph_assign(c.g, c.ext[p], new_p);
 		for (int i = 0; i < nslots; i++)
@@ -75,7 +77,8 @@ check_optimizer(PtDevice *dev, const char *text, int64_t n, bool known)
 		fused = case_snapshot(&c);
 		CHECK_OK(run_case(&c, dev, &unfused, 5, &err), &err);
 		at = case_differs(&c, fused, 1e-6);
-		CHECK(at < 0, "%s, %lld parameters: external %d differs from op by op", text, (long long) n, at);
+		CHECK(at < 0, "%s, %lld parameters: external %d differs from op by op", text, (long long) n,
+			  at);
 		free_snapshot(&c, fused);
 	}
 	case_end(&c);
@@ -97,7 +100,8 @@ check_strangers(PtDevice *dev)
 		case_begin(&c);
 		for (int i = 0; i < 4; i++)
 			x[i] = c.ext[case_random(&c, PT_FLOAT32, &flat, 1)];
-		b1 = pt_real(c.g, 0.9), r1 = pt_real(c.g, 0.1), b2 = pt_real(c.g, 0.99), r2 = pt_real(c.g, 0.01);
+		b1 = pt_real(c.g, 0.9), r1 = pt_real(c.g, 0.1), b2 = pt_real(c.g, 0.99),
+		r2 = pt_real(c.g, 0.01);
 		eps = pt_real(c.g, 1e-8), step = pt_real(c.g, 0.001), root = pt_real(c.g, 0.5);
 #define ADD(a, b) pt_scalar2(c.g, PT_S_add, a, b)
 #define MUL(a, b) pt_scalar2(c.g, PT_S_mul, a, b)
@@ -138,7 +142,8 @@ main(void)
 			bool array = sizes[i] > 1;
 
 			check_optimizer(devices[d], "optim.Adam()", sizes[i], array);
-			check_optimizer(devices[d], "optim.Adam(lr=0.1, betas=(0.5, 0.75), eps=0.001)", sizes[i], array);
+			check_optimizer(devices[d], "optim.Adam(lr=0.1, betas=(0.5, 0.75), eps=0.001)",
+							sizes[i], array);
 			check_optimizer(devices[d], "optim.AdamW(weight_decay=0.1)", sizes[i], array);
 			check_optimizer(devices[d], "optim.Adam(weight_decay=0.1)", sizes[i], false);
 			check_optimizer(devices[d], "optim.Adam(amsgrad=True)", sizes[i], false);

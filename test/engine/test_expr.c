@@ -204,7 +204,8 @@ test_errors(void)
 	check_error("x[0", PT_ESYNTAX, "unexpected end of text, expected \",\", \":\" or \"]\"");
 	check_error("x[,]", PT_ESYNTAX, "unexpected \",\", expected an index");
 	check_error("x[0,,1]", PT_ESYNTAX, "unexpected \",\", expected an index");
-	check_error("x[0:1:2:3]", PT_ESYNTAX, "unexpected \":\", expected \",\", \":\" or \"]\", at character 8");
+	check_error("x[0:1:2:3]", PT_ESYNTAX,
+				"unexpected \":\", expected \",\", \":\" or \"]\", at character 8");
 	check_error("x[0 1]", PT_ESYNTAX, "unexpected number");
 	check_error("x[*a]", PT_ESYNTAX, "unexpected \"*\"");
 	check_error("f(0:1)", PT_ESYNTAX, "unexpected \":\"");
@@ -245,10 +246,10 @@ repeat(const char *before, const char *piece, int n, const char *after)
 static void
 test_hostile(void)
 {
-	static const char *const deep[][2] = {{"(", ""},	  {"[", ""},	 {"f(", ""},
-										  {"-", "x"},	  {"not ", "x"}, {"x ** ", "x"},
-										  {"x + ", "x"},  {"f(a=", "x"}, {"2 ** -", "x"},
-										  {"x and ", "x"},	{"x[", ""},		{"x[:", ""},
+	static const char *const deep[][2] = {{"(", ""},	   {"[", ""},	  {"f(", ""},
+										  {"-", "x"},	   {"not ", "x"}, {"x ** ", "x"},
+										  {"x + ", "x"},   {"f(a=", "x"}, {"2 ** -", "x"},
+										  {"x and ", "x"}, {"x[", ""},	  {"x[:", ""},
 										  {"x[..., ", ""}};
 	char *text;
 	PtError err = {0};
@@ -476,7 +477,8 @@ test_graph(void)
 	check_graph("grad(x ** 2, x)", "mul float32 [2, 3], 5 nodes");
 	check_graph("grad(sum(x ** 3), x)[0]", "reshape float32 [3], 11 nodes");
 	check_graph("grad(n, x)", "gradients are of floating point values, not of int64");
-	check_graph("grad(x, n)", "grad: a gradient is with respect to floating point values, not int64");
+	check_graph("grad(x, n)",
+				"grad: a gradient is with respect to floating point values, not int64");
 	check_graph("grad(x, t)", "grad: the first argument does not depend on the second");
 	check_graph("grad(x)", "grad takes 2 arguments, not 1");
 	check_graph("grad(x, x, x)", "grad takes at most 2 arguments, not 3");

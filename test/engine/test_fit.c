@@ -35,8 +35,8 @@ typedef struct Setup
 } Setup;
 
 static bool
-set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int64_t seed, int64_t rows, int64_t width,
-	   int64_t classes)
+set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int64_t seed,
+	   int64_t rows, int64_t width, int64_t classes)
 {
 	PtModule *m;
 	PtRng rng;
@@ -47,7 +47,8 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 	m = pt_module_parse(s->arena, model, &s->err);
 	s->spec.loss = m ? pt_module_parse(s->arena, loss, &s->err) : NULL;
 	s->spec.optimizer = s->spec.loss ? pt_optim_parse(s->arena, optimizer, &s->err) : NULL;
-	if (!CHECK(s->spec.optimizer != NULL, "%s, %s, %s: %s", model, loss, optimizer, s->err.message) ||
+	if (!CHECK(s->spec.optimizer != NULL, "%s, %s, %s: %s", model, loss, optimizer,
+			   s->err.message) ||
 		!CHECK_OK(pt_module_state(s->arena, m, &s->sd, &s->err), &s->err))
 		return false;
 	s->values = pt_arena_alloc(s->arena, ((size_t) s->sd.count + 1) * sizeof(PtTensor));
@@ -55,7 +56,8 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 	for (int i = 0; i < s->sd.count; i++)
 	{
 		s->values[i] = (PtTensor){s->sd.entries[i].dtype, s->sd.entries[i].shape, NULL};
-		s->data[i] = s->values[i].data = pt_arena_alloc(s->arena, pt_tensor_bytes(&s->values[i]) + 1);
+		s->data[i] = s->values[i].data =
+			pt_arena_alloc(s->arena, pt_tensor_bytes(&s->values[i]) + 1);
 	}
 	pt_rng_seed(&rng, (uint64_t) seed);
 	CHECK_OK(pt_module_init(m, &s->sd, &rng, s->data, &s->err), &s->err);
@@ -89,7 +91,8 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 	s->spec.stride = stride;
 	s->spec.inputs = &s->input;
 	s->spec.ninputs = 1;
-	s->spec.target = classes > 0 ? (PtColumn){PT_INT64, {0}, 0} : (PtColumn){PT_FLOAT32, {1, {1}}, 0};
+	s->spec.target =
+		classes > 0 ? (PtColumn){PT_INT64, {0}, 0} : (PtColumn){PT_FLOAT32, {1, {1}}, 0};
 	s->spec.epochs = 1;
 	s->spec.batch_size = 32;
 	s->spec.seed = (uint64_t) seed;
@@ -165,7 +168,8 @@ follow(Golden *f, PtDevice *on, const PtPlanOptions *options)
 	PtEpoch *got;
 	int64_t at = 0;
 
-	CHECK(sscanf(golden_text(f, "numbers"), "%ld %ld %ld %ld %d %d", &seed, &rows, &epochs, &batch, &shuffle, &drop_last) == 6,
+	CHECK(sscanf(golden_text(f, "numbers"), "%ld %ld %ld %ld %d %d", &seed, &rows, &epochs, &batch,
+				 &shuffle, &drop_last) == 6,
 		  "numbers");
 	CHECK(golden_tensor(f, "losses", &losses), "losses");
 	for (const char *p = last; (p = strstr(p, "nn.Linear(")) != NULL; p++)
@@ -182,7 +186,8 @@ follow(Golden *f, PtDevice *on, const PtPlanOptions *options)
 	s.fit = pt_fit_new(&s.spec, on, &s.err);
 	got = calloc((size_t) epochs, sizeof(PtEpoch));
 	if (CHECK(s.fit != NULL, "%s: %s", f->name, s.err.message) &&
-		CHECK(run_fit(&s, INT64_MAX, got, &n, NULL) == PT_RUN_DONE && n == epochs, "%s: %d epochs, %s", f->name, n, s.err.message))
+		CHECK(run_fit(&s, INT64_MAX, got, &n, NULL) == PT_RUN_DONE && n == epochs,
+			  "%s: %d epochs, %s", f->name, n, s.err.message))
 	{
 		for (int64_t e = 0; e < epochs && bad < 3; e++)
 		{
@@ -198,15 +203,20 @@ follow(Golden *f, PtDevice *on, const PtPlanOptions *options)
 				sum += ((float *) losses.data)[at++] * (double) size;
 				seen += size;
 			}
-			if (!check_close(got[e].loss, sum / (double) seen, 1e-4, 1e-7) || got[e].rows != seen || got[e].steps != at)
+			if (!check_close(got[e].loss, sum / (double) seen, 1e-4, 1e-7) || got[e].rows != seen ||
+				got[e].steps != at)
 			{
 				bad++;
-				CHECK(false, "%s, epoch %ld: loss %.9g, PyTorch's %.9g; %ld rows, wanted %ld; %ld steps, wanted %ld", f->name,
-					  e + 1, got[e].loss, sum / (double) seen, got[e].rows, seen, got[e].steps, at);
+				CHECK(
+					false,
+					"%s, epoch %ld: loss %.9g, PyTorch's %.9g; %ld rows, wanted %ld; %ld steps, wanted %ld",
+					f->name, e + 1, got[e].loss, sum / (double) seen, got[e].rows, seen,
+					got[e].steps, at);
 			}
 		}
 		CHECK(bad == 0, "%s", f->name);
-		CHECK(at == pt_shape_numel(&losses.shape) && pt_fit_steps_done(s.fit) == at, "%s: %ld steps", f->name, at);
+		CHECK(at == pt_shape_numel(&losses.shape) && pt_fit_steps_done(s.fit) == at,
+			  "%s: %ld steps", f->name, at);
 		for (int i = 0; i < s.sd.count; i++)
 		{
 			char key[64];
@@ -220,7 +230,8 @@ follow(Golden *f, PtDevice *on, const PtPlanOptions *options)
 				int64_t kept = pt_shape_numel(&final.shape);
 
 				for (int64_t k = 0; k < kept; k++)
-					bad += !check_close(have[numel - kept + k], ((float *) final.data)[k], 2e-3, 2e-4);
+					bad +=
+						!check_close(have[numel - kept + k], ((float *) final.data)[k], 2e-3, 2e-4);
 				CHECK(bad == 0, "%s: %s went another way", f->name, s.sd.entries[i].name);
 			}
 			free(have);
@@ -255,15 +266,16 @@ train(PtDevice *on, int64_t budget, bool fuse, PtEpoch *epochs, int *slices)
 	int n = 0;
 	float *weights = NULL;
 
-	if (!set_up(&s, "nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 10))", "nn.CrossEntropyLoss()", "optim.Adam()", 3,
-				700, 64, 10))
+	if (!set_up(&s, "nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 10))",
+				"nn.CrossEntropyLoss()", "optim.Adam()", 3, 700, 64, 10))
 		return NULL;
 	s.spec.epochs = 3;
 	s.spec.batch_size = 128;
 	s.spec.shuffle = true;
 	s.spec.options.no_fuse = !fuse;
 	s.fit = pt_fit_new(&s.spec, on, &s.err);
-	if (CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, slices) == PT_RUN_DONE && n == 3, "%s", s.err.message))
+	if (CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, slices) == PT_RUN_DONE && n == 3,
+			  "%s", s.err.message))
 		weights = read_weights(&s);
 	tear_down(&s);
 	return weights;
@@ -294,7 +306,8 @@ test_threads(void)
 		{
 			float *again = train(devices[i % 3], INT64_MAX, true, got, NULL);
 
-			CHECK(again != NULL && memcmp(again, v, (size_t) n * sizeof(float)) == 0, "run %d is not repeated", i);
+			CHECK(again != NULL && memcmp(again, v, (size_t) n * sizeof(float)) == 0,
+				  "run %d is not repeated", i);
 			free(again);
 		}
 		free(v);
@@ -316,18 +329,22 @@ test_sizes(void)
 			PtEpoch epochs[2];
 			int n = 0;
 
-			if (!set_up(&s, "nn.Linear(3, 2)", "nn.CrossEntropyLoss()", "optim.SGD(0.1)", 1, rows, 3, 2))
+			if (!set_up(&s, "nn.Linear(3, 2)", "nn.CrossEntropyLoss()", "optim.SGD(0.1)", 1, rows,
+						3, 2))
 				return;
 			s.spec.batch_size = batch;
 			s.spec.epochs = 2;
 			s.fit = pt_fit_new(&s.spec, dev, &s.err);
-			CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s", s.err.message);
-			CHECK(n == 2 && epochs[1].epoch == 2 && epochs[0].rows == rows && epochs[1].steps == 2 * ((rows + batch - 1) / batch) &&
-					  epochs[0].lr == 0.1,
-				  "%ld rows in batches of %ld: %d epochs, %ld rows, %ld steps", rows, batch, n, epochs[0].rows, epochs[1].steps);
+			CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
+				  s.err.message);
+			CHECK(n == 2 && epochs[1].epoch == 2 && epochs[0].rows == rows &&
+					  epochs[1].steps == 2 * ((rows + batch - 1) / batch) && epochs[0].lr == 0.1,
+				  "%ld rows in batches of %ld: %d epochs, %ld rows, %ld steps", rows, batch, n,
+				  epochs[0].rows, epochs[1].steps);
 			CHECK(pt_fit_bytes(s.fit) > 0, "bytes");
 			/* done is done */
-			CHECK(pt_fit_run(s.fit, 1, &epochs[0], &s.err) == PT_RUN_DONE && epochs[0].epoch == 0, "after the end");
+			CHECK(pt_fit_run(s.fit, 1, &epochs[0], &s.err) == PT_RUN_DONE && epochs[0].epoch == 0,
+				  "after the end");
 			tear_down(&s);
 		}
 }
@@ -336,8 +353,8 @@ static void
 refuse(Setup *s, PtCode code, const char *message)
 {
 	s->fit = pt_fit_new(&s->spec, dev, &s->err);
-	CHECK(s->fit == NULL && s->err.code == code && strcmp(s->err.message, message) == 0, "code %d: %s, wanted %s", s->err.code,
-		  s->fit ? "nothing" : s->err.message, message);
+	CHECK(s->fit == NULL && s->err.code == code && strcmp(s->err.message, message) == 0,
+		  "code %d: %s, wanted %s", s->err.code, s->fit ? "nothing" : s->err.message, message);
 	tear_down(s);
 }
 
@@ -364,7 +381,9 @@ test_refusals(void)
 		refuse(&s, PT_EINVAL, "batch_size must be at least 1, not 0");
 	}
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss(reduction='none')", "optim.SGD(0.1)", 0, 4, 3, 0))
-		refuse(&s, PT_EINVAL, "a loss to train with must be one number, so nn.MSELoss cannot have reduction='none'");
+		refuse(
+			&s, PT_EINVAL,
+			"a loss to train with must be one number, so nn.MSELoss cannot have reduction='none'");
 	if (set_up(&s, "nn.Linear(4, 1)", "nn.MSELoss()", "optim.SGD(0.1)", 0, 4, 3, 0))
 	{
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
@@ -411,8 +430,9 @@ test_divergence(void)
 			s.spec.epochs = 8;
 			memcpy((char *) row_at(&s, cases[i].row) + 12, &cases[i].value, sizeof(float));
 			s.fit = pt_fit_new(&s.spec, dev, &s.err);
-			CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, NULL) == PT_RUN_ERROR && s.err.code == PT_EDIVERGED &&
-					  strcmp(s.err.message, cases[i].message) == 0 && n == 0,
+			CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, NULL) == PT_RUN_ERROR &&
+					  s.err.code == PT_EDIVERGED && strcmp(s.err.message, cases[i].message) == 0 &&
+					  n == 0,
 				  "%s, wanted %s", s.err.message, cases[i].message);
 			tear_down(&s);
 		}
@@ -428,10 +448,13 @@ test_divergence(void)
 		s.spec.batch_size = 4;
 		s.spec.epochs = 100;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
-		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_ERROR && s.err.code == PT_EDIVERGED &&
-				  sscanf(s.err.message, "the loss is not finite at step %ld (epoch %ld)", &step, &epoch) == 2,
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_ERROR &&
+				  s.err.code == PT_EDIVERGED &&
+				  sscanf(s.err.message, "the loss is not finite at step %ld (epoch %ld)", &step,
+						 &epoch) == 2,
 			  "%s", s.err.message);
-		CHECK(epoch == n + 1 && n > 0 && (step - 1) / 6 + 1 == epoch, "step %ld, epoch %ld after %d", step, epoch, n);
+		CHECK(epoch == n + 1 && n > 0 && (step - 1) / 6 + 1 == epoch,
+			  "step %ld, epoch %ld after %d", step, epoch, n);
 		tear_down(&s);
 	}
 }
@@ -451,8 +474,9 @@ test_classes(void)
 			return;
 		memcpy((char *) row_at(&s, 33), &bad[i], 8);
 		s.fit = pt_fit_new(&s.spec, dev2, &s.err);
-		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_ERROR && s.err.code == PT_EDATA, "%s",
-			  s.err.message);
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_ERROR &&
+				  s.err.code == PT_EDATA,
+			  "%s", s.err.message);
 		tear_down(&s);
 	}
 	{
@@ -461,11 +485,13 @@ test_classes(void)
 		PtEpoch epochs[2];
 		int n = 0;
 
-		if (!set_up(&s, "nn.Linear(4, 3)", "nn.CrossEntropyLoss(ignore_index=-5)", "optim.Adam()", 0, 40, 4, 3))
+		if (!set_up(&s, "nn.Linear(4, 3)", "nn.CrossEntropyLoss(ignore_index=-5)", "optim.Adam()",
+					0, 40, 4, 3))
 			return;
 		memcpy((char *) row_at(&s, 7), &(int64_t){-5}, 8);
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
-		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s", s.err.message);
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
+			  s.err.message);
 		tear_down(&s);
 	}
 }
@@ -479,8 +505,8 @@ test_unused(void)
 	int n = 0;
 	float *after;
 
-	if (!set_up(&s, "nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1))", "nn.MSELoss()", "optim.SGD(0.1, momentum=0.9)", 0,
-				40, 4, 0))
+	if (!set_up(&s, "nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 1))", "nn.MSELoss()",
+				"optim.SGD(0.1, momentum=0.9)", 0, 40, 4, 0))
 		return;
 	for (int k = 0; k < 20; k++)
 		((float *) s.values[0].data)[k] = 0;
@@ -488,13 +514,15 @@ test_unused(void)
 		((float *) s.values[1].data)[k] = -1;
 	s.spec.epochs = 3;
 	s.fit = pt_fit_new(&s.spec, dev, &s.err);
-	CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE && n == 3, "%s", s.err.message);
+	CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE && n == 3, "%s",
+		  s.err.message);
 	after = read_weights(&s);
 	for (int k = 0; k < 20; k++)
 		CHECK(after[k] == 0, "weight %d", k);
 	for (int k = 20; k < 25; k++)
 		CHECK(after[k] == -1, "bias %d", k);
-	CHECK(memcmp(after + 25, s.values[2].data, 5 * sizeof(float)) == 0, "weights after a ReLU that is off");
+	CHECK(memcmp(after + 25, s.values[2].data, 5 * sizeof(float)) == 0,
+		  "weights after a ReLU that is off");
 	CHECK(after[30] != ((float *) s.values[3].data)[0], "the last bias is trained");
 	free(after);
 	tear_down(&s);
@@ -515,10 +543,11 @@ test_forward(void)
 		if (!set_up(&s, "nn.Linear(4, 3)", "nn.CrossEntropyLoss()", "optim.Adam(0.1)", 0, 70, 4, 3))
 			return;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
-		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s", s.err.message);
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
+			  s.err.message);
 		w = read_weights(&s);
-		f = pt_forward_new(pt_fit_network(s.fit), &(PtResult){PT_FLOAT32, {1, {4}}}, 1, rows, rows % 2 ? "softmax" : NULL,
-						   &(PtPlanOptions){.poison = true}, &s.err);
+		f = pt_forward_new(pt_fit_network(s.fit), &(PtResult){PT_FLOAT32, {1, {4}}}, 1, rows,
+						   rows % 2 ? "softmax" : NULL, &(PtPlanOptions){.poison = true}, &s.err);
 		if (CHECK(f != NULL, "%s", s.err.message))
 		{
 			for (int64_t i = 0; i < rows * 4; i++)
@@ -537,7 +566,8 @@ test_forward(void)
 					sum += exp(y[k]);
 				}
 				for (int k = 0; k < 3; k++)
-					bad += !check_close(((float *) f->output.data)[i * 3 + k], rows % 2 ? exp(y[k]) / sum : y[k], 1e-5, 1e-6);
+					bad += !check_close(((float *) f->output.data)[i * 3 + k],
+										rows % 2 ? exp(y[k]) / sum : y[k], 1e-5, 1e-6);
 			}
 			CHECK(bad == 0, "%d predictions differ", bad);
 		}
@@ -588,7 +618,9 @@ test_plan_size(bool print)
 	PtArena *arena = pt_arena_new();
 	PtGraph *g = pt_graph_new(&err);
 	PtModule *m = pt_module_parse(
-		arena, "nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))", &err);
+		arena,
+		"nn.Sequential(nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 256), nn.ReLU(), nn.Linear(256, 10))",
+		&err);
 	PtModule *loss = pt_module_parse(arena, "nn.CrossEntropyLoss()", &err);
 	PtOptimizer *adam = pt_optim_parse(arena, "optim.Adam()", &err);
 	PtStateDict sd;
@@ -617,7 +649,8 @@ test_plan_size(bool print)
 		slots[i] = pt_external(g, "slot", PT_FLOAT32, SHAPE(sd.flat));
 	t = pt_external(g, "t", PT_FLOAT64, SCALAR);
 	lr = pt_external(g, "lr", PT_FLOAT64, SCALAR);
-	CHECK(pt_optim_build(g, adam, flat, packed, t, lr, PT_NO_REF, slots, &new_p, new_slots), "%s", g->error.message);
+	CHECK(pt_optim_build(g, adam, flat, packed, t, lr, PT_NO_REF, slots, &new_p, new_slots), "%s",
+		  g->error.message);
 	pt_graph_assign(g, pt_external(g, "loss", PT_FLOAT32, SCALAR), y);
 	pt_graph_assign(g, pt_external(g, "gradients", PT_FLOAT32, SHAPE(sd.flat)), packed);
 	pt_graph_assign(g, flat, new_p);
@@ -631,8 +664,9 @@ test_plan_size(bool print)
 		CHECK(pt_plan_steps(plan) <= 24, "%d steps", pt_plan_steps(plan));
 		text = pt_plan_print(plan);
 		if (print)
-			printf("%s\n%d nodes, %d steps, %.0f KB, compiled in %.2f ms\n%s", pt_graph_print(g), (int) g->nnodes,
-				   pt_plan_steps(plan), (double) pt_plan_bytes(plan) / 1024, start * 1e3, text);
+			printf("%s\n%d nodes, %d steps, %.0f KB, compiled in %.2f ms\n%s", pt_graph_print(g),
+				   (int) g->nnodes, pt_plan_steps(plan), (double) pt_plan_bytes(plan) / 1024,
+				   start * 1e3, text);
 		free(text);
 	}
 	pt_plan_free(plan);
@@ -660,7 +694,8 @@ test_deep(bool print)
 		start = now();
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		start = now() - start;
-		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s", s.err.message);
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
+			  s.err.message);
 		CHECK(start < 60, "%g s", start);
 		if (print)
 			printf("%d layers, two plans: %.0f ms\n", layers, start * 1e3);

@@ -44,11 +44,13 @@ weigh(Case *c, PtRef x)
 		return PT_NO_REF;
 	shape = pt_value(c->g, x)->shape;
 	w = case_random(c, PT_FLOAT64, &shape, 1);
-	return pt_sum(c->g, pt_scalar2(c->g, PT_S_mul, pt_cast(c->g, x, PT_FLOAT64), c->ext[w]), NULL, 0, false);
+	return pt_sum(c->g, pt_scalar2(c->g, PT_S_mul, pt_cast(c->g, x, PT_FLOAT64), c->ext[w]), NULL,
+				  0, false);
 }
 
 static void
-check_gradient(const char *what, const Input *inputs, int n, Make make, const void *arg, int order, bool decomposed)
+check_gradient(const char *what, const Input *inputs, int n, Make make, const void *arg, int order,
+			   bool decomposed)
 {
 	Case c;
 	PtRef in[MAX_INPUTS], wrt[MAX_INPUTS], grad[MAX_INPUTS];
@@ -81,7 +83,8 @@ check_gradient(const char *what, const Input *inputs, int n, Make make, const vo
 			if (grad[i] != PT_NO_REF)
 				loss = pt_scalar2(c.g, PT_S_add, loss, weigh(&c, grad[i]));
 	}
-	if (!CHECK(loss != PT_NO_REF && pt_gradient(c.g, loss, wrt, nwrt, grad), "%s: %s", what, c.g->error.message))
+	if (!CHECK(loss != PT_NO_REF && pt_gradient(c.g, loss, wrt, nwrt, grad), "%s: %s", what,
+			   c.g->error.message))
 	{
 		case_end(&c);
 		return;
@@ -96,7 +99,8 @@ check_gradient(const char *what, const Input *inputs, int n, Make make, const vo
 				  "%s: gradient of input %d has another shape or dtype", what, i);
 	}
 	plan = case_compile(&c, dev, &(PtPlanOptions){.poison = true}, &err);
-	if (!CHECK(plan != NULL && run_all(plan, 1, INT64_MAX, NULL, &err), "%s: %s", what, err.message))
+	if (!CHECK(plan != NULL && run_all(plan, 1, INT64_MAX, NULL, &err), "%s: %s", what,
+			   err.message))
 	{
 		pt_plan_free(plan);
 		case_end(&c);
@@ -125,8 +129,9 @@ check_gradient(const char *what, const Input *inputs, int n, Make make, const vo
 			if (!ok || !check_close(have, (want[0] - want[1]) / (2 * eps), 1e-3, 1e-5))
 			{
 				bad++;
-				CHECK(false, "%s: order %d%s, input %d, element %lld: %.9g, differences say %.9g", what, order,
-					  decomposed ? " decomposed" : "", i, (long long) k, have, (want[0] - want[1]) / (2 * eps));
+				CHECK(false, "%s: order %d%s, input %d, element %lld: %.9g, differences say %.9g",
+					  what, order, decomposed ? " decomposed" : "", i, (long long) k, have,
+					  (want[0] - want[1]) / (2 * eps));
 			}
 		}
 		CHECK(bad == 0, "%s", what);
@@ -253,11 +258,16 @@ test_scalar(PtScalar op)
 {
 	/* three shapes that broadcast; ops of fewer operands take the first ones */
 	static const PtShape shapes[][3] = {
-		{{2, {2, 3}}, {2, {2, 3}}, {2, {2, 3}}},	   {{0}, {0}, {0}},
-		{{1, {1}}, {1, {1}}, {1, {1}}},				   {{2, {2, 3}}, {1, {3}}, {0}},
-		{{2, {2, 1}}, {2, {1, 3}}, {1, {1}}},		   {{0}, {2, {2, 3}}, {1, {3}}},
-		{{1, {0}}, {1, {1}}, {0}},					   {{3, {2, 0, 3}}, {1, {3}}, {3, {1, 1, 1}}},
-		{{3, {2, 1, 3}}, {2, {4, 1}}, {3, {1, 4, 3}}}, {{4, {1, 2, 1, 2}}, {3, {2, 3, 1}}, {1, {2}}},
+		{{2, {2, 3}}, {2, {2, 3}}, {2, {2, 3}}},
+		{{0}, {0}, {0}},
+		{{1, {1}}, {1, {1}}, {1, {1}}},
+		{{2, {2, 3}}, {1, {3}}, {0}},
+		{{2, {2, 1}}, {2, {1, 3}}, {1, {1}}},
+		{{0}, {2, {2, 3}}, {1, {3}}},
+		{{1, {0}}, {1, {1}}, {0}},
+		{{3, {2, 0, 3}}, {1, {3}}, {3, {1, 1, 1}}},
+		{{3, {2, 1, 3}}, {2, {4, 1}}, {3, {1, 4, 3}}},
+		{{4, {1, 2, 1, 2}}, {3, {2, 3, 1}}, {1, {2}}},
 	};
 	const char *name = pt_op_scalar(op)->name;
 	int arity = pt_scalar_arity(op);
@@ -327,7 +337,8 @@ make_cross_entropy(PtGraph *g, const PtRef *in, const void *arg)
 	PtRef out[PT_MAX_OUT];
 
 	(void) arg;
-	return pt_apply_all(g, pt_op_find("cross_entropy"), in, 2, NULL, 0, NULL, out) ? out[0] : PT_NO_REF;
+	return pt_apply_all(g, pt_op_find("cross_entropy"), in, 2, NULL, 0, NULL, out) ? out[0]
+																				   : PT_NO_REF;
 }
 
 /* both results, and the loss in another function, as a loss module would */
@@ -339,7 +350,8 @@ make_cross_entropy_squared(PtGraph *g, const PtRef *in, const void *arg)
 	(void) arg;
 	if (!pt_apply_all(g, pt_op_find("cross_entropy"), in, 2, NULL, 0, NULL, out))
 		return PT_NO_REF;
-	return pt_scalar2(g, PT_S_add, pt_scalar1(g, PT_S_square, out[0]), pt_scalar1(g, PT_S_sigmoid, out[1]));
+	return pt_scalar2(g, PT_S_add, pt_scalar1(g, PT_S_square, out[0]),
+					  pt_scalar1(g, PT_S_sigmoid, out[1]));
 }
 
 static PtRef
@@ -359,8 +371,17 @@ typedef struct OpCase
 	int first_order_only;
 } OpCase;
 
-#define S(...) {(int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}}
-#define S0 {0}
+#define S(...)                                                      \
+	{                                                               \
+		(int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
+		{                                                           \
+			__VA_ARGS__                                             \
+		}                                                           \
+	}
+#define S0 \
+	{      \
+		0  \
+	}
 
 static const OpCase op_cases[] = {
 	{"reshape", make_text, "reshape(a, [3, 2])", 1, {S(2, 3)}},
@@ -375,7 +396,11 @@ static const OpCase op_cases[] = {
 	{"permute", make_text, "permute(a, [1, 0]) * b", 2, {S(2, 3), S(3, 2)}},
 	{"permute", make_text, "square(permute(a, [2, 0, -1, 1]))", 1, {S(2, 3, 1, 2)}},
 	{"permute", make_text, "permute(a, [1, 0])", 1, {S(0, 3)}},
-	{"permute", make_text, "exp(permute(a, [7, 0, 1, 2, 3, 4, 6, 5]))", 1, {S(2, 1, 2, 1, 2, 1, 3, 2)}},
+	{"permute",
+	 make_text,
+	 "exp(permute(a, [7, 0, 1, 2, 3, 4, 6, 5]))",
+	 1,
+	 {S(2, 1, 2, 1, 2, 1, 3, 2)}},
 	{"sum", make_text, "sum(a) * sum(a)", 1, {S(2, 3)}},
 	{"sum", make_text, "square(sum(a, 0))", 1, {S(2, 3)}},
 	{"sum", make_text, "square(sum(a, -1, True))", 1, {S(2, 3)}},
@@ -458,7 +483,11 @@ static const OpCase op_cases[] = {
 	{"unflatten", make_text, "square(unflatten(a, 1, [2, -1]))", 1, {S(3, 4)}},
 	{"transpose", make_text, "square(transpose(a, 0, -1))", 1, {S(2, 3, 2)}},
 	{"t", make_text, "square(t(a)) @ a", 1, {S(3, 2)}},
-	{"clamp", make_text, "square(clamp(a, -1.0, 1.05)) + clamp(a, max=0.1) * clamp(a, 0.15)", 1, {S(3, 4)}},
+	{"clamp",
+	 make_text,
+	 "square(clamp(a, -1.0, 1.05)) + clamp(a, max=0.1) * clamp(a, 0.15)",
+	 1,
+	 {S(3, 4)}},
 	{"var", make_text, "square(var(a, [0, 1]))", 1, {S(3, 4)}},
 	{"var", make_text, "square(var(a, 1, False, True)) * a", 1, {S(3, 4)}},
 	{"std", make_text, "square(std(a)) + std(a, 0)", 1, {S(3, 4)}},
@@ -588,12 +617,15 @@ test_dtypes(void)
 		y = pt_scalar2(c.g, PT_S_mul, a, b);
 		CHECK(pt_value(c.g, y)->dtype == PT_FLOAT64, "promotion");
 		CHECK(pt_gradient(c.g, y, (PtRef[]){a, b}, 2, grad), "%s", c.g->error.message);
-		CHECK(pt_value(c.g, grad[0])->dtype == dtypes[i] && pt_value(c.g, grad[1])->dtype == PT_FLOAT64, "dtypes");
+		CHECK(pt_value(c.g, grad[0])->dtype == dtypes[i] &&
+				  pt_value(c.g, grad[1])->dtype == PT_FLOAT64,
+			  "dtypes");
 		at[0] = case_output(&c, grad[0]);
 		at[1] = case_output(&c, grad[1]);
 		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
 		CHECK_CLOSE(case_get(&c, at[0], 1), case_get(&c, 1, 0) + case_get(&c, 1, 1), 0.01, 0);
-		CHECK_CLOSE(case_get(&c, at[1], 1), case_get(&c, 0, 0) + case_get(&c, 0, 1) + case_get(&c, 0, 2), 1e-12, 1e-12);
+		CHECK_CLOSE(case_get(&c, at[1], 1),
+					case_get(&c, 0, 0) + case_get(&c, 0, 1) + case_get(&c, 0, 2), 1e-12, 1e-12);
 		case_end(&c);
 	}
 }
@@ -619,7 +651,8 @@ main(void)
 		const PtOp *op = pt_op_at(i);
 
 		/* a row without infer is its decomposition */
-		if ((op->gradient != NULL || op->infer == NULL) && (op->flags & PT_OP_RANDOM) == 0) /* test_random.c */
+		if ((op->gradient != NULL || op->infer == NULL) &&
+			(op->flags & PT_OP_RANDOM) == 0) /* test_random.c */
 			CHECK(covered[i], "op \"%s\" has no gradient case", op->name);
 	}
 	pt_cpu_device.close(dev);

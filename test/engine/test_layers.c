@@ -40,8 +40,8 @@ compare(const char *what, const char *name, const PtTensor *want, const void *go
 		double y = pt_element_get_double(want->dtype, want->data, (size_t) i);
 		double have = pt_element_get_double(want->dtype, got, (size_t) i);
 
-		if (!CHECK(check_close(have, y, 1e-5, 1e-6 * scale), "%s: %s[%d] is %.9g, wanted %.9g", name,
-				   what, (int) i, have, y))
+		if (!CHECK(check_close(have, y, 1e-5, 1e-6 * scale), "%s: %s[%d] is %.9g, wanted %.9g",
+				   name, what, (int) i, have, y))
 			return;
 	}
 }
@@ -76,8 +76,13 @@ begin(Run *r, const PtTensor *x, int nin, const PtStateDict *sd, bool training)
 	for (int i = 0; i < nin; i++)
 		r->in[i] = pt_external(r->g, "x", x[i].dtype, &x[i].shape);
 	for (int i = 0; i < sd->count; i++)
-		r->state[i] = pt_external(r->g, sd->entries[i].name, sd->entries[i].dtype, &sd->entries[i].shape);
-	r->b = (PtBuild){.g = r->g, .sd = sd, .state = r->state, .updates = r->updates, .training = training};
+		r->state[i] =
+			pt_external(r->g, sd->entries[i].name, sd->entries[i].dtype, &sd->entries[i].shape);
+	r->b = (PtBuild){.g = r->g,
+					 .sd = sd,
+					 .state = r->state,
+					 .updates = r->updates,
+					 .training = training};
 	if (training)
 	{
 		r->b.seed = pt_integer(r->g, 1);
@@ -151,7 +156,8 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 	begin(&r, x, nin, &sd, training);
 	vref = pt_external(r.g, "v", PT_FLOAT32, &v.shape);
 	loss = pt_module_build(&r.b, m, r.in, nin);
-	if (loss != PT_NO_REF && CHECK(pt_shape_equal(&pt_value(r.g, loss)->shape, &y.shape), "%s: shape", f->name))
+	if (loss != PT_NO_REF &&
+		CHECK(pt_shape_equal(&pt_value(r.g, loss)->shape, &y.shape), "%s: shape", f->name))
 	{
 		PtRef rate = pt_real(r.g, 0.1);
 
@@ -205,7 +211,8 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 			compare("y", f->name, &y, got, scale);
 			for (int i = 0, n = nin; i < sd.count; i++)
 				if (sd.entries[i].trainable && fixture(f, &want, "grad/%s", sd.entries[i].name))
-					compare(sd.entries[i].name, f->name, &want, grads[n++].data, largest(&want, scale));
+					compare(sd.entries[i].name, f->name, &want, grads[n++].data,
+							largest(&want, scale));
 			for (int i = 0; i < nin; i++)
 				if (fixture(f, &want, i == 0 ? "grad/x0" : "grad/x1", ""))
 					compare("gradient", f->name, &want, grads[i].data, scale);

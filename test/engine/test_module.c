@@ -214,9 +214,8 @@ test_init(void)
 			continue;
 		CHECK(sd.count == f.nlines - 1, "%s has %d entries", f.name, sd.count);
 		for (int i = 0; i < sd.count; i++)
-			data[i] = pt_arena_alloc(f.arena,
-									 (size_t) pt_shape_numel(&sd.entries[i].shape) *
-										 pt_dtype_size(sd.entries[i].dtype));
+			data[i] = pt_arena_alloc(f.arena, (size_t) pt_shape_numel(&sd.entries[i].shape) *
+												  pt_dtype_size(sd.entries[i].dtype));
 		pt_rng_seed(&rng, strtoull(golden_text(&f, "seed"), NULL, 10));
 		CHECK_OK(pt_module_init(m, &sd, &rng, data, &err), &err);
 		for (int i = 0; i < sd.count; i++)

@@ -113,11 +113,15 @@ test_assignment(const Assignment *list, const PtPlanOptions *options, int which)
 						pt_graph_assign(c[1].g, vars[n].ref, results[i]);
 				}
 	}
-	CHECK_OK(run_case(&c[0], dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err), &err);
+	CHECK_OK(run_case(&c[0], dev,
+					  &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err),
+			 &err);
 	CHECK_OK(run_case(&c[1], dev, options, 1, &err), &err);
 	for (int n = 0; n < 4; n++)
-		CHECK(memcmp(c[0].data[names[n][0]], c[1].data[names[n][1]], case_bytes(&c[1], names[n][1])) == 0,
-			  "assignments %d (%s := %s ...): \"%s\" is wrong", which, list[0].to, list[0].text, letters[n]);
+		CHECK(memcmp(c[0].data[names[n][0]], c[1].data[names[n][1]],
+					 case_bytes(&c[1], names[n][1])) == 0,
+			  "assignments %d (%s := %s ...): \"%s\" is wrong", which, list[0].to, list[0].text,
+			  letters[n]);
 	case_end(&c[0]);
 	case_end(&c[1]);
 }
@@ -128,7 +132,10 @@ test_assignments(void)
 	for (size_t i = 0; i < sizeof(assignments) / sizeof(assignments[0]); i++)
 		for (int o = 0; o < 4; o++)
 			test_assignment(assignments[i],
-							&(PtPlanOptions){.no_fuse = o & 1, .no_reuse = (o & 2) != 0, .poison = true}, (int) i);
+							&(PtPlanOptions){.no_fuse = o & 1,
+											 .no_reuse = (o & 2) != 0,
+											 .poison = true},
+							(int) i);
 }
 
 /* Every element reads the first one, which must stay as it is until the last has read it. */
@@ -171,8 +178,11 @@ test_numbers(void)
 	at[3] = case_output(&c, x);
 	at[4] = case_output(&c, pt_sum(c.g, pt_integer(c.g, 9), NULL, 0, false));
 	CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
-	CHECK(case_get(&c, at[0], 0) == 2.5 && case_get(&c, at[1], 0) == 7 && case_get(&c, at[2], 0) == 1, "numbers");
-	CHECK(case_get(&c, at[3], 0) == 1.5 && case_get(&c, at[4], 0) == 9, "a number reshaped, and summed");
+	CHECK(case_get(&c, at[0], 0) == 2.5 && case_get(&c, at[1], 0) == 7 &&
+			  case_get(&c, at[2], 0) == 1,
+		  "numbers");
+	CHECK(case_get(&c, at[3], 0) == 1.5 && case_get(&c, at[4], 0) == 9,
+		  "a number reshaped, and summed");
 	case_end(&c);
 }
 
@@ -195,13 +205,19 @@ test_pack(void)
 		a = c.ext[x];
 		y = pt_scalar1(c.g, PT_S_exp, a);
 		/* the same part twice, a part of nothing, a part at an odd place */
-		p = pt_pack(c.g, (PtRef[]){y, y, pt_external(c.g, "none", PT_FLOAT32, SHAPE(0)), pt_scalar1(c.g, PT_S_neg, y)},
+		p = pt_pack(c.g,
+					(PtRef[]){y, y, pt_external(c.g, "none", PT_FLOAT32, SHAPE(0)),
+							  pt_scalar1(c.g, PT_S_neg, y)},
 					(int64_t[]){1, 16, 21, 32}, 4, 40);
 		twice = case_output(&c, pt_scalar2(c.g, PT_S_mul, p, pt_integer(c.g, 2)));
 		if (o & 4)
 			case_output(&c, p);
 		pt_graph_assign(c.g, c.ext[f], p);
-		plan = case_compile(&c, dev, &(PtPlanOptions){.poison = true, .no_fuse = o & 1, .no_reuse = (o & 2) != 0}, &err);
+		plan = case_compile(&c, dev,
+							&(PtPlanOptions){.poison = true,
+											 .no_fuse = o & 1,
+											 .no_reuse = (o & 2) != 0},
+							&err);
 		CHECK(plan != NULL, "%s", err.message);
 		if (plan != NULL)
 		{
@@ -209,7 +225,8 @@ test_pack(void)
 
 			/* "none" is the only external that has no memory in the case */
 			for (PtRef r = 1; r < c.g->nvalues; r++)
-				if (c.g->values[r].role == PT_ROLE_EXTERNAL && strcmp(c.g->values[r].name, "none") == 0)
+				if (c.g->values[r].role == PT_ROLE_EXTERNAL &&
+					strcmp(c.g->values[r].name, "none") == 0)
 					pt_plan_bind(plan, r, nothing);
 			for (int run = 0; run < 2; run++)
 			{
@@ -217,7 +234,10 @@ test_pack(void)
 				CHECK_OK(run_all(plan, 3, INT64_MAX, NULL, &err), &err);
 				for (int i = 0; i < 40; i++)
 				{
-					int part = i >= 1 && i < 6 ? i - 1 : i >= 16 && i < 21 ? i - 16 : i >= 32 && i < 37 ? i - 32 : -1;
+					int part = i >= 1 && i < 6	   ? i - 1
+							   : i >= 16 && i < 21 ? i - 16
+							   : i >= 32 && i < 37 ? i - 32
+												   : -1;
 					double want = part < 0 ? 0 : exp(case_get(&c, x, part)) * (i >= 32 ? -1 : 1);
 
 					CHECK_CLOSE(case_get(&c, f, i), want, 1e-6, 0);
@@ -254,8 +274,8 @@ test_repeat(void)
 	CHECK_OK(plan != NULL && run_all(plan, 20, 1, NULL, &err) && run_all(plan, 0, 1, NULL, &err) &&
 				 run_all(plan, 10, INT64_MAX, NULL, &err),
 			 &err);
-	CHECK(case_get(&c, a, 0) == 832040 && case_get(&c, b, 2) == 3 * 1346269.0, "%g, %g", case_get(&c, a, 0),
-		  case_get(&c, b, 2));
+	CHECK(case_get(&c, a, 0) == 832040 && case_get(&c, b, 2) == 3 * 1346269.0, "%g, %g",
+		  case_get(&c, a, 0), case_get(&c, b, 2));
 	pt_plan_free(plan);
 	case_end(&c);
 }
@@ -271,8 +291,9 @@ fused_alike(Case *c, const char *what)
 	void **want;
 	int steps;
 
-	if (!CHECK(run_case(c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err), "%s: %s", what,
-			   err.message))
+	if (!CHECK(run_case(c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true},
+						1, &err),
+			   "%s: %s", what, err.message))
 		return 0;
 	want = case_snapshot(c);
 	compare(c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, what);
@@ -292,7 +313,7 @@ test_limits(void)
 
 	for (int kind = 0; kind < 6; kind++)
 	{
-		static const char *const names[] = {"long chain",	"many inputs",	 "many outputs",
+		static const char *const names[] = {"long chain",	  "many inputs",  "many outputs",
 											"many registers", "many numbers", "many conversions"};
 		Case c;
 		PtGraph *g;
@@ -309,7 +330,9 @@ test_limits(void)
 				break;
 			case 1:
 				for (int i = 0; i < 50; i++)
-					x = pt_scalar2(g, PT_S_add, x, c.ext[case_random(&c, PT_FLOAT32, i % 2 ? SHAPE(50) : SHAPE(2, 1), 1)]);
+					x = pt_scalar2(g, PT_S_add, x,
+								   c.ext[case_random(&c, PT_FLOAT32,
+													 i % 2 ? SHAPE(50) : SHAPE(2, 1), 1)]);
 				break;
 			case 2:
 				for (int i = 0; i < 40; i++)
@@ -320,7 +343,8 @@ test_limits(void)
 				break;
 			case 3:
 				for (int i = 0; i < 60; i++)
-					y[i] = pt_scalar2(g, PT_S_mul, x, pt_scalar1(g, PT_S_sigmoid, i ? y[i - 1] : x));
+					y[i] =
+						pt_scalar2(g, PT_S_mul, x, pt_scalar1(g, PT_S_sigmoid, i ? y[i - 1] : x));
 				for (int i = 60; i-- > 0;)
 					x = pt_scalar2(g, PT_S_add, x, y[i]);
 				break;
@@ -330,7 +354,10 @@ test_limits(void)
 				break;
 			case 5:
 				for (int i = 0; i < 60; i++)
-					x = pt_cast(g, pt_scalar1(g, PT_S_sigmoid, x), i % 3 == 0 ? PT_BFLOAT16 : i % 3 == 1 ? PT_FLOAT64 : PT_INT8);
+					x = pt_cast(g, pt_scalar1(g, PT_S_sigmoid, x),
+								i % 3 == 0	 ? PT_BFLOAT16
+								: i % 3 == 1 ? PT_FLOAT64
+											 : PT_INT8);
 				break;
 		}
 		case_output(&c, x);
@@ -365,7 +392,8 @@ test_broadcast(void)
 				s[k].dim[d] = draw_int(2) && k > 0 ? 1 : full.dim[d + drop];
 			in[k] = case_random(&c, k == 1 ? PT_FLOAT32 : PT_FLOAT64, &s[k], 1);
 		}
-		y = pt_scalar2(c.g, PT_S_sub, pt_scalar2(c.g, PT_S_mul, c.ext[in[0]], c.ext[in[1]]), c.ext[in[2]]);
+		y = pt_scalar2(c.g, PT_S_sub, pt_scalar2(c.g, PT_S_mul, c.ext[in[0]], c.ext[in[1]]),
+					   c.ext[in[2]]);
 		out = case_output(&c, y);
 		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
 		for (int64_t i = 0; i < pt_shape_numel(&full) && bad < 3; i++)
@@ -420,7 +448,8 @@ test_rounding(void)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 	{
 		Case c;
-		static const PtDtype dtypes[] = {PT_FLOAT16, PT_BFLOAT16, PT_FLOAT32, PT_FLOAT64, PT_INT32, PT_UINT8};
+		static const PtDtype dtypes[] = {PT_FLOAT16, PT_BFLOAT16, PT_FLOAT32,
+										 PT_FLOAT64, PT_INT32,	  PT_UINT8};
 		static const char *const names[] = {"h", "b", "f", "d", "i", "u"};
 		PtVar vars[6];
 		PtRef y;
@@ -428,7 +457,8 @@ test_rounding(void)
 		case_begin(&c);
 		draw_seed(i);
 		for (int k = 0; k < 6; k++)
-			vars[k] = (PtVar){names[k], c.ext[case_random(&c, dtypes[k], SHAPE(3, 77), k < 4 ? 2 : 100)]};
+			vars[k] =
+				(PtVar){names[k], c.ext[case_random(&c, dtypes[k], SHAPE(3, 77), k < 4 ? 2 : 100)]};
 		for (int64_t k = 0; k < 231; k++)
 			case_set(&c, 5, k, draw_int(256));
 		y = pt_expr_text(c.g, texts[i], vars, 6);
@@ -448,9 +478,13 @@ test_rounding(void)
 static void
 test_epilogue(void)
 {
-	static const PtDtype dtypes[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16, PT_INT64, PT_INT32};
-	static const char *const texts[] = {"relu(a @ b + c)", "(a @ b) * (a @ b) - c", "relu(linear(a, b, d)) * c",
-										"linear(a, b) + linear(c, b)", "to(a @ b > c, float32) * 2",
+	static const PtDtype dtypes[] = {PT_FLOAT32,  PT_FLOAT64, PT_FLOAT16,
+									 PT_BFLOAT16, PT_INT64,	  PT_INT32};
+	static const char *const texts[] = {"relu(a @ b + c)",
+										"(a @ b) * (a @ b) - c",
+										"relu(linear(a, b, d)) * c",
+										"linear(a, b) + linear(c, b)",
+										"to(a @ b > c, float32) * 2",
 										"where(linear(a, b, d) > 0, c, 0)"};
 
 	for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++)
@@ -464,7 +498,10 @@ test_epilogue(void)
 				case_begin(&c);
 				draw_seed(i);
 				for (int k = 0; k < 4; k++)
-					vars[k] = (PtVar){names[k], c.ext[case_random(&c, dtypes[i], k < 3 ? SHAPE(size, size) : SHAPE(size), 3)]};
+					vars[k] =
+						(PtVar){names[k],
+								c.ext[case_random(&c, dtypes[i],
+												  k < 3 ? SHAPE(size, size) : SHAPE(size), 3)]};
 				case_output(&c, pt_expr_text(c.g, texts[t], vars, 4));
 				fused_alike(&c, texts[t]);
 				case_end(&c);
@@ -495,7 +532,11 @@ test_shared_product(void)
 			case_output(&c, pt_expand(c.g, y, SHAPE(2, 7, 7)));
 		case_output(&c, z);
 		steps = fused_alike(&c, "a shared product");
-		CHECK(steps == (kind == 3 ? 1 : kind == 1 ? 3 : kind == 2 ? 3 : 2), "kind %d: %d steps", kind, steps);
+		CHECK(steps == (kind == 3	? 1
+						: kind == 1 ? 3
+						: kind == 2 ? 3
+									: 2),
+			  "kind %d: %d steps", kind, steps);
 		case_end(&c);
 	}
 }
@@ -504,10 +545,20 @@ test_shared_product(void)
 static void
 test_empty(void)
 {
-	static const char *const texts[] = {
-		"a + 1", "sum(a)", "sum(a, 0)", "sum(a, 1)", "mean(a)", "a @ permute(a, [1, 0])", "permute(a, [1, 0]) @ a",
-		"linear(a, c)", "softmax(a, 1)", "softmax(a, 0)", "relu(linear(a, c)) * 2 + sum(a)", "reshape(a, [0]) + b",
-		"sum(a * 2, 1) + amax(a, 1)", "permute(a, [1, 0]) @ a + sum(exp(a)) * 3"};
+	static const char *const texts[] = {"a + 1",
+										"sum(a)",
+										"sum(a, 0)",
+										"sum(a, 1)",
+										"mean(a)",
+										"a @ permute(a, [1, 0])",
+										"permute(a, [1, 0]) @ a",
+										"linear(a, c)",
+										"softmax(a, 1)",
+										"softmax(a, 0)",
+										"relu(linear(a, c)) * 2 + sum(a)",
+										"reshape(a, [0]) + b",
+										"sum(a * 2, 1) + amax(a, 1)",
+										"permute(a, [1, 0]) @ a + sum(exp(a)) * 3"};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 	{
@@ -518,7 +569,8 @@ test_empty(void)
 		vars[0] = (PtVar){"a", c.ext[case_random(&c, PT_FLOAT32, SHAPE(0, 3), 1)]};
 		vars[1] = (PtVar){"b", c.ext[case_random(&c, PT_FLOAT32, SCALAR, 1)]};
 		vars[2] = (PtVar){"c", c.ext[case_random(&c, PT_FLOAT32, SHAPE(2, 3), 1)]};
-		if (CHECK(case_output(&c, pt_expr_text(c.g, texts[i], vars, 3)) >= 0, "%s: %s", texts[i], c.g->error.message))
+		if (CHECK(case_output(&c, pt_expr_text(c.g, texts[i], vars, 3)) >= 0, "%s: %s", texts[i],
+				  c.g->error.message))
 			fused_alike(&c, texts[i]);
 		case_end(&c);
 	}
@@ -558,7 +610,8 @@ test_threads(void)
 	CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
 	want = case_snapshot(&c);
 	for (int i = 0; i < 3; i++)
-		compare(&c, devices[i], &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, "threads, large");
+		compare(&c, devices[i], &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0,
+				"threads, large");
 	plan = case_compile(&c, dev, NULL, &err);
 	CHECK_OK(plan != NULL && run_all(plan, 3, 1, &more, &err), &err);
 	CHECK(more > 10, "a budget of 1 ns: %d times MORE", more);
@@ -595,7 +648,8 @@ test_errors(void)
 		case_set(&c, b, i, i == 4321 ? 0 : 7);
 	y = case_output(&c, pt_scalar2(c.g, PT_S_floor_divide, c.ext[a], c.ext[b]));
 	plan = case_compile(&c, dev2, NULL, &err);
-	CHECK(plan != NULL && !run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s", err.message);
+	CHECK(plan != NULL && !run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s",
+		  err.message);
 	CHECK(!run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s", err.message);
 	((int32_t *) c.data[b])[4321] = -7;
 	CHECK_OK(run_all(plan, 2, INT64_MAX, NULL, &err), &err);
@@ -608,10 +662,12 @@ test_errors(void)
 	x = case_random(&c, PT_FLOAT32, SHAPE(6, 4), 1);
 	t = case_external(&c, PT_INT64, SHAPE(6));
 	case_set(&c, t, 3, 4);
-	pt_apply_all(c.g, pt_op_find("cross_entropy"), (PtRef[]){c.ext[x], c.ext[t]}, 2, NULL, 0, NULL, out);
+	pt_apply_all(c.g, pt_op_find("cross_entropy"), (PtRef[]){c.ext[x], c.ext[t]}, 2, NULL, 0, NULL,
+				 out);
 	y = case_output(&c, out[0]);
 	plan = case_compile(&c, dev, NULL, &err);
-	CHECK(plan != NULL && !run_all(plan, 1, INT64_MAX, NULL, &err) && err.code == PT_EDATA, "%s", err.message);
+	CHECK(plan != NULL && !run_all(plan, 1, INT64_MAX, NULL, &err) && err.code == PT_EDATA, "%s",
+		  err.message);
 	((int64_t *) c.data[t])[3] = -1;
 	CHECK(!run_all(plan, 1, INT64_MAX, NULL, &err) && err.code == PT_EDATA, "%s", err.message);
 	((int64_t *) c.data[t])[3] = 3;
@@ -625,21 +681,25 @@ test_errors(void)
 	a = case_random(&c, PT_FLOAT32, SHAPE(1000, 1000), 1);
 	y = case_output(&c, pt_sum(c.g, pt_scalar1(c.g, PT_S_exp, c.ext[a]), NULL, 0, false));
 	plan = pt_plan_compile(c.g, dev, NULL, &err);
-	CHECK(plan != NULL && pt_plan_run(plan, 1, 1, &err) == PT_RUN_ERROR && err.code == PT_EINTERNAL, "%s", err.message);
+	CHECK(plan != NULL && pt_plan_run(plan, 1, 1, &err) == PT_RUN_ERROR && err.code == PT_EINTERNAL,
+		  "%s", err.message);
 	pt_plan_free(plan);
 	plan = pt_plan_compile(c.g, dev, &(PtPlanOptions){.max_bytes = 1 << 20}, &err);
 	CHECK(plan == NULL && err.code == PT_ELIMIT, "%s", err.message);
 	plan = pt_plan_compile(c.g, dev, &(PtPlanOptions){.max_bytes = 8 << 20}, &err);
-	CHECK(plan != NULL && pt_plan_bytes(plan) >= 4000000 && pt_plan_bytes(plan) <= 8 << 20, "plan of 4 MB");
+	CHECK(plan != NULL && pt_plan_bytes(plan) >= 4000000 && pt_plan_bytes(plan) <= 8 << 20,
+		  "plan of 4 MB");
 	pt_plan_free(plan);
 	pt_mm(c.g, c.ext[a], pt_external(c.g, "v", PT_FLOAT32, SHAPE(3)), false, false);
-	CHECK(pt_plan_compile(c.g, dev, NULL, &err) == NULL && err.code == PT_ESHAPE, "%s", err.message);
+	CHECK(pt_plan_compile(c.g, dev, NULL, &err) == NULL && err.code == PT_ESHAPE, "%s",
+		  err.message);
 	case_end(&c);
 
 	/* assignments that do not fit */
 	case_begin(&c);
 	a = case_random(&c, PT_FLOAT32, SHAPE(2), 1);
-	CHECK(!pt_graph_assign(c.g, c.ext[a], pt_integer(c.g, 1)) && c.g->error.code == PT_EINTERNAL, "shape");
+	CHECK(!pt_graph_assign(c.g, c.ext[a], pt_integer(c.g, 1)) && c.g->error.code == PT_EINTERNAL,
+		  "shape");
 	case_end(&c);
 }
 
@@ -653,7 +713,8 @@ test_nothing(void)
 
 	pt_scalar1(g, PT_S_exp, pt_external(g, "x", PT_FLOAT32, SHAPE(3)));
 	plan = pt_plan_compile(g, dev, NULL, &err);
-	CHECK(plan != NULL && pt_plan_steps(plan) == 0 && run_all(plan, 5, 1, NULL, &err), "%s", err.message);
+	CHECK(plan != NULL && pt_plan_steps(plan) == 0 && run_all(plan, 5, 1, NULL, &err), "%s",
+		  err.message);
 	pt_plan_free(plan);
 	pt_graph_free(g);
 }
@@ -667,7 +728,8 @@ test_cat(void)
 		Case c;
 		PtError err = {0};
 		PtRef list[40], out[PT_MAX_OUT];
-		PtGiven given[] = {{"tensors", {PT_VALUE_TENSORS, 0, {.tensor = 0}}}, {"dim", {PT_VALUE_INT, 0, {.integer = -1}}}};
+		PtGiven given[] = {{"tensors", {PT_VALUE_TENSORS, 0, {.tensor = 0}}},
+						   {"dim", {PT_VALUE_INT, 0, {.integer = -1}}}};
 		const PtOp *op = pt_op_find("cat");
 		int y, bad = 0;
 
@@ -680,7 +742,8 @@ test_cat(void)
 			for (int k = 0; k < 6; k++)
 				case_set(&c, x, k, i * 10 + k);
 		}
-		CHECK(pt_apply_all(c.g, op, NULL, 0, list, n, pt_args_bind(c.g->arena, "cat", op->params, given, 2, &err), out),
+		CHECK(pt_apply_all(c.g, op, NULL, 0, list, n,
+						   pt_args_bind(c.g->arena, "cat", op->params, given, 2, &err), out),
 			  "%s", c.g->error.message);
 		y = case_output(&c, out[0]);
 		CHECK(y >= 0 && pt_value(c.g, out[0])->dtype == PT_FLOAT64, "dtype of cat");
@@ -728,8 +791,8 @@ test_promotion(void)
 				PtRef in[2] = {make_kind(g, f.name), make_kind(g, f.lines[i])};
 				PtDtype got = pt_result_type(g, in, 2);
 
-				CHECK(strcmp(pt_dtype_name(got), f.values[i]) == 0, "%s with %s is %s, wanted %s", f.name, f.lines[i],
-					  pt_dtype_name(got), f.values[i]);
+				CHECK(strcmp(pt_dtype_name(got), f.values[i]) == 0, "%s with %s is %s, wanted %s",
+					  f.name, f.lines[i], pt_dtype_name(got), f.values[i]);
 			}
 		golden_close(&f);
 	}

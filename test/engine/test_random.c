@@ -46,10 +46,10 @@ test_reference(void)
 {
 	static const uint32_t cases[3][10] = {
 		{0, 0, 0, 0, 0, 0, 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8},
-		{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d, 0x41c83b0e,
-		 0xa20bc7c6, 0x6d5451fd},
-		{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09, 0x94fdcceb,
-		 0x5001e420, 0x24126ea1},
+		{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff, 0x408f276d,
+		 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd},
+		{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344, 0xa4093822, 0x299f31d0, 0xd16cfe09,
+		 0x94fdcceb, 0x5001e420, 0x24126ea1},
 	};
 
 	for (int i = 0; i < 3; i++)
@@ -85,8 +85,13 @@ run(const Setting *s, const PtShape *shape, float *x, float *v, float *y, float 
 	PtStateDict sd;
 	PtRef in[3] = {pt_external(g, "x", PT_FLOAT32, shape), pt_external(g, "v", PT_FLOAT32, shape),
 				   pt_external(g, "step", PT_INT64, &(PtShape){0})};
-	PtRef out[2] = {pt_external(g, "y", PT_FLOAT32, shape), pt_external(g, "dx", PT_FLOAT32, shape)};
-	PtBuild b = {.g = g, .sd = &sd, .seed = pt_integer(g, s->seed), .step = in[2], .training = true};
+	PtRef out[2] = {pt_external(g, "y", PT_FLOAT32, shape),
+					pt_external(g, "dx", PT_FLOAT32, shape)};
+	PtBuild b = {.g = g,
+				 .sd = &sd,
+				 .seed = pt_integer(g, s->seed),
+				 .step = in[2],
+				 .training = true};
 	PtRef ref, grad;
 	PtPlan *plan = NULL;
 	int64_t step = s->step;
@@ -122,7 +127,8 @@ run(const Setting *s, const PtShape *shape, float *x, float *v, float *y, float 
 
 static float x[N], v[N], y[N], dx[N], y2[N], dx2[N];
 
-static const PtShape shapes[] = {{1, {N}}, {2, {N / 100, 100}}, {3, {7, 1, 61}}, {2, {1, 1}}, {0}, {2, {0, 3}}};
+static const PtShape shapes[] = {{1, {N}}, {2, {N / 100, 100}}, {3, {7, 1, 61}}, {2, {1, 1}},
+								 {0},	   {2, {0, 3}}};
 
 /* Element by element, for shapes and streams of all kinds. */
 static void
@@ -156,9 +162,12 @@ test_values(void)
 static void
 test_determinism(void)
 {
-	static const char *const texts[] = {"nn.Dropout()", "nn.AlphaDropout(0.2)", "nn.RReLU()",
-										"nn.Sequential(nn.Sigmoid(), nn.Dropout(0.25), nn.Tanh(), nn.Dropout())"};
-	Setting again[] = {{.threads = 2}, {.threads = 3}, {.threads = 1, .no_fuse = true},
+	static const char *const texts[] =
+		{"nn.Dropout()", "nn.AlphaDropout(0.2)", "nn.RReLU()",
+		 "nn.Sequential(nn.Sigmoid(), nn.Dropout(0.25), nn.Tanh(), nn.Dropout())"};
+	Setting again[] = {{.threads = 2},
+					   {.threads = 3},
+					   {.threads = 1, .no_fuse = true},
 					   {.threads = 2, .no_reuse = true}};
 	Setting other[] = {{.seed = 4, .step = 5, .threads = 1}, {.seed = 3, .step = 6, .threads = 1}};
 
@@ -176,8 +185,8 @@ test_determinism(void)
 			again[i].seed = 3;
 			again[i].step = 5;
 			if (run(&again[i], &shapes[1], x, v, y2, dx2))
-				CHECK(memcmp(y, y2, sizeof(y)) == 0 && memcmp(dx, dx2, sizeof(dx)) == 0, "%s, variant %d",
-					  texts[t], i);
+				CHECK(memcmp(y, y2, sizeof(y)) == 0 && memcmp(dx, dx2, sizeof(dx)) == 0,
+					  "%s, variant %d", texts[t], i);
 		}
 		for (int i = 0; i < 2; i++)
 		{
@@ -187,15 +196,18 @@ test_determinism(void)
 			run(&other[i], &shapes[1], x, v, y2, dx2);
 			for (int j = 0; j < N; j++)
 				same += y[j] == y2[j];
-			CHECK(same < 0.9 * N, "%s: other %s, but %d of %d values are equal", texts[t], i ? "step" : "seed",
-				  same, N);
+			CHECK(same < 0.9 * N, "%s: other %s, but %d of %d values are equal", texts[t],
+				  i ? "step" : "seed", same, N);
 		}
 	}
 	for (int j = 0; j < N; j++)
 		x[j] = 1 + (float) (j % 100);
 	/* two modules: a quarter is kept by both */
 	{
-		Setting s = {.text = "nn.Sequential(nn.Dropout(), nn.Dropout())", .seed = 3, .step = 5, .threads = 1};
+		Setting s = {.text = "nn.Sequential(nn.Dropout(), nn.Dropout())",
+					 .seed = 3,
+					 .step = 5,
+					 .threads = 1};
 		int kept = 0;
 
 		run(&s, &shapes[1], x, v, y, dx);
@@ -227,9 +239,10 @@ test_statistics(void)
 			runs += j > 0 && y[j] == 0 && y[j - 1] == 0;
 			differ += (y[j] == 0) != (dx[j] == 0);
 		}
-		CHECK(fabs(dropped - N * p) <= 4 * sqrt(N * p * (1 - p)), "p %g: %d of %d dropped", p, dropped, N);
-		CHECK(fabs(runs - N * p * p) <= 6 * sqrt(N * p * p * (1 - p * p)) + 1, "p %g: %d of %d are neighbours", p,
-			  runs, N);
+		CHECK(fabs(dropped - N * p) <= 4 * sqrt(N * p * (1 - p)), "p %g: %d of %d dropped", p,
+			  dropped, N);
+		CHECK(fabs(runs - N * p * p) <= 6 * sqrt(N * p * p * (1 - p * p)) + 1,
+			  "p %g: %d of %d are neighbours", p, runs, N);
 		CHECK(differ == 0, "p %g: %d masks differ", p, differ);
 
 		snprintf(text, sizeof(text), "nn.AlphaDropout(%g)", p);
@@ -242,7 +255,8 @@ test_statistics(void)
 			squares += (double) y[j] * y[j] / N;
 		}
 		if (p < 1)
-			CHECK(fabs(sum) < 0.05 && fabs(squares - 1) < 0.06, "p %g: mean %g, square %g", p, sum, squares);
+			CHECK(fabs(sum) < 0.05 && fabs(squares - 1) < 0.06, "p %g: mean %g, square %g", p, sum,
+				  squares);
 		else
 			CHECK(squares == 0, "p 1: square %g", squares);
 		for (int j = 0; j < N; j++)
@@ -261,11 +275,13 @@ test_statistics(void)
 		{
 			double slope = y[j] / x[j];
 
-			bad += fabs(dx[j] / v[j] - slope) > 1e-6 || (x[j] > 0 ? slope != 1 : slope < 0.1 || slope >= 0.5);
+			bad += fabs(dx[j] / v[j] - slope) > 1e-6 ||
+				   (x[j] > 0 ? slope != 1 : slope < 0.1 || slope >= 0.5);
 			sum += x[j] > 0 ? 0 : slope;
 			n += x[j] <= 0;
 		}
-		CHECK(bad == 0 && fabs(sum / n - 0.3) < 4 * 0.4 / sqrt(12.0 * n), "%d bad, mean %g", bad, sum / n);
+		CHECK(bad == 0 && fabs(sum / n - 0.3) < 4 * 0.4 / sqrt(12.0 * n), "%d bad, mean %g", bad,
+			  sum / n);
 	}
 }
 

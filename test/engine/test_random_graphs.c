@@ -18,8 +18,8 @@ typedef struct Making
 	Case *c;
 	PtRef values[MAX_VALUES];
 	int nvalues;
-	PtShape base; /* all shapes broadcast to this one */
-	bool smooth;  /* float64, and no op that jumps: small differences stay small */
+	PtShape base;				  /* all shapes broadcast to this one */
+	bool smooth;				  /* float64, and no op that jumps: small differences stay small */
 	PtRef target[16], result[16]; /* what externals shall hold */
 	int ntargets;
 	int inputs;
@@ -91,7 +91,7 @@ bounded(Making *m, PtRef x)
 static void
 add_scalar(Making *m)
 {
-	static const PtScalar smooth[] = {PT_S_add, PT_S_sub, PT_S_mul,	 PT_S_neg,	PT_S_tanh,
+	static const PtScalar smooth[] = {PT_S_add, PT_S_sub,  PT_S_mul,	 PT_S_neg,	  PT_S_tanh,
 									  PT_S_exp, PT_S_relu, PT_S_sigmoid, PT_S_square, PT_S_add};
 	PtScalar op = m->smooth ? smooth[draw_int(10)] : (PtScalar) draw_int(PT_S_COUNT);
 	PtRef in[3];
@@ -123,8 +123,11 @@ add_reduction(Making *m)
 	for (int i = 0; i < s.ndim; i++)
 		if (draw_int(2))
 			dims[n++] = i;
-	given[1] = (PtGiven){"dim", {PT_VALUE_INTS, n, {.ints = memcpy(pt_arena_alloc(m->c->g->arena, sizeof(dims)), dims,
-																	  sizeof(dims))}}};
+	given[1] = (PtGiven){"dim",
+						 {PT_VALUE_INTS,
+						  n,
+						  {.ints = memcpy(pt_arena_alloc(m->c->g->arena, sizeof(dims)), dims,
+										  sizeof(dims))}}};
 	y = pt_apply_name(m->c->g, names[draw_int(m->smooth ? 2 : 4)], &x, 1, given, draw_int(2) + 1);
 	keep(m, bounded(m, y));
 }
@@ -155,7 +158,8 @@ add_structured(Making *m)
 			dtype = pt_value(g, x)->dtype;
 			w = m->c->ext[case_random(m->c, dtype, SHAPE(last, last), 0.5)];
 			y = pt_linear(g, x, w,
-						  draw_int(2) ? m->c->ext[case_random(m->c, dtype, SHAPE(last), 0.5)] : PT_NO_REF);
+						  draw_int(2) ? m->c->ext[case_random(m->c, dtype, SHAPE(last), 0.5)]
+									  : PT_NO_REF);
 			break;
 		case 1:
 			dtype = pt_value(g, x)->dtype;
@@ -207,7 +211,9 @@ fitted(Making *m, PtRef external)
 				const PtGraphValue *v = pt_value(g, m->values[(i + draw_int(3)) % m->nvalues]);
 
 				if (v->dtype == dtype && pt_shape_equal(&v->shape, &s))
-					return m->values[i % m->nvalues] == external && draw_int(2) ? external : (PtRef) (v - g->values);
+					return m->values[i % m->nvalues] == external && draw_int(2)
+							   ? external
+							   : (PtRef) (v - g->values);
 			}
 			/* fall through */
 		case 1: /* an update of the old contents */
@@ -216,7 +222,8 @@ fitted(Making *m, PtRef external)
 		default:
 			break;
 	}
-	if (pt_value(g, x)->shape.ndim > s.ndim || pt_shape_numel(&pt_value(g, x)->shape) > pt_shape_numel(&s))
+	if (pt_value(g, x)->shape.ndim > s.ndim ||
+		pt_shape_numel(&pt_value(g, x)->shape) > pt_shape_numel(&s))
 		x = pt_sum_to(g, pt_expand(g, x, &m->base), &s);
 	else
 		x = pt_expand(g, x, &s);
@@ -225,15 +232,16 @@ fitted(Making *m, PtRef external)
 
 typedef enum Flavor
 {
-	FRESH,	/* results go to externals of their own */
+	FRESH,	 /* results go to externals of their own */
 	IN_PLACE /* results go over inputs */
 } Flavor;
 
 static void
 make_random(Case *c, uint64_t seed, Flavor flavor, bool smooth, bool decomposed)
 {
-	static const PtShape bases[] = {{3, {4, 3, 5}}, {2, {7, 33}}, {4, {2, 1, 3, 4}}, {1, {300}}, {2, {3, 0}}, {3, {1, 1, 2}},
-									{6, {2, 3, 1, 2, 2, 2}}};
+	static const PtShape bases[] =
+		{{3, {4, 3, 5}}, {2, {7, 33}},	 {4, {2, 1, 3, 4}},		 {1, {300}},
+		 {2, {3, 0}},	 {3, {1, 1, 2}}, {6, {2, 3, 1, 2, 2, 2}}};
 	Making m = {.c = c, .smooth = smooth};
 	int steps;
 
@@ -247,7 +255,10 @@ make_random(Case *c, uint64_t seed, Flavor flavor, bool smooth, bool decomposed)
 		PtShape s = draw_shape(&m);
 		PtDtype dtype = draw_dtype(&m);
 
-		keep(&m, c->ext[case_random(c, dtype, &s, dtype == PT_BOOL ? 1 : pt_dtype_is_float(dtype) ? 1.5 : 9)]);
+		keep(&m, c->ext[case_random(c, dtype, &s,
+									dtype == PT_BOOL		   ? 1
+									: pt_dtype_is_float(dtype) ? 1.5
+															   : 9)]);
 	}
 	steps = 3 + draw_int(40);
 	for (int i = 0; i < steps; i++)
@@ -268,7 +279,8 @@ make_random(Case *c, uint64_t seed, Flavor flavor, bool smooth, bool decomposed)
 		PtRef y = pick(&m);
 		PtRef grad[6];
 
-		if (pt_dtype_is_float(pt_value(c->g, y)->dtype) && pt_gradient(c->g, y, m.values, m.inputs, grad))
+		if (pt_dtype_is_float(pt_value(c->g, y)->dtype) &&
+			pt_gradient(c->g, y, m.values, m.inputs, grad))
 			for (int i = 0; i < m.inputs; i++)
 				if (grad[i] != PT_NO_REF)
 					keep(&m, bounded(&m, grad[i]));
@@ -308,15 +320,19 @@ test_random(uint64_t seed)
 	int at = -1;
 
 	make_random(&c, seed, FRESH, false, false);
-	if (!CHECK(run_case(&c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1, &err),
+	if (!CHECK(run_case(&c, dev,
+						&(PtPlanOptions){.no_fuse = true, .no_reuse = true, .poison = true}, 1,
+						&err),
 			   "graph %llu: %s", (unsigned long long) seed, err.message))
 	{
 		case_end(&c);
 		return;
 	}
 	want = case_snapshot(&c);
-	compare(&c, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, want, -1, seed, "reuse of memory");
-	compare(&c, dev, &(PtPlanOptions){.no_reuse = true, .poison = true}, INT64_MAX, want, -1, seed, "fusion");
+	compare(&c, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, want, -1, seed,
+			"reuse of memory");
+	compare(&c, dev, &(PtPlanOptions){.no_reuse = true, .poison = true}, INT64_MAX, want, -1, seed,
+			"fusion");
 	compare(&c, dev, &(PtPlanOptions){.poison = true}, 1, want, -1, seed, "fusion with reuse");
 	compare(&c, dev3, NULL, INT64_MAX, want, -1, seed, "threads");
 
@@ -328,8 +344,10 @@ test_random(uint64_t seed)
 	for (int i = 0, k = place.n; i < place.n; i++)
 		if (i < 6 && place.g->values[place.ext[i]].assigned != PT_NO_REF && k < c.n)
 			moved[i] = want[k++];
-	compare(&place, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, moved, -1, seed, "in place");
-	compare(&place, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, moved, -1, seed, "in place, fused");
+	compare(&place, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, moved, -1,
+			seed, "in place");
+	compare(&place, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, moved, -1, seed,
+			"in place, fused");
 	free(moved);
 	case_end(&place);
 
@@ -347,12 +365,13 @@ test_decomposed(uint64_t seed)
 	void **want;
 
 	make_random(&d, seed, FRESH, true, true);
-	if (CHECK(run_case(&d, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, 1, &err), "graph %llu: %s",
-			  (unsigned long long) seed, err.message))
+	if (CHECK(run_case(&d, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, 1, &err),
+			  "graph %llu: %s", (unsigned long long) seed, err.message))
 	{
 		want = case_snapshot(&d);
 		make_random(&c, seed, FRESH, true, false);
-		compare(&c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, 1e-10, seed, "composition");
+		compare(&c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, 1e-10, seed,
+				"composition");
 		case_end(&c);
 		free_snapshot(&d, want);
 	}

@@ -68,9 +68,9 @@ check_hardtanh(const PtModule *m, PtError *err)
 	double low, high;
 
 	hardtanh_bounds(m, &low, &high);
-	return low < high || pt_fail(err, PT_EINVAL,
-								 "nn.Hardtanh expects min_val less than max_val, not %g and %g",
-								 low, high);
+	return low < high ||
+		   pt_fail(err, PT_EINVAL, "nn.Hardtanh expects min_val less than max_val, not %g and %g",
+				   low, high);
 }
 
 static PtRef
@@ -95,10 +95,29 @@ check_celu(const PtModule *m, PtError *err)
 
 /* ---------- the rows ---------- */
 
-#define INPLACE {"inplace", PT_ARG_BOOL}
-#define NUMBER(name, default_) {name, PT_ARG_REAL, .init = default_}
-#define PARAMS(...) .params = (const PtParam[]){__VA_ARGS__, {NULL}}
-#define NO_PARAMS .params = (const PtParam[]){{NULL}}
+#define INPLACE                \
+	{                          \
+		"inplace", PT_ARG_BOOL \
+	}
+#define NUMBER(name, default_)              \
+	{                                       \
+		name, PT_ARG_REAL, .init = default_ \
+	}
+#define PARAMS(...)             \
+	.params = (const PtParam[]) \
+	{                           \
+		__VA_ARGS__,            \
+		{                       \
+			NULL                \
+		}                       \
+	}
+#define NO_PARAMS               \
+	.params = (const PtParam[]) \
+	{                           \
+		{                       \
+			NULL                \
+		}                       \
+	}
 #define ROW(name_, doc_) .name = name_, .doc = doc_, .build = build
 
 static const char *const approximations[] = {"none", "tanh", NULL};
@@ -122,7 +141,8 @@ static const Activation activations[] = {
 	  PARAMS(INPLACE)},
 	 "p = x > 0; y = where(p, 1.0507009873554805 * x,"
 	 " 1.0507009873554805 * 1.6732632423543772 * expm1(where(p, 0, x)))"},
-	{{ROW("CELU", "max(0, x) + min(0, alpha (exp(x / alpha) - 1)). inplace has no effect on results."),
+	{{ROW("CELU",
+		  "max(0, x) + min(0, alpha (exp(x / alpha) - 1)). inplace has no effect on results."),
 	  PARAMS(NUMBER("alpha", 1), INPLACE), .check = check_celu},
 	 "p = x > 0; y = where(p, x, alpha * expm1(where(p, 0, x / alpha)))"},
 	{{ROW("GELU", "x times the normal distribution function of x; approximate may be \"tanh\"."),
@@ -167,7 +187,8 @@ static const Activation activations[] = {
 	  PARAMS({"lambd", PT_ARG_REAL, .init = 0.5, .bounded = true, .min = 0, .max = INFINITY})},
 	 "y = where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))"},
 	{{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS}, "y = x - tanh(x)"},
-	{{ROW("Threshold", "x if it is greater than threshold, else value. inplace has no effect on results."),
+	{{ROW("Threshold",
+		  "x if it is greater than threshold, else value. inplace has no effect on results."),
 	  PARAMS({"threshold", PT_ARG_REAL, .required = true}, {"value", PT_ARG_REAL, .required = true},
 			 INPLACE)},
 	 "y = where(x <= threshold, value, x)"},

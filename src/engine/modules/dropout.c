@@ -67,8 +67,8 @@ check_rrelu(const PtModule *m, PtError *err)
 	double lower = pt_args_real(m->args, "lower"), upper = pt_args_real(m->args, "upper");
 
 	return lower <= upper ||
-		   pt_fail(err, PT_EINVAL, "nn.RReLU expects lower not greater than upper, not %g and %g", lower,
-				   upper);
+		   pt_fail(err, PT_EINVAL, "nn.RReLU expects lower not greater than upper, not %g and %g",
+				   lower, upper);
 }
 
 static PtRef
@@ -94,23 +94,26 @@ static const PtParam params[] = {
 
 const PtModuleType pt_module_dropout = {
 	.name = "Dropout",
-	.doc = "Zeroes each value with probability p while training, and scales the others by 1 / (1 - p). "
-		   "inplace has no effect on results.",
+	.doc =
+		"Zeroes each value with probability p while training, and scales the others by 1 / (1 - p). "
+		"inplace has no effect on results.",
 	.params = params,
 	.build = build_dropout,
 };
 
 const PtModuleType pt_module_alpha_dropout = {
 	.name = "AlphaDropout",
-	.doc = "Dropout that keeps mean 0 and variance 1, for SELU networks. inplace has no effect on results.",
+	.doc =
+		"Dropout that keeps mean 0 and variance 1, for SELU networks. inplace has no effect on results.",
 	.params = params,
 	.build = build_alpha_dropout,
 };
 
 const PtModuleType pt_module_rrelu = {
 	.name = "RReLU",
-	.doc = "x if it is positive, else x times a slope: random between lower and upper while training, their "
-		   "middle otherwise. inplace has no effect on results.",
+	.doc =
+		"x if it is positive, else x times a slope: random between lower and upper while training, their "
+		"middle otherwise. inplace has no effect on results.",
 	.params = (const PtParam[]){{"lower", PT_ARG_REAL, .init = 1.0 / 8},
 								{"upper", PT_ARG_REAL, .init = 1.0 / 3},
 								{"inplace", PT_ARG_BOOL},

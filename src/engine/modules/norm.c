@@ -77,15 +77,21 @@ enough(PtBuild *b, const PtModule *m, PtRef x, int64_t n, const char *what)
 
 	if (b->g->error.code != PT_OK || n != 1)
 		return b->g->error.code == PT_OK;
-	pt_graph_fail(b->g, PT_ESHAPE, "module %s needs more than 1 value per %s, but its input is of shape %s",
+	pt_graph_fail(b->g, PT_ESHAPE,
+				  "module %s needs more than 1 value per %s, but its input is of shape %s",
 				  pt_module_title(m, title), what, pt_shape_print(&shape, text));
 	if (b->training)
-		pt_hint(&b->g->error, "If this is the last batch of an epoch, use drop_last => true or another batch_size.");
+		pt_hint(
+			&b->g->error,
+			"If this is the last batch of an epoch, use drop_last => true or another batch_size.");
 	return false;
 }
 
 #define POSITIVE .bounded = true, .min = 1, .max = 2147483647
-#define EPS {"eps", PT_ARG_REAL, .init = 1e-5}
+#define EPS                              \
+	{                                    \
+		"eps", PT_ARG_REAL, .init = 1e-5 \
+	}
 
 /* ---------- BatchNorm1d ---------- */
 
@@ -121,7 +127,8 @@ track(PtBuild *b, const PtModule *m, PtRef mean, PtRef variance, int64_t n)
 	static const char *const names[] = {"running_mean", "running_var"};
 	PtGraph *g = b->g;
 	const PtShape channels = {1, {pt_args_int(m->args, "num_features")}};
-	PtRef count = pt_scalar2(g, PT_S_add, pt_build_state(b, m, "num_batches_tracked"), pt_integer(g, 1));
+	PtRef count =
+		pt_scalar2(g, PT_S_add, pt_build_state(b, m, "num_batches_tracked"), pt_integer(g, 1));
 	PtRef factor, now[2];
 
 	if (pt_args_is_none(m->args, "momentum"))
@@ -160,9 +167,10 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (shape.ndim < 2 || shape.ndim > 3 || shape.dim[1] != channels)
-		return pt_graph_fail(g, PT_ESHAPE, "module %s expects an input of shape [N, %lld] or [N, %lld, L], not %s",
-							 pt_module_title(m, title), (long long) channels, (long long) channels,
-							 pt_shape_print(&shape, text));
+		return pt_graph_fail(
+			g, PT_ESHAPE, "module %s expects an input of shape [N, %lld] or [N, %lld, L], not %s",
+			pt_module_title(m, title), (long long) channels, (long long) channels,
+			pt_shape_print(&shape, text));
 	weight = pt_build_channels(b, m, pt_build_state(b, m, "weight"), &shape);
 	bias = pt_build_channels(b, m, pt_build_state(b, m, "bias"), &shape);
 	if (b->training || !tracks)
@@ -188,7 +196,8 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 const PtModuleType pt_module_batch_norm1d = {
 	.name = "BatchNorm1d",
-	.doc = "Normalises each channel over the batch; evaluation uses running averages of mean and variance.",
+	.doc =
+		"Normalises each channel over the batch; evaluation uses running averages of mean and variance.",
 	.params = (const PtParam[]){{"num_features", PT_ARG_INT, .required = true, POSITIVE},
 								EPS,
 								{"momentum", PT_ARG_REAL, .nullable = true, .init = 0.1},
@@ -220,7 +229,8 @@ check_layer(const PtModule *m, PtError *err)
 
 	if (n >= 1 && n < PT_MAX_DIM)
 		return true;
-	return pt_fail(err, PT_EINVAL, "argument \"normalized_shape\" of nn.LayerNorm must have 1 to %d sizes, not %d",
+	return pt_fail(err, PT_EINVAL,
+				   "argument \"normalized_shape\" of nn.LayerNorm must have 1 to %d sizes, not %d",
 				   PT_MAX_DIM - 1, n);
 }
 
@@ -248,8 +258,9 @@ shapes_layer(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 
 		fits = have < 0 || have == want.dim[i];
 	}
-	return fits || pt_fail(err, PT_ESHAPE, "module %s expects an input of shape [*, %s, not %s",
-						   pt_module_title(m, title), pt_shape_print(&want, a) + 1, pt_shape_print(in, b));
+	return fits ||
+		   pt_fail(err, PT_ESHAPE, "module %s expects an input of shape [*, %s, not %s",
+				   pt_module_title(m, title), pt_shape_print(&want, a) + 1, pt_shape_print(in, b));
 }
 
 static PtRef
@@ -282,7 +293,8 @@ build_layer(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	}
 	last = pt_value(g, x)->shape.ndim - 1;
 	x = pt_scalar2(g, PT_S_sub, x, mean_of(g, x, &last, 1));
-	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)), PT_NO_REF);
+	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)),
+			   PT_NO_REF);
 	if (weight != PT_NO_REF)
 		x = affine(g, x, weight, bias);
 	return want.ndim > 1 ? pt_reshape(g, x, &shape) : x;
@@ -344,8 +356,10 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (shape.ndim < 2 || shape.dim[1] != channels)
-		return pt_graph_fail(g, PT_ESHAPE, "module %s expects an input of shape [N, %lld, ...], not %s",
-							 pt_module_title(m, title), (long long) channels, pt_shape_print(&shape, text));
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "module %s expects an input of shape [N, %lld, ...], not %s",
+							 pt_module_title(m, title), (long long) channels,
+							 pt_shape_print(&shape, text));
 	each = channels / groups;
 	for (int i = 2; i < shape.ndim; i++)
 		each *= shape.dim[i];
@@ -355,7 +369,8 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	bias = pt_build_channels(b, m, pt_build_state(b, m, "bias"), &shape);
 	x = pt_reshape(g, x, &(PtShape){3, {shape.dim[0], groups, each}});
 	x = pt_scalar2(g, PT_S_sub, x, mean_of(g, x, &last, 1));
-	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)), PT_NO_REF);
+	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)),
+			   PT_NO_REF);
 	x = pt_reshape(g, x, &shape);
 	return weight != PT_NO_REF ? affine(g, x, weight, bias) : x;
 }

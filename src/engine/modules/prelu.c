@@ -44,11 +44,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 const PtModuleType pt_module_prelu = {
 	.name = "PReLU",
 	.doc = "x where it is positive, else x times a learned slope: one for all, or one a channel.",
-	.params = (const PtParam[]){{"num_parameters",
-								 PT_ARG_INT,
-								 .init = 1,
-								 .bounded = true,
-								 .min = 1,
+	.params = (const PtParam[]){{"num_parameters", PT_ARG_INT, .init = 1, .bounded = true, .min = 1,
 								 .max = 2147483647},
 								{"init", PT_ARG_REAL, .init = 0.25},
 								{NULL}},

@@ -137,7 +137,8 @@ check_unflatten(const PtModule *m, PtError *err)
 		return pt_fail(err, PT_EINVAL, "argument \"unflattened_size\" of nn.Unflatten is empty");
 	for (int i = 0; i < sizes->count; i++)
 		open += sizes->ints[i] == -1;
-	return open <= 1 || pt_fail(err, PT_EINVAL, "nn.Unflatten can infer one size only, not %d", open);
+	return open <= 1 ||
+		   pt_fail(err, PT_EINVAL, "nn.Unflatten can infer one size only, not %d", open);
 }
 
 const PtModuleType pt_module_identity = {
@@ -162,12 +163,8 @@ const PtModuleType pt_module_unflatten = {
 	.name = "Unflatten",
 	.doc = "One dimension as several; dimension 0 is the batch's, and one size may be -1.",
 	.params = (const PtParam[]){{"dim", PT_ARG_INT, .required = true},
-								{"unflattened_size",
-								 PT_ARG_INTS,
-								 .required = true,
-								 .bounded = true,
-								 .min = -1,
-								 .max = 2147483647},
+								{"unflattened_size", PT_ARG_INTS, .required = true, .bounded = true,
+								 .min = -1, .max = 2147483647},
 								{NULL}},
 	.check = check_unflatten,
 	.shapes = shapes_unflatten,

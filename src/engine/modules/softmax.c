@@ -10,7 +10,8 @@ static PtRef
 apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
 {
 	int ndim = pt_value(b->g, x)->shape.ndim;
-	int64_t dim = pt_args_is_none(m->args, "dim") ? ndim != 3 && ndim > 1 : pt_args_int(m->args, "dim");
+	int64_t dim =
+		pt_args_is_none(m->args, "dim") ? ndim != 3 && ndim > 1 : pt_args_int(m->args, "dim");
 	PtGiven given = {"dim", {PT_VALUE_INT, 0, {.integer = dim}}};
 	char title[PT_MODULE_TITLE];
 
