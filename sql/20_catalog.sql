@@ -133,7 +133,7 @@ CREATE VIEW pgtorch.runs WITH (security_barrier) AS
 		m.owner,
 		r.version,
 		r.status,
-		r.dataset,
+		CASE WHEN pg_catalog.has_table_privilege(m.storage, 'UPDATE') THEN r.dataset END AS dataset,
 		r.loss,
 		r.optimizer,
 		r.scheduler,
@@ -166,6 +166,8 @@ COMMENT ON VIEW pgtorch.models IS 'models that the current role may use for pred
 COMMENT ON VIEW pgtorch.checkpoints IS 'versions of the models in pgtorch.models';
 COMMENT ON VIEW pgtorch.runs IS 'trainings of the models in pgtorch.models';
 COMMENT ON VIEW pgtorch.epochs IS 'epochs of the trainings in pgtorch.runs';
+COMMENT ON COLUMN pgtorch.runs.dataset IS 'the query; shown to those who may train the model';
+COMMENT ON COLUMN pgtorch.epochs.lr IS 'learning rate of the epoch''s last step';
 COMMENT ON COLUMN pgtorch.models.storage IS 'table of the weights; its privileges are the model''s';
 COMMENT ON COLUMN pgtorch.models.deployed IS 'the version that predict(''name'', ...) uses';
 COMMENT ON COLUMN pgtorch.checkpoints.inputs IS 'dtype and shape of each input''s rows, once data was seen';

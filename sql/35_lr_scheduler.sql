@@ -61,3 +61,6 @@ COMMENT ON FUNCTION lr_scheduler.scheduler_hash(lr_scheduler.scheduler) IS 'hash
 COMMENT ON FUNCTION lr_scheduler.scheduler_hash_extended(lr_scheduler.scheduler, bigint) IS 'hash';
 
 --@generate lr_scheduler
+
+COMMENT ON OPERATOR CLASS lr_scheduler.scheduler_hash_ops USING hash IS 'equality of canonical text';
+COMMENT ON OPERATOR FAMILY lr_scheduler.scheduler_hash_ops USING hash IS 'equality of canonical text';

@@ -92,7 +92,8 @@ pgt_device_local(void)
 		PtDevice *dev;
 	} Opened;
 	static Opened *opened = NULL; /* plans point to their device, so none is closed before the session ends */
-	int threads = pgt_threads > 0 ? pgt_threads : 1;
+	/* more than there are CPUs would gain nothing, and each number has its own threads */
+	int threads = pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
 	Opened *o;
 
 	for (o = opened; o != NULL; o = o->next)

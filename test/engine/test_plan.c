@@ -1,9 +1,8 @@
 /*
  * test_plan.c
  *	  Plans: what random graphs (test_random_graphs.c) rarely meet: assignments that read each other,
- *	  limits of programs, threads, errors, promotion.
+ *	  limits of programs, threads, errors.
  */
-#include "engine/golden.h"
 #include "engine/plan_harness.h"
 
 static PtDevice *dev, *dev2, *dev3;
@@ -757,48 +756,6 @@ test_cat(void)
 	}
 }
 
-/* ---------- promotion ---------- */
-
-/* torch.result_type of every two of: tensors, 0-d tensors, Python numbers. */
-static PtRef
-make_kind(PtGraph *g, const char *kind)
-{
-	PtDtype dtype;
-	PtError err;
-
-	if (strcmp(kind, "int") == 0)
-		return pt_integer(g, 1);
-	if (strcmp(kind, "float") == 0)
-		return pt_real(g, 1);
-	if (strcmp(kind, "bool") == 0)
-		return pt_boolean(g, true);
-	CHECK_OK(pt_dtype_parse(kind + 1, &dtype, &err), &err);
-	return pt_external(g, "x", dtype, kind[0] == '0' ? SCALAR : SHAPE(2));
-}
-
-static void
-test_promotion(void)
-{
-	Golden f;
-	PtError err;
-	PtGraph *g = pt_graph_new(&err);
-
-	if (golden_open(&f, "test/golden/promote.txt"))
-	{
-		while (golden_case(&f))
-			for (int i = 0; i < f.nlines; i++)
-			{
-				PtRef in[2] = {make_kind(g, f.name), make_kind(g, f.lines[i])};
-				PtDtype got = pt_result_type(g, in, 2);
-
-				CHECK(strcmp(pt_dtype_name(got), f.values[i]) == 0, "%s with %s is %s, wanted %s",
-					  f.name, f.lines[i], pt_dtype_name(got), f.values[i]);
-			}
-		golden_close(&f);
-	}
-	pt_graph_free(g);
-}
-
 int
 main(void)
 {
@@ -820,7 +777,6 @@ main(void)
 	test_errors();
 	test_nothing();
 	test_cat();
-	test_promotion();
 	pt_cpu_device.close(dev);
 	pt_cpu_device.close(dev2);
 	pt_cpu_device.close(dev3);
