@@ -53,7 +53,7 @@ check_gradient(const char *what, const Input *inputs, int n, Make make, const vo
 			   bool decomposed)
 {
 	Case c;
-	PtRef in[MAX_INPUTS], wrt[MAX_INPUTS], grad[MAX_INPUTS];
+	PtRef in[MAX_INPUTS] = {PT_NO_REF}, wrt[MAX_INPUTS], grad[MAX_INPUTS];
 	int place[MAX_INPUTS], nwrt = 0, got[MAX_INPUTS], loss_at;
 	PtRef loss;
 	PtError err = {0};

@@ -86,4 +86,9 @@ SELECT s, pg_temp.fails('SELECT ' || s) FROM (VALUES
 DROP TABLE tensor_rows;
 
 -- the steps of an aggregate are no functions of their own
-SELECT tensor_sum_total(NULL);
+DO $$
+BEGIN
+	PERFORM tensor_sum_total(NULL);
+EXCEPTION
+	WHEN undefined_function OR feature_not_supported THEN RAISE NOTICE 'refused'; -- by version of PostgreSQL
+END $$;

@@ -307,8 +307,10 @@ philox(uint32_t word[4][PHILOX_LANES], uint64_t counter, uint64_t stream, uint64
 		word[2][j] = (uint32_t) stream;
 		word[3][j] = (uint32_t) (stream >> 32);
 	}
+	PT_ROLLED
 	for (int round = 0; round < 10; round++)
 	{
+		PT_ROLLED
 		for (int j = 0; j < PHILOX_LANES; j++)
 		{
 			uint64_t p = (uint64_t) 0xD2511F53 * word[0][j];

@@ -33,6 +33,13 @@
 #define PT_INDEPENDENT
 #endif
 
+/* The next loop stays one: unrolled before it is vectorised, it would not be vectorised. */
+#if defined(__GNUC__) && !defined(__clang__)
+#define PT_ROLLED _Pragma("GCC unroll 1")
+#else
+#define PT_ROLLED
+#endif
+
 /* ---------- elementwise (elementwise.c) ---------- */
 
 /* out[i] = op(a[i], b[i], c[i]); operands may be the same array as out, or not used. */
