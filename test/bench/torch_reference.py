@@ -48,7 +48,8 @@ def cpu():
 def tuned(threads):
     """The environment in which PyTorch 1.13 over Debian's OpenBLAS uses what the CPU has."""
     flags, amd = cpu()
-    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads)}
+    # OpenMP's threads would spin while OpenBLAS's compute, on the same CPUs
+    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "0"}
     wide = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags
     if wide:
         env["OPENBLAS_CORETYPE"] = "SkylakeX"
