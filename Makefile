@@ -1,18 +1,21 @@
 # Makefile of pgtorch: a PGXS build, with the rules that PGXS lacks.
 #
 #   make; make install       for the PostgreSQL of PG_CONFIG (default: pg_config)
+#   make cuda; make install  the same with GPUs: also builds pgtorch_cuda.so, with nvcc of CUDA_HOME
 #   make test                every suite, on a private server; as root installs what is missing
 #   make demo                digits from CSV to accuracy, in SQL
 #   make installcheck        regress, isolation and TAP tests against the installed extension
 #   make engine-check        engine, CPU device and their tests: no PostgreSQL, ASan and UBSan
 #   make engine-test         the same tests on the objects that are shipped
+#   make cuda-emulated       the GPU's device on the CPU, for tests (test/cuda)
+#   make bundle              build/bundle: all of it for a GPU machine without PostgreSQL and network
 #   make fuzz                hostile input for the engine's parsers, FUZZ_SECONDS each (clang)
 #   make check-layers        who may include what, prefixes, headers that stand alone
 #   make format, make bench, make clean
 #
 # Variables: PG_CONFIG, CC, WERROR=1 (warnings are errors; also when CI=true), V=1 (show commands).
 # Out of the source tree: mkdir d; cd d; make -f PATH/Makefile.
-# Everything that is built lies under build/, save pgtorch.so, which PGXS wants beside it.
+# Everything that is built lies under build/, save pgtorch.so and pgtorch_cuda.so.
 
 MODULE_big = pgtorch
 EXTENSION = pgtorch
@@ -90,7 +93,7 @@ OPTIMIZE_KERNEL := -O3 -g
 SQL_SCRIPT := $(B)/pgtorch--$(EXT_VERSION).sql
 DATA_built = $(SQL_SCRIPT)
 SHLIB_LINK = -lm -ldl -lpthread
-EXTRA_CLEAN = $(B) results regression.diffs regression.out output_iso tmp_check
+EXTRA_CLEAN = $(B) pgtorch_cuda.so results regression.diffs regression.out output_iso tmp_check
 
 # the names in a schedule, in order
 schedule = $(shell sed -n 's/^test://p' $(S)$(1) 2>/dev/null)
@@ -159,13 +162,16 @@ $(1)/test/engine/%.o: $(S)test/engine/%.c $(B)/flags
 	@mkdir -p $$(@D)
 	$$(call say,CC,$$@)$(CC) $(ENGINE_CFLAGS) -I$(S)test $(2) -MMD -MP -c -o $$@ $$<
 $(foreach i,$(ISAS),$(call isa_rule,$(1),$(3),$(i)))
-$(1)/libpgtorch.a: $(call engine_objects,$(1)) $(TESTLIB_SRC:%.c=$(1)/%.o)
+$(1)/test/bridge/library.o: $(S)src/bridge/library.c $(B)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$(CC) $(ENGINE_CFLAGS) $(2) -MMD -MP -c -o $$@ $$<
+$(1)/libpgtorch.a: $(call engine_objects,$(1)) $(TESTLIB_SRC:%.c=$(1)/%.o) $(1)/test/bridge/library.o
 	@rm -f $$@
 	$$(call say,AR,$$@)ar rcs $$@ $$^
 $(TEST_SRC:test/engine/%.c=$(1)/%): $(1)/%: $(1)/test/engine/%.o $(1)/libpgtorch.a
 	$$(call say,LD,$$@)$(CC) $(2) -o $$@ $$^ -lm -ldl -pthread
 -include $(patsubst %.o,%.d,$(call engine_objects,$(1)) \
-	$(patsubst %.c,$(1)/%.o,$(TEST_SRC) $(TESTLIB_SRC)))
+	$(patsubst %.c,$(1)/%.o,$(TEST_SRC) $(TESTLIB_SRC)) $(1)/test/bridge/library.o)
 endef
 
 define isa_rule
@@ -205,6 +211,76 @@ $(B)/flags: export FLAGS_NOW := $(FLAGS_NOW)
 .PHONY: .FORCE
 
 # ---------------------------------------------------------------------------
+# The device "cuda", a library of its own: by nvcc for a GPU, by the host's compilers for tests without one
+# ---------------------------------------------------------------------------
+
+NVCC ?= $(firstword $(wildcard $(CUDA_HOME)/bin/nvcc) $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
+CUDA_C := $(call sources,cuda/*.c)
+CUDA_CU := $(call sources,cuda/*.cu)
+CUDA_EMULATOR := $(filter-out test/cuda/test_%,$(call sources,test/cuda/*.cc))
+# code for Ampere and Hopper, and what later GPUs translate for themselves
+CUDA_ARCH ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=sm_90a \
+	-gencode arch=compute_80,code=compute_80
+# products and sums are rounded one by one, as on the CPU and in what is compiled at run time
+NVCCFLAGS := -std=c++17 -O3 --fmad=false $(CUDA_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
+	$(if $(WERROR_FLAG),-Werror all-warnings)
+CUDA_LINK := -Wl,--exclude-libs,ALL -Wl,--gc-sections
+
+# Scalar functions as a text for the compiler of programs: preprocessed, each line a string.
+$(B)/cuda/scalar_text.inc: $(S)cuda/scalar.cuh $(S)src/engine/scalar.def $(S)src/engine/half.h
+	@mkdir -p $(@D)
+	$(call say,TEXT,$@)$(CC) -E -P -x c -D__CUDACC_RTC__ -D__CUDACC__ -I$(S)src -I$(S)cuda $< | \
+		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' > $@.tmp
+	@mv $@.tmp $@
+
+# $(1): folder, $(2): how C is compiled, $(3): how CUDA C and C++ are, $(4): flags of both
+define cuda_rules
+$(1)/cuda/%.o: $(S)cuda/%.c $(B)/flags $(B)/cuda/scalar_text.inc
+	@mkdir -p $$(@D)
+	$$(call say,CC,$$@)$(2) $(4) -I$(S)cuda -I$(B) -MMD -MP -c -o $$@ $$<
+$(1)/cuda/%.cu.o: $(S)cuda/%.cu $(B)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CU,$$@)$(3) $(4) -I$(S)src -I$(S)cuda -MMD -MP -c -o $$@ $$<
+$(1)/test/cuda/%.cc.o: $(S)test/cuda/%.cc $(B)/flags
+	@mkdir -p $$(@D)
+	$$(call say,CXX,$$@)$(3) $(4) -I$(S)src -I$(S)cuda -MMD -MP -c -o $$@ $$<
+-include $(patsubst %,$(1)/%.d,$(CUDA_C:.c=) $(CUDA_CU) $(CUDA_EMULATOR))
+endef
+
+cuda_objects = $(CUDA_C:%.c=$(1)/%.o) $(CUDA_CU:%=$(1)/%.o)
+emulated_objects = $(call cuda_objects,$(1)) $(CUDA_EMULATOR:%=$(1)/%.o)
+
+$(eval $(call cuda_rules,$(B)/cuda-gpu,$(CC) $(ENGINE_CFLAGS) $(OPTIMIZE) -isystem $(CUDA_HOME)/include,$(NVCC) $(NVCCFLAGS),))
+EMULATED_CXX = $(CXX) -std=c++17 -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra -Wno-unknown-pragmas $(WERROR_FLAG) \
+	-DPT_EMULATOR_HEADERS='"$(abspath $(or $(S),.)/test/cuda)"'
+EMULATED_FLAGS = -I$(S)test/cuda -DPT_NVRTC_LINKED
+$(eval $(call cuda_rules,$(B)/cuda-emulated,$(CC) $(ENGINE_CFLAGS),$(EMULATED_CXX) -x c++,$(OPTIMIZE) $(EMULATED_FLAGS)))
+$(eval $(call cuda_rules,$(B)/cuda-check,$(CC) $(ENGINE_CFLAGS),$(EMULATED_CXX) -x c++,$(SANITIZE) $(EMULATED_FLAGS)))
+
+.PHONY: cuda cuda-emulated
+cuda: pgtorch_cuda.so
+cuda-emulated: $(B)/cuda-emulated/pgtorch_cuda.so
+
+pgtorch_cuda.so: $(call cuda_objects,$(B)/cuda-gpu) $(B)/obj/libpgtorch.a
+	$(if $(NVCC),,@echo 'nvcc was not found: install the CUDA toolkit, or set CUDA_HOME' >&2; exit 1)
+	$(call say,LD,$@)$(NVCC) -shared -cudart static -o $@ $^ -Xlinker --exclude-libs,ALL -Xlinker --gc-sections \
+		-Xlinker -rpath -Xlinker $(CUDA_HOME)/lib64 -lcublasLt -ldl
+$(B)/cuda-emulated/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-emulated) $(B)/obj/libpgtorch.a
+	$(call say,LD,$@)$(CXX) -shared -o $@ $^ $(CUDA_LINK) -ldl -pthread
+$(B)/cuda-check/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-check) $(B)/engine-check/libpgtorch.a
+	$(call say,LD,$@)$(CXX) -shared $(SANITIZE) -o $@ $^ $(CUDA_LINK) -ldl -pthread
+
+# "make cuda install": with it, if it was built
+install: install-cuda
+.PHONY: install-cuda
+install-cuda: installdirs-cuda
+	@if [ -e pgtorch_cuda.so ]; then $(INSTALL_SHLIB) pgtorch_cuda.so '$(DESTDIR)$(pkglibdir)/'; fi
+.PHONY: installdirs-cuda
+installdirs-cuda:
+	@$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+
+# ---------------------------------------------------------------------------
 # The install script: parts of sql/ in the order of their names, with what sql/declare.c generates
 # ---------------------------------------------------------------------------
 
@@ -233,6 +309,11 @@ demo:
 
 bench: all
 	@$(or $(S),./)test/bench/run
+
+# with the GPU's library where there is an nvcc
+.PHONY: bundle
+bundle: all $(TEST_SRC:test/engine/%.c=$(B)/obj/%) $(if $(NVCC),pgtorch_cuda.so)
+	@CC='$(CC)' PG_CONFIG='$(PG_CONFIG)' $(or $(S),./)test/bundle/make '$(B)'
 
 check-layers: all
 	@CC='$(CC)' PG_CONFIG='$(PG_CONFIG)' $(or $(S),./)test/check-layers '$(B)/obj' pgtorch.so

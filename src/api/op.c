@@ -30,7 +30,9 @@ typedef struct Site
 	const PtOp *op;
 
 	/* the plan of the last call */
+	PtDevice *dev;
 	PtPlan *plan;
+	void *copies[MAX_TENSORS + 1]; /* of inputs and output, where the device has memory of its own */
 	char *key; /* what it depends on, in fn_mcxt */
 	int key_len;
 	PtRef inputs[MAX_TENSORS];
@@ -49,9 +51,16 @@ typedef struct Operands
 } Operands;
 
 static void
-free_plan(void *site)
+free_plan(void *arg)
 {
-	pt_plan_free(((Site *) site)->plan);
+	Site *site = arg;
+
+	pt_plan_free(site->plan);
+	site->plan = NULL;
+	for (int i = 0; i < lengthof(site->copies); i++)
+		if (site->copies[i] != NULL)
+			site->dev->type->free(site->dev, site->copies[i]);
+	memset(site->copies, 0, sizeof(site->copies));
 }
 
 static Site *
@@ -228,7 +237,26 @@ build(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *
 	}
 	pgt_check(pt_graph_ok(g, &err), &err);
 	pgt_tensor_check_size(site->result.dtype, &site->result.shape);
-	site->plan = pgt_plan_compile(g, pgt_device_local());
+	site->plan = pgt_plan_compile(g, site->dev);
+}
+
+static size_t
+result_bytes(const PtResult *r)
+{
+	return pt_shape_numel(&r->shape) * pt_dtype_size(r->dtype);
+}
+
+/* Memory on the device for inputs and output; they stay there for all calls with this plan. */
+static void
+make_copies(Site *site, const Operands *o)
+{
+	for (int i = 0; i <= site->ninputs; i++)
+	{
+		size_t bytes = i < site->ninputs ? pt_tensor_bytes(&o->tensors[i]) : result_bytes(&site->result);
+
+		site->copies[i] = pgt_device_alloc(site->dev, bytes);
+		pt_plan_bind(site->plan, i < site->ninputs ? site->inputs[i] : site->output, site->copies[i]);
+	}
 }
 
 static void
@@ -238,21 +266,23 @@ free_graph(void *g)
 }
 
 static void
-make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *o)
+make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *o, PtDevice *dev)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch graph", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PtGraph *g;
 	PtError err;
 
-	pt_plan_free(site->plan);
-	site->plan = NULL;
+	free_plan(site);
+	site->dev = dev;
 	g = pt_graph_new(&err);
 	pgt_check(g != NULL, &err);
 	pgt_release_with(cxt, free_graph, g);
 	build(fcinfo, call, site, o, g);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
+	if (!dev->type->shares_host)
+		make_copies(site, o);
 
 	if (site->key != NULL)
 		pfree(site->key);
@@ -275,18 +305,28 @@ pgtorch_op(PG_FUNCTION_ARGS)
 	PgtCall *call = pgt_call_open(fcinfo);
 	Site *site = call->row ? (Site *) call->row : make_site(fcinfo, call);
 	Operands o;
+	PtDevice *dev = pgt_device_local();
 	PgtTensor *result;
 	PtTensor view;
 
 	if (!read_operands(fcinfo, call, site->op, &o))
 		PG_RETURN_NULL();
-	if (site->plan == NULL || site->key_len != o.key.len || memcmp(site->key, o.key.data, o.key.len) != 0)
-		make_plan(fcinfo, call, site, &o);
+	if (site->plan == NULL || site->dev != dev || site->key_len != o.key.len ||
+		memcmp(site->key, o.key.data, o.key.len) != 0)
+		make_plan(fcinfo, call, site, &o, dev);
 
 	result = pgt_tensor_result(site->result.dtype, &site->result.shape, &view);
+	if (dev->type->shares_host)
+	{
+		for (int i = 0; i < site->ninputs; i++)
+			pt_plan_bind(site->plan, site->inputs[i], o.tensors[i].data);
+		pt_plan_bind(site->plan, site->output, view.data);
+		pgt_plan_run(site->plan);
+		PG_RETURN_POINTER(result);
+	}
 	for (int i = 0; i < site->ninputs; i++)
-		pt_plan_bind(site->plan, site->inputs[i], o.tensors[i].data);
-	pt_plan_bind(site->plan, site->output, view.data);
+		pgt_device_upload(dev, site->copies[i], o.tensors[i].data, pt_tensor_bytes(&o.tensors[i]));
 	pgt_plan_run(site->plan);
+	pgt_device_download(dev, view.data, site->copies[site->ninputs], result_bytes(&site->result));
 	PG_RETURN_POINTER(result);
 }

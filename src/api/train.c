@@ -32,7 +32,8 @@ enum
 	ARG_CLIP_GRAD_VALUE,
 	ARG_SEED,
 	ARG_DEVICE,
-	ARG_DEPLOY
+	ARG_DEPLOY,
+	ARG_AUTOCAST
 };
 
 #define MAX_EPOCHS 1000000
@@ -96,6 +97,24 @@ clip_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 	return value;
 }
 
+/* NULL as off */
+static PtAutocast
+autocast_arg(FunctionCallInfo fcinfo)
+{
+	char *name;
+	PtDtype dtype;
+	PtError err;
+
+	if (PG_ARGISNULL(ARG_AUTOCAST))
+		return PT_AUTOCAST_OFF;
+	name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_AUTOCAST));
+	if (!pt_dtype_parse(name, &dtype, &err) || dtype != PT_BFLOAT16)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"autocast\" must be 'bfloat16', not '%s'", name),
+						errhint("Use NULL to compute in float32.")));
+	return PT_AUTOCAST_BFLOAT16;
+}
+
 static void
 target_arg(FunctionCallInfo fcinfo, PgtTrainArgs *args)
 {
@@ -153,6 +172,7 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	args.seed = PG_GETARG_INT64(ARG_SEED);
 	args.device = PG_ARGISNULL(ARG_DEVICE) ? NULL : text_arg(fcinfo, ARG_DEVICE, "device");
 	args.deploy = bool_arg(fcinfo, ARG_DEPLOY, "deploy");
+	args.autocast = autocast_arg(fcinfo);
 
 	pgt_train(&args, &result);
 

@@ -10,9 +10,11 @@
 #include "bridge/device.h"
 
 #include <sched.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "bridge/bridge.h"
+#include "bridge/library.h"
 #include "bridge/settings.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
@@ -43,40 +45,94 @@ pgt_device_is_name(const char *name)
 	return digits >= 1 && digits <= 3 && name[5 + digits] == '\0';
 }
 
+/* ---------- the GPU's library ---------- */
+
+static char *
+library_path(void)
+{
+	return psprintf("%s/pgtorch_cuda%s", pkglib_path, DLSUFFIX);
+}
+
+/* Cheaply, as no process but one that computes should open CUDA: its library is installed and the driver is there. */
+static bool
+has_gpu(void)
+{
+	static const char *const files[] = {"/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"};
+	char *path = library_path();
+	bool found = false;
+
+	for (int i = 0; i < lengthof(files); i++)
+		found = found || access(files[i], F_OK) == 0;
+	found = found && access(path, R_OK) == 0;
+	pfree(path);
+	return found;
+}
+
+static int
+ordinal_of(const char *name)
+{
+	return name[4] == ':' ? atoi(name + 5) : 0;
+}
+
 const char *
 pgt_device_resolve(const char *name)
 {
 	if (!pgt_device_is_name(name))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown device \"%s\"", name),
 						errhint("A device is \"auto\", \"cpu\", \"cuda\" or \"cuda:N\".")));
-	if (strcmp(name, "auto") == 0 || strcmp(name, "cpu") == 0)
-		return "cpu";
-	ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-					errmsg("device \"%s\" is not available", name),
-					errdetail("This version of pgtorch has no library for it."),
-					errhint("Set \"pgtorch.device\" to \"cpu\".")));
+	if (strcmp(name, "auto") == 0)
+		return has_gpu() ? name : "cpu";
+	if (strcmp(name, "cpu") != 0 && access(library_path(), R_OK) != 0)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+						errmsg("device \"%s\" is not available", name),
+						errdetail("The library pgtorch_cuda is not installed."),
+						errhint("Install it with \"make cuda install\", or set \"pgtorch.device\" to \"cpu\".")));
+	return name;
 }
+
+/* ---------- opening ---------- */
 
 static void
 close_device(void *arg)
 {
 	PtDevice *dev = arg;
+	PgtSignals saved;
 
+	pgt_signals_block(&saved);
 	dev->type->close(dev);
+	pgt_signals_restore(&saved);
+}
+
+static PtDevice *
+try_open(const PtDeviceOptions *options, bool gpu, PtError *err)
+{
+	const PtDeviceType *type = &pt_cpu_device;
+	char *path = gpu ? library_path() : NULL;
+	PtDevice *dev;
+	PgtSignals saved;
+
+	pgt_signals_block(&saved);
+	if (gpu)
+		type = pgt_library_open(path, err);
+	dev = type != NULL ? type->open(options, err) : NULL;
+	pgt_signals_restore(&saved);
+	return dev;
 }
 
 PtDevice *
 pgt_device_open(MemoryContext cxt, const char *name, int threads)
 {
-	PtDeviceOptions options = {.threads = threads};
-	PgtSignals saved;
+	bool any = strcmp(name, "auto") == 0;
+	bool gpu = strcmp(name, "cpu") != 0;
+	PtDeviceOptions options = {.threads = threads,
+							   .ordinal = gpu && !any ? ordinal_of(name) : 0,
+							   .precision = (PtPrecision) pgt_matmul_precision};
 	PtDevice *dev;
 	PtError err;
 
-	Assert(strcmp(name, "cpu") == 0);
-	pgt_signals_block(&saved);
-	dev = pt_cpu_device.open(&options, &err);
-	pgt_signals_restore(&saved);
+	dev = try_open(&options, gpu, &err);
+	if (dev == NULL && any)
+		dev = try_open(&options, false, &err);
 	pgt_check(dev != NULL, &err);
 	pgt_release_with(cxt, close_device, dev);
 	return dev;
@@ -88,24 +144,32 @@ pgt_device_local(void)
 	typedef struct Opened
 	{
 		struct Opened *next;
-		int threads;
+		int threads, ordinal, precision;
 		PtDevice *dev;
 	} Opened;
 	static Opened *opened = NULL; /* plans point to their device, so none is closed before the session ends */
+	/* a GPU only where it is named: each session that uses it takes some hundred megabytes there */
+	bool gpu = strncmp(pgt_device, "cuda", 4) == 0;
 	/* more than there are CPUs would gain nothing, and each number has its own threads */
-	int threads = pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
+	int threads = gpu ? 0 : pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
+	int ordinal = gpu ? ordinal_of(pgt_device) : -1;
+	int precision = gpu ? pgt_matmul_precision : 0;
 	Opened *o;
 
 	for (o = opened; o != NULL; o = o->next)
-		if (o->threads == threads)
+		if (o->threads == threads && o->ordinal == ordinal && o->precision == precision)
 			return o->dev;
 	o = MemoryContextAllocZero(TopMemoryContext, sizeof(Opened));
 	o->threads = threads;
-	o->dev = pgt_device_open(TopMemoryContext, "cpu", threads);
+	o->ordinal = ordinal;
+	o->precision = precision;
+	o->dev = pgt_device_open(TopMemoryContext, gpu ? pgt_device_resolve(pgt_device) : "cpu", threads);
 	o->next = opened;
 	opened = o;
 	return o->dev;
 }
+
+/* ---------- limits ---------- */
 
 /* In bytes.  Without a setting three quarters of the machine: less than what would bring the server down. */
 static uint64
@@ -197,38 +261,105 @@ pgt_forward_run(PtForward *f)
 /* Pieces that take well under 0.1 s, page faults included. */
 #define COPY_BYTES ((size_t) 16 * 1024 * 1024)
 
+/* Copies in pieces, with interrupts in between. */
 static void
-copy_entry(PtNetwork *net, int i, const PtTensor *value, bool write)
+copy_pieces(bool (*copy)(void *arg, size_t at, void *host, size_t bytes, PtError *err), void *arg, void *host,
+			size_t bytes)
 {
-	size_t bytes = pt_tensor_bytes(value);
-
 	for (size_t at = 0; at < bytes; at += COPY_BYTES)
 	{
-		char *data = (char *) value->data + at;
-		size_t n = Min(COPY_BYTES, bytes - at);
 		PgtSignals saved;
 		PtError err;
 		bool ok;
 
 		pgt_signals_block(&saved);
-		ok = write ? pt_network_write_part(net, i, at, data, n, &err)
-				   : pt_network_read_part(net, i, at, data, n, &err);
+		ok = copy(arg, at, (char *) host + at, Min(COPY_BYTES, bytes - at), &err);
 		pgt_signals_restore(&saved);
 		pgt_check(ok, &err);
 		CHECK_FOR_INTERRUPTS();
 	}
 }
 
+typedef struct Entry
+{
+	PtNetwork *net;
+	int i;
+} Entry;
+
+static bool
+write_entry(void *arg, size_t at, void *host, size_t bytes, PtError *err)
+{
+	Entry *e = arg;
+
+	return pt_network_write_part(e->net, e->i, at, host, bytes, err);
+}
+
+static bool
+read_entry(void *arg, size_t at, void *host, size_t bytes, PtError *err)
+{
+	Entry *e = arg;
+
+	return pt_network_read_part(e->net, e->i, at, host, bytes, err);
+}
+
 void
 pgt_network_write(PtNetwork *net, int i, const PtTensor *value)
 {
-	copy_entry(net, i, value, true);
+	copy_pieces(write_entry, &(Entry){net, i}, value->data, pt_tensor_bytes(value));
 }
 
 void
 pgt_network_read(PtNetwork *net, int i, const PtTensor *value)
 {
-	copy_entry(net, i, value, false);
+	copy_pieces(read_entry, &(Entry){net, i}, value->data, pt_tensor_bytes(value));
+}
+
+typedef struct Block
+{
+	PtDevice *dev;
+	char *address;
+} Block;
+
+static bool
+write_block(void *arg, size_t at, void *host, size_t bytes, PtError *err)
+{
+	Block *b = arg;
+
+	return b->dev->type->upload(b->dev, b->address + at, host, bytes, err);
+}
+
+static bool
+read_block(void *arg, size_t at, void *host, size_t bytes, PtError *err)
+{
+	Block *b = arg;
+
+	return b->dev->type->download(b->dev, host, b->address + at, bytes, err);
+}
+
+void *
+pgt_device_alloc(PtDevice *dev, size_t bytes)
+{
+	PgtSignals saved;
+	PtError err;
+	void *p;
+
+	pgt_signals_block(&saved);
+	p = dev->type->alloc(dev, bytes, &err);
+	pgt_signals_restore(&saved);
+	pgt_check(p != NULL, &err);
+	return p;
+}
+
+void
+pgt_device_upload(PtDevice *dev, void *dst, const void *host, size_t bytes)
+{
+	copy_pieces(write_block, &(Block){dev, dst}, unconstify(void *, host), bytes);
+}
+
+void
+pgt_device_download(PtDevice *dev, void *host, const void *src, size_t bytes)
+{
+	copy_pieces(read_block, &(Block){dev, unconstify(void *, src)}, host, bytes);
 }
 
 PtRun

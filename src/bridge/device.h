@@ -19,14 +19,25 @@ extern int pgt_cpu_count(void);
 /* Whether it is written as a device is: auto, cpu, cuda, cuda:N. */
 extern bool pgt_device_is_name(const char *name);
 
-/* "cpu" for "auto" without a GPU, else as given; raises 55000 if there is no such device, 22023 if it is no name. */
+/*
+ * "cpu" for "auto" without a GPU, else as given; raises 55000 if the GPU's library is not installed, 22023 if it is no name.
+ * Opens nothing.
+ */
 extern const char *pgt_device_resolve(const char *name);
 
-/* Opens a device of that (resolved) name; it is closed with cxt. */
+/* Opens a device of that (resolved) name, for "auto" the GPU if that works, else the CPU; it is closed with cxt. */
 extern PtDevice *pgt_device_open(MemoryContext cxt, const char *name, int threads);
 
-/* The CPU for predict and tensor functions: one for the session, with pgtorch.threads threads or one. */
+/*
+ * The device of predict and tensor functions, one for the session: the GPU that pgtorch.device names, else the CPU with
+ * pgtorch.threads threads or one.  Raises if it cannot be opened.
+ */
 extern PtDevice *pgt_device_local(void);
+
+/* Memory of a device whose memory is not the host's, and copies to and from it, with interrupts in between. */
+extern void *pgt_device_alloc(PtDevice *dev, size_t bytes);
+extern void pgt_device_upload(PtDevice *dev, void *dst, const void *host, size_t bytes);
+extern void pgt_device_download(PtDevice *dev, void *host, const void *src, size_t bytes);
 
 /* Limits for plans from pgtorch.max_memory. */
 extern PtPlanOptions pgt_plan_options(void);

@@ -7,6 +7,9 @@
  * 0.3.23 know no processor that is younger than they are and fall back to SSE kernels.
  * Both are set only if the user has not, and only while the library is opened.
  *
+ * A build over OpenMP takes the number of threads from OpenMP, which keeps one for each thread that
+ * calls: so each is told once, before its first product.
+ *
  * If something else in the process had already loaded it, with the wrong kernels, it is not used.
  */
 #include "cpu/blas.h"
@@ -142,6 +145,9 @@ open_blas(PtBlas *blas)
 	if (!core_suits(core))
 		goto refuse;
 	set_num_threads(1);
+	/* dlsym searches what the library needs, too: a build over OpenMP needs its runtime */
+	if (!find(library, "omp_set_num_threads", &blas->omp_set_num_threads))
+		blas->omp_set_num_threads = NULL;
 	blas->serial = !find(library, "openblas_get_parallel", &get_parallel) || get_parallel() == 0;
 	if (find(library, "openblas_get_config", &get_config))
 	{
@@ -177,6 +183,11 @@ pt_blas_gemm(PtBlas *blas, bool is_double, bool ta, bool tb, size_t m, size_t n,
 			 const void *a, size_t lda, const void *b, size_t ldb, bool accumulate, void *c,
 			 size_t ldc)
 {
+	static _Thread_local bool told;
+
+	if (!told && blas->omp_set_num_threads != NULL)
+		blas->omp_set_num_threads(1);
+	told = true;
 	if (blas->serial)
 		pthread_mutex_lock(&blas->lock);
 	if (is_double)

@@ -23,7 +23,8 @@ typedef struct PtBlas
 {
 	PtSgemm sgemm;
 	PtDgemm dgemm;
-	bool serial; /* built without locks: one call at a time */
+	void (*omp_set_num_threads)(int); /* NULL: not built over OpenMP */
+	bool serial;					  /* built without locks: one call at a time */
 	pthread_mutex_t lock;
 	char name[128]; /* "OpenBLAS 0.3.21 (Zen)" */
 } PtBlas;

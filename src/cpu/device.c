@@ -364,7 +364,7 @@ run_some(PtCpu *cpu, PtCpuTask *task, int64_t tile, int64_t *spent)
 {
 	Share share = {cpu, task};
 	int64_t n = task->ntiles - tile;
-	int64_t most = POOL_NS / task->tile_ns * cpu->threads;
+	int64_t most = POOL_NS / task->tile_ns * pt_pool_running(cpu->pool);
 
 	if (!task->parallel)
 	{
@@ -372,7 +372,7 @@ run_some(PtCpu *cpu, PtCpuTask *task, int64_t tile, int64_t *spent)
 		*spent += task->tile_ns;
 		return 1;
 	}
-	most = most < cpu->threads ? cpu->threads : most;
+	most = most < pt_pool_running(cpu->pool) ? pt_pool_running(cpu->pool) : most;
 	n = n < most ? n : most;
 	pt_pool_run(cpu->pool, run_tile, &share, tile, n);
 	*spent += pt_cpu_ceil(n, pt_pool_running(cpu->pool)) * task->tile_ns;

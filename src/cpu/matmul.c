@@ -4,15 +4,16 @@
  *
  * float32 and float64 go three ways.  Few rows against rows (a prediction) are dot products.  What is
  * small goes to our own product, which has no overhead to speak of; what is big to OpenBLAS, each
- * thread calling it for tiles of its own, or to our own if there is none.  The other dtypes are multiplied by simple
- * loops in float or int64.
+ * thread calling it for tiles of its own, or to our own if there is none.  Operands of float16 and bfloat16 are
+ * converted to float32 in the workspace, where the product and the bias are added up too, and rounded once at
+ * the end.  Integers are multiplied by simple loops in int64.
  *
  * A tile is a block of rows and columns of one matrix of the batch; products with an enormous inner
  * dimension are cut there too, into rounds.  Bias is what C begins with; the epilogue is
  * a program that runs over the tile while it is in cache.
  *
  * The product goes to the first output if its dtype is the same and no other input of the epilogue
- * lies there, else to the workspace.
+ * lies there, else to the workspace (layout: see Room).
  */
 #include <limits.h>
 #include <string.h>
@@ -23,6 +24,9 @@
 #define LIBRARY_FLOP 8e6
 /* The most a tile may cost, as nothing interrupts it. */
 #define TILE_NS 15000000.0
+/* Elements that a tile converts to float32, and what each costs, or one that is rounded back. */
+#define CONVERT_TILE 16384
+#define CONVERT_NS 0.3
 /* A tile below this is not worth another thread. */
 #define SHARE_NS 8000.0
 
@@ -46,6 +50,8 @@ typedef struct MatmulTask
 	int64_t batch_a, batch_b; /* elements from one matrix of the batch to the next */
 	const char *a, *b, *bias;
 	char *c;
+	PtDtype rounded; /* what c, in float32, is rounded to when it is done; PT_NDTYPE: it is the product */
+	char *product;
 	int64_t tile_m, tile_n, tile_k;
 	int64_t tiles_m, tiles_n;
 	PtBlas *blas;
@@ -54,21 +60,16 @@ typedef struct MatmulTask
 
 /* ---------- one tile ---------- */
 
-/* A tile of the dtypes that have no routine: in float or int64, rounded or wrapped once. */
+/* A tile of integers: in int64, wrapped once. */
 static void
 multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 {
 	const PtIsaScalar *isa = t->task.isa->scalar;
-	bool integers = pt_dtype_class(t->dtype) == PT_I64;
 	enum
 	{
 		COLS = 64
 	};
-	union
-	{
-		float f[COLS];
-		int64_t i[COLS];
-	} *sum = (void *) scratch, *row = sum + 1, *one = row + 1;
+	int64_t *sum = (int64_t *) scratch, *row = sum + COLS, *one = row + COLS;
 
 	for (size_t i = 0; i < g->m; i++)
 		for (size_t j = 0; j < g->n; j += COLS)
@@ -76,7 +77,7 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 			size_t cols = g->n - j < COLS ? g->n - j : COLS;
 			char *c = (char *) g->c + (i * g->ldc + j) * t->size;
 
-			memset(sum, 0, sizeof(*sum));
+			memset(sum, 0, COLS * sizeof(*sum));
 			if (g->accumulate)
 				isa->load[t->dtype](sum, c, cols);
 			else if (g->bias != NULL)
@@ -93,13 +94,9 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 					isa->gather[t->dtype](row, b, (int64_t) g->ldb, cols);
 				else
 					isa->load[t->dtype](row, b, cols);
-				if (integers)
-					for (size_t q = 0; q < cols; q++)
-						sum->i[q] = (int64_t) ((uint64_t) sum->i[q] +
-											   (uint64_t) one->i[0] * (uint64_t) row->i[q]);
-				else
-					for (size_t q = 0; q < cols; q++)
-						sum->f[q] += one->f[0] * row->f[q];
+				for (size_t q = 0; q < cols; q++)
+					sum[q] =
+						(int64_t) ((uint64_t) sum[q] + (uint64_t) one[0] * (uint64_t) row[q]);
 			}
 			isa->store[t->dtype](c, sum, cols);
 		}
@@ -155,6 +152,16 @@ run_epilogue(MatmulTask *t, int64_t at, const PtGemm *g, char *scratch)
 		atomic_store(&t->task.fault, 1);
 }
 
+/* The tile of the product, of which g->c is the exact one; at: its first element's place. */
+static void
+round_product(const MatmulTask *t, int64_t at, const PtGemm *g)
+{
+	for (size_t i = 0; i < g->m; i++)
+		t->task.isa->scalar->store[t->rounded](t->product + ((size_t) at + i * g->ldc) *
+																pt_dtype_size(t->rounded),
+											   (const float *) g->c + i * g->ldc, g->n);
+}
+
 static void
 run_matmul(PtCpuTask *task, int64_t tile, char *scratch)
 {
@@ -206,6 +213,8 @@ run_matmul(PtCpuTask *task, int64_t tile, char *scratch)
 			multiply_simply(t, &g, scratch);
 			break;
 	}
+	if (t->rounded != PT_NDTYPE && task->round == task->nrounds - 1)
+		round_product(t, at, &g);
 	if (t->epilogue != NULL && task->round == task->nrounds - 1)
 		run_epilogue(t, at, &g, scratch);
 }
@@ -233,19 +242,62 @@ fits_output(const PtStep *step)
 }
 
 static bool
-prepare_matmul(PtCpu *dev, PtStep *step, PtError *err)
+is_half(PtDtype dtype)
 {
-	bool spare = !fits_output(step);
+	return dtype == PT_FLOAT16 || dtype == PT_BFLOAT16;
+}
 
-	(void) dev;
-	(void) err;
-	if (step->epilogue == NULL)
-		return true;
+/* The workspace: the product, where that is not the output, and float32 copies of what is of half precision. */
+typedef struct Room
+{
+	size_t a, b, bias, c; /* offsets of the copies */
+	size_t bytes;
+} Room;
+
+static size_t
+take_room(Room *room, size_t bytes)
+{
+	size_t at = room->bytes;
+
+	room->bytes += (bytes + 63) / 64 * 64;
+	return at;
+}
+
+/* The bias of a step of "linear"; NULL if it has none. */
+static const PtOperand *
+bias_of(const PtStep *step)
+{
+	return step->nin - step->nepilogue > 2 && step->in[2].dtype != PT_NDTYPE ? &step->in[2] : NULL;
+}
+
+static Room
+plan_room(const PtStep *step)
+{
+	Room room = {0};
+	bool spare = !fits_output(step);
+	size_t points = (size_t) pt_shape_numel(&step->out[0].shape);
+
 	/* an input of the epilogue as large as the output may be given the same memory */
-	for (int i = step->nin - step->nepilogue; i < step->nin; i++)
+	for (int i = step->nin - step->nepilogue; step->epilogue != NULL && i < step->nin; i++)
 		spare = spare || pt_shape_numel(&step->in[i].shape) == step->epilogue->points;
 	if (spare)
-		step->workspace = (size_t) step->epilogue->points * pt_dtype_size(step->in[0].dtype);
+		take_room(&room, (size_t) step->epilogue->points * pt_dtype_size(step->in[0].dtype));
+	if (!is_half(step->in[0].dtype))
+		return room;
+	room.a = take_room(&room, (size_t) pt_shape_numel(&step->in[0].shape) * sizeof(float));
+	room.b = take_room(&room, (size_t) pt_shape_numel(&step->in[1].shape) * sizeof(float));
+	if (bias_of(step) != NULL)
+		room.bias = take_room(&room, (size_t) pt_shape_numel(&step->in[2].shape) * sizeof(float));
+	room.c = take_room(&room, points * sizeof(float));
+	return room;
+}
+
+static bool
+prepare_matmul(PtCpu *dev, PtStep *step, PtError *err)
+{
+	(void) dev;
+	(void) err;
+	step->workspace = plan_room(step).bytes;
 	return true;
 }
 
@@ -317,6 +369,76 @@ choose_tiles(MatmulTask *t, int threads, int64_t batch, double mac_ns)
 		t->tile_k = pt_cpu_ceil(t->tile_k, 2);
 }
 
+/* ---------- half precision ---------- */
+
+/* Operands to float32: tiles of the first, then of the second, then of the bias. */
+typedef struct ConvertTask
+{
+	PtCpuTask task;
+	const PtOperand *from[3];
+	float *to[3];
+	int64_t tiles[3];
+} ConvertTask;
+
+static void
+run_convert(PtCpuTask *task, int64_t tile, char *scratch)
+{
+	ConvertTask *t = (ConvertTask *) task;
+	int which = 0;
+	int64_t first, n;
+
+	(void) scratch;
+	while (tile >= t->tiles[which])
+		tile -= t->tiles[which++];
+	first = tile * CONVERT_TILE;
+	n = pt_shape_numel(&t->from[which]->shape) - first;
+	task->isa->scalar->load[t->from[which]->dtype](
+		t->to[which] + first,
+		(const char *) t->from[which]->data + (size_t) first * pt_dtype_size(t->from[which]->dtype),
+		(size_t) (n < CONVERT_TILE ? n : CONVERT_TILE));
+}
+
+/* Has the operands converted, and makes the plan one of float32. */
+static bool
+convert_operands(PtCpuBind *b, const PtStep *step, MatmulTask *plan)
+{
+	const Room room = plan_room(step);
+	char *scratch = step->scratch;
+	int64_t tiles = 0, largest = 0;
+	ConvertTask t = {.from = {&step->in[0], &step->in[1], bias_of(step)},
+					 .to = {(float *) (scratch + room.a), (float *) (scratch + room.b),
+							(float *) (scratch + room.bias)}};
+	ConvertTask *task;
+
+	for (int i = 0; i < 3; i++)
+	{
+		int64_t n = t.from[i] != NULL ? pt_shape_numel(&t.from[i]->shape) : 0;
+
+		t.tiles[i] = pt_cpu_ceil(n, CONVERT_TILE);
+		tiles += t.tiles[i];
+		largest = n > largest ? n : largest;
+	}
+	plan->rounded = plan->dtype;
+	plan->dtype = PT_FLOAT32;
+	plan->size = sizeof(float);
+	plan->a = (const char *) t.to[0];
+	plan->b = (const char *) t.to[1];
+	plan->bias = t.from[2] != NULL ? (const char *) t.to[2] : NULL;
+	plan->c = scratch + room.c;
+	if (tiles == 0)
+		return true;
+	largest = largest < CONVERT_TILE ? largest : CONVERT_TILE;
+	task = pt_cpu_task(b, step, sizeof(ConvertTask), run_convert, tiles,
+					   20 + (int64_t) ((double) largest * CONVERT_NS));
+	if (task == NULL)
+		return false;
+	t.task = task->task;
+	*task = t;
+	return true;
+}
+
+/* ---------- binding ---------- */
+
 static bool
 bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 {
@@ -331,7 +453,12 @@ bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 	plan.size = pt_dtype_size(plan.dtype);
 	plan.a = step->in[0].data;
 	plan.b = step->in[1].data;
-	plan.c = product_address(step);
+	plan.c = plan.product = product_address(step);
+	plan.rounded = PT_NDTYPE;
+	if (bias_of(step) != NULL)
+		plan.bias = step->in[2].data;
+	if (is_half(plan.dtype) && !convert_operands(b, step, &plan))
+		return false;
 	plan.way = choose_way(&plan);
 	if (plan.way == WAY_LIBRARY)
 	{
@@ -342,8 +469,8 @@ bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 	if (step->epilogue != NULL)
 	{
 		plan.epilogue =
-			pt_cpu_program_bind(b, step->epilogue, step->in + step->nin - step->nepilogue, plan.c,
-								step->out);
+			pt_cpu_program_bind(b, step->epilogue, step->in + step->nin - step->nepilogue,
+								plan.product, step->out);
 		if (plan.epilogue == NULL)
 			return false;
 	}
@@ -359,6 +486,8 @@ bind_product(PtCpuBind *b, PtStep *step, const MatmulTask *shape, int64_t batch)
 	tiles = batch * plan.tiles_m * plan.tiles_n;
 	ns = 50 +
 		 (int64_t) ((double) plan.tile_m * (double) plan.tile_n * (double) plan.tile_k * mac_ns);
+	if (plan.rounded != PT_NDTYPE)
+		ns += (int64_t) ((double) plan.tile_m * (double) plan.tile_n * CONVERT_NS);
 	if (plan.epilogue != NULL)
 		ns += pt_cpu_program_ns(plan.epilogue, plan.tile_m * plan.tile_n);
 	t = pt_cpu_task(b, step, sizeof(MatmulTask), run_matmul, tiles, ns);
@@ -414,8 +543,6 @@ bind_linear(PtCpuBind *b, PtStep *step)
 
 	for (int i = 0; i < x->ndim - 1; i++)
 		t.m *= x->dim[i];
-	if (step->nin - step->nepilogue > 2 && step->in[2].dtype != PT_NDTYPE)
-		t.bias = step->in[2].data;
 	return bind_product(b, step, &t, 1);
 }
 

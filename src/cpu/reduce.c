@@ -486,7 +486,8 @@ plan_arg(ArgTask *t, const PtStep *step)
 			  : d == dim->integer ? &t->length
 								  : &t->inner) *= shape->dim[d];
 	results = t->outer * t->inner;
-	t->part = results >= 16 || t->length <= PART ? t->length : PART;
+	/* results enough are shared out whole, unless one alone would take long */
+	t->part = t->length <= PART || (results >= 16 && t->length <= 16 * PART) ? t->length : PART;
 	t->part = t->part < 1 ? 1 : t->part;
 	t->parts = t->length > 0 ? pt_cpu_ceil(t->length, t->part) : 1;
 	t->group = PART / t->part < 1 ? 1 : PART / t->part;

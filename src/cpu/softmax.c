@@ -26,7 +26,7 @@ typedef struct RowsTask
 	int64_t rows, cols; /* rows to do, elements in each */
 	int64_t inner; /* distance of a row's elements; rows of one group of inner lie side by side */
 	int64_t tile_rows;
-	const char *x, *target, *lse_in, *grad;
+	const char *x, *target, *grad;
 	char *out, *lse;
 } RowsTask;
 
@@ -189,72 +189,85 @@ target_of(const RowsTask *t, int64_t r)
 	return target;
 }
 
+/*
+ * The largest element of each of n rows from r on, and the sum of exp(x - largest).  exps: those
+ * exponentials, unless a row is longer than BUFFER and so done in pieces.
+ */
+static void
+measure_rows(const RowsTask *t, int64_t r, int64_t n, double *tops, double *sums, double *exps)
+{
+	const PtIsa *isa = t->task.isa;
+	int k = t->kind;
+	size_t width = k == 1 ? 8 : 4;
+	bool native = t->dtype == PT_FLOAT32 || t->dtype == PT_FLOAT64;
+	double loaded[BUFFER];
+
+	for (int64_t i = 0; i < n; i++)
+	{
+		put(t, sums, i, 0);
+		put(t, tops, i, -INFINITY);
+	}
+	/* one piece of n rows, or pieces of one row: the maximum first, then the sum */
+	for (int pass = t->cols <= BUFFER ? 1 : 0; pass < 2; pass++)
+		for (int64_t j = 0; j < t->cols; j += BUFFER)
+		{
+			size_t take = t->cols - j < BUFFER ? (size_t) (t->cols - j) : BUFFER;
+			const char *x = t->x + (size_t) (r * t->cols + j) * t->size;
+
+			if (!native)
+			{
+				isa->scalar->load[t->dtype](loaded, x, take * (size_t) n);
+				x = (const char *) loaded;
+			}
+			for (int64_t i = 0; i < n; i++)
+			{
+				const char *row = x + (size_t) i * take * width;
+				double part, top;
+
+				if (pass == 0 || t->cols <= BUFFER)
+				{
+					isa->rows->max[k](&part, row, take);
+					part = get(t, &part, 0);
+					top = get(t, tops, i);
+					put(t, tops, i, isnan(top) || top > part ? top : part);
+				}
+				if (pass == 1)
+					isa->rows->sub[k]((char *) exps + (size_t) i * take * width, row,
+									  (char *) tops + (size_t) i * width, take);
+			}
+			if (pass == 0)
+				continue;
+			isa->rows->exp[k](exps, exps, take * (size_t) n);
+			for (int64_t i = 0; i < n; i++)
+			{
+				double part;
+
+				isa->rows->sum[k](&part, (char *) exps + (size_t) i * take * width, take);
+				put(t, sums, i, get(t, sums, i) + get(t, &part, 0));
+			}
+		}
+}
+
 /* lse = log sum exp(x), out = lse - x[target] */
 static void
 run_cross_entropy(PtCpuTask *task, int64_t tile, char *scratch)
 {
 	RowsTask *t = (RowsTask *) task;
 	const PtIsa *isa = task->isa;
-	int k = t->kind;
-	size_t width = k == 1 ? 8 : 4;
-	bool native = t->dtype == PT_FLOAT32 || t->dtype == PT_FLOAT64;
 	int64_t first = tile * t->tile_rows, last = tile_end(t, first), at_once = rows_at_once(t);
-	double buffer[BUFFER], loaded[BUFFER], sums[BUFFER], tops[BUFFER];
+	double exps[BUFFER], sums[BUFFER], tops[BUFFER];
 
 	(void) scratch;
 	for (int64_t r = first; r < last; r += at_once)
 	{
 		int64_t n = last - r < at_once ? last - r : at_once;
 
-		for (int64_t i = 0; i < n; i++)
-		{
-			put(t, sums, i, 0);
-			put(t, tops, i, -INFINITY);
-		}
-		/* one piece of n rows, or pieces of one row: the maximum first, then the sum */
-		for (int pass = t->cols <= BUFFER ? 1 : 0; pass < 2; pass++)
-			for (int64_t j = 0; j < t->cols; j += BUFFER)
-			{
-				size_t take = t->cols - j < BUFFER ? (size_t) (t->cols - j) : BUFFER;
-				const char *x = t->x + (size_t) (r * t->cols + j) * t->size;
-
-				if (!native)
-				{
-					isa->scalar->load[t->dtype](loaded, x, take * (size_t) n);
-					x = (const char *) loaded;
-				}
-				for (int64_t i = 0; i < n; i++)
-				{
-					const char *row = x + (size_t) i * take * width;
-					double part, top;
-
-					if (pass == 0 || t->cols <= BUFFER)
-					{
-						isa->rows->max[k](&part, row, take);
-						part = get(t, &part, 0);
-						top = get(t, tops, i);
-						put(t, tops, i, isnan(top) || top > part ? top : part);
-					}
-					if (pass == 1)
-						isa->rows->sub[k]((char *) buffer + (size_t) i * take * width, row,
-										  (char *) tops + (size_t) i * width, take);
-				}
-				if (pass == 0)
-					continue;
-				isa->rows->exp[k](buffer, buffer, take * (size_t) n);
-				for (int64_t i = 0; i < n; i++)
-				{
-					double part;
-
-					isa->rows->sum[k](&part, (char *) buffer + (size_t) i * take * width, take);
-					put(t, sums, i, get(t, sums, i) + get(t, &part, 0));
-				}
-			}
-		isa->rows->log[k](sums, sums, (size_t) n);
+		measure_rows(t, r, n, tops, sums, exps);
+		isa->rows->log[t->kind](sums, sums, (size_t) n);
 		for (int64_t i = 0; i < n; i++)
 		{
 			int64_t target = target_of(t, r + i);
-			double lse = get(t, sums, i) + get(t, tops, i), loss[1], x[1];
+			double log_sum = get(t, sums, i), top = get(t, tops, i), loss[1], x[1];
 			size_t at = (size_t) (r + i) * t->size;
 
 			if (target < 0 || target >= t->cols)
@@ -262,17 +275,20 @@ run_cross_entropy(PtCpuTask *task, int64_t tile, char *scratch)
 				atomic_store(&task->fault, 1);
 				return;
 			}
-			put(t, loss, 0, lse);
+			put(t, loss, 0, top + log_sum);
 			isa->scalar->store[t->dtype](t->lse + at, loss, 1);
 			isa->scalar->load[t->dtype](x, t->x + (size_t) ((r + i) * t->cols + target) * t->size,
 										1);
-			put(t, loss, 0, lse - get(t, x, 0));
+			put(t, loss, 0, top - get(t, x, 0) + log_sum); /* in this order: nothing is lost */
 			isa->scalar->store[t->dtype](t->out + at, loss, 1);
 		}
 	}
 }
 
-/* out = (exp(x - lse) - onehot(target)) grad */
+/*
+ * out = (softmax(x) - onehot(target)) grad.  The softmax is made anew: lse has lost, to rounding, what x has beyond
+ * its dtype's digits, so that exp(x - lse) of large logits (or of bfloat16) would be far from a softmax.
+ */
 static void
 run_cross_entropy_backward(PtCpuTask *task, int64_t tile, char *scratch)
 {
@@ -281,45 +297,44 @@ run_cross_entropy_backward(PtCpuTask *task, int64_t tile, char *scratch)
 	int k = t->kind;
 	size_t width = k == 1 ? 8 : 4;
 	int64_t first = tile * t->tile_rows, last = tile_end(t, first), at_once = rows_at_once(t);
-	double buffer[BUFFER];
+	double exps[BUFFER], sums[BUFFER], tops[BUFFER];
 
 	(void) scratch;
 	for (int64_t r = first; r < last; r += at_once)
 	{
 		int64_t n = last - r < at_once ? last - r : at_once;
 
+		measure_rows(t, r, n, tops, sums, exps);
 		for (int64_t j = 0; j < t->cols; j += BUFFER)
 		{
 			size_t take = t->cols - j < BUFFER ? (size_t) (t->cols - j) : BUFFER;
 			size_t at = (size_t) (r * t->cols + j) * t->size;
 
-			isa->scalar->load[t->dtype](buffer, t->x + at, take * (size_t) n);
-			for (int64_t i = 0; i < n; i++)
+			if (t->cols > BUFFER)
 			{
-				char *row = (char *) buffer + (size_t) i * take * width;
-				double lse;
-
-				isa->scalar->load[t->dtype](&lse, t->lse_in + (size_t) (r + i) * t->size, 1);
-				isa->rows->sub[k](row, row, &lse, take);
+				isa->scalar->load[t->dtype](exps, t->x + at, take);
+				isa->rows->sub[k](exps, exps, tops, take);
+				isa->rows->exp[k](exps, exps, take);
 			}
-			isa->rows->exp[k](buffer, buffer, take * (size_t) n);
 			for (int64_t i = 0; i < n; i++)
 			{
-				char *row = (char *) buffer + (size_t) i * take * width;
+				char *row = (char *) exps + (size_t) i * take * width;
 				int64_t target = target_of(t, r + i);
-				double g;
+				double by;
 
 				if (target < 0 || target >= t->cols)
 				{
 					atomic_store(&task->fault, 1);
 					return;
 				}
+				put(t, &by, 0, 1 / get(t, sums, i));
+				isa->rows->mul[k](row, row, &by, take);
 				if (target >= j && target < j + (int64_t) take)
 					put(t, row, target - j, get(t, row, target - j) - 1);
-				isa->scalar->load[t->dtype](&g, t->grad + (size_t) (r + i) * t->size, 1);
-				isa->rows->mul[k](row, row, &g, take);
+				isa->scalar->load[t->dtype](&by, t->grad + (size_t) (r + i) * t->size, 1);
+				isa->rows->mul[k](row, row, &by, take);
 			}
-			isa->scalar->store[t->dtype](t->out + at, buffer, take * (size_t) n);
+			isa->scalar->store[t->dtype](t->out + at, exps, take * (size_t) n);
 		}
 	}
 }
@@ -426,7 +441,6 @@ bind_cross_entropy_backward(PtCpuBind *b, PtStep *step)
 
 	t.target = step->in[1].data;
 	t.target_dtype = step->in[1].dtype;
-	t.lse_in = step->in[2].data;
 	t.grad = step->in[3].data;
 	return bind_rows(b, step, &t, run_cross_entropy_backward);
 }

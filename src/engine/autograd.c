@@ -96,9 +96,12 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 	bool *depends = calloc(nvalues, sizeof(bool));
 	PtRef *grads = calloc(nvalues, sizeof(PtRef));
 	const PtShape shape = pt_value(g, y)->shape;
+	PtAutocast autocast = g->autocast;
 	PtRef one;
 	Inputs x = {0};
 
+	/* gradients are computed in the dtypes that forward had */
+	g->autocast = PT_AUTOCAST_OFF;
 	if (depends == NULL || grads == NULL)
 	{
 		pt_graph_fail(g, PT_ENOMEM, "out of memory");
@@ -167,5 +170,6 @@ done:
 	free(grads);
 	free(x.gin);
 	free(x.want);
+	g->autocast = autocast;
 	return g->error.code == PT_OK;
 }

@@ -242,6 +242,16 @@ eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 		else if (n == 1)
 			op = pt_op_find(op->name[1] == 'a' ? "amax" : "amin");
 	}
+	/* of one number, arange takes the end */
+	if (strcmp(op->name, "arange") == 0 && n > 0 && given[0].name == NULL)
+	{
+		bool has_end = n > 1 && given[1].name == NULL;
+
+		for (int i = 1; i < n && !has_end; i++)
+			has_end = strcmp(given[i].name ? given[i].name : "end", "end") == 0;
+		if (!has_end)
+			given[0].name = "end";
+	}
 	plain = op->scalar != PT_S_NONE && n <= 3;
 	for (int i = 0; plain && i < n; i++)
 		plain = given[i].name == NULL &&

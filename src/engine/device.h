@@ -62,12 +62,21 @@ typedef enum PtRun
 	PT_RUN_DONE
 } PtRun;
 
+/* Of float32 products, as torch.set_float32_matmul_precision; a CPU is always exact. */
+typedef enum PtPrecision
+{
+	PT_HIGHEST, /* float32 */
+	PT_HIGH		/* TensorFloat32: operands rounded to 10 bits */
+} PtPrecision;
+
 typedef struct PtDeviceOptions
 {
-	int threads;	 /* CPU: how many, at least 1 */
-	int ordinal;	 /* GPU: which */
-	bool no_library; /* CPU: do not open a BLAS (tests) */
-	const char *isa; /* CPU: force an instruction set ("v2"); NULL: the best there is (tests) */
+	int threads;		   /* CPU: how many, at least 1 */
+	int ordinal;		   /* GPU: which */
+	PtPrecision precision; /* GPU */
+	bool no_library;	   /* CPU: do not open a BLAS (tests) */
+	/* tests: an instruction set of a CPU ("v2"), how a GPU runs programs ("interpreted", "compiled"); NULL: the best there is */
+	const char *isa;
 } PtDeviceOptions;
 
 typedef struct PtDevice PtDevice;
@@ -87,6 +96,19 @@ typedef struct PtDeviceType
 	void (*free)(PtDevice *dev, void *p);
 	bool (*upload)(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *err);
 	bool (*download)(PtDevice *dev, void *host, const void *src, size_t bytes, PtError *err);
+
+	/* The rest of memory; NULL where host pointers are device addresses. */
+
+	/* Bytes that alloc can still give, about. */
+	size_t (*available)(PtDevice *dev);
+	/* Host memory that copies to the device are fastest from. */
+	void *(*alloc_host)(PtDevice *dev, size_t bytes, PtError *err);
+	void (*free_host)(PtDevice *dev, void *p);
+	/*
+	 * Starts a copy from such memory beside what runs.  What is launched later waits for it; once a run launched later is
+	 * done, host may be written again.
+	 */
+	bool (*feed)(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *err);
 
 	bool (*prepare)(PtDevice *dev, PtSchedule *s, PtError *err);
 	bool (*bind)(PtDevice *dev, PtSchedule *s, PtError *err);

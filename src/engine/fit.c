@@ -15,6 +15,9 @@
 /* Rows shuffled between two looks at the clock. */
 #define SHUFFLE_SLICE 1000000
 
+/* What a streamed data set leaves to the device between two pieces that are gathered. */
+#define STREAM_NS 500000
+
 /* A step for a fixed number of rows. */
 typedef struct Step
 {
@@ -43,7 +46,8 @@ struct PtFit
 	PtPace *pace; /* NULL: the rate stays */
 
 	/* device memory */
-	void *grads, *slots[PT_OPTIM_SLOTS], *ctl, *stats, *lr, *perm, *rows;
+	PtRowset *rowset;
+	void *grads, *slots[PT_OPTIM_SLOTS], *ctl, *stats, *lr;
 	PtOptimSlot slot[PT_OPTIM_SLOTS];
 	int nslots;
 
@@ -57,7 +61,6 @@ struct PtFit
 	int64_t rates_left; /* not used yet */
 
 	Step full, tail;
-	int64_t *order; /* host copy of the permutation */
 	double rate;	/* of the last step */
 
 	Phase phase;
@@ -87,9 +90,12 @@ fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef
 	return pt_apply_name(g, "batch", (PtRef[]){data, perm, ctl}, 3, given, 3);
 }
 
-/* Gradients of all trainable entries as one flat value with the parameters' layout. */
+/*
+ * Gradients of all trainable entries as one flat value with the parameters' layout.  Those that the loss
+ * does not depend on have gradient 0, and are true in *unused, which is NULL if there are none.
+ */
 static PtRef
-flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss)
+flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss, bool **unused)
 {
 	const PtStateDict *sd = fit->spec.sd;
 	PtRef *wrt = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
@@ -97,7 +103,8 @@ flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss)
 	int64_t *offsets = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(int64_t));
 	int n = 0, parts = 0;
 
-	if (wrt == NULL || grad == NULL || offsets == NULL)
+	*unused = pt_arena_alloc(g->arena, sd->count + 1);
+	if (wrt == NULL || grad == NULL || offsets == NULL || *unused == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	for (int i = 0; i < sd->count; i++)
 		if (sd->entries[i].trainable)
@@ -109,17 +116,49 @@ flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss)
 	{
 		if (!sd->entries[i].trainable)
 			continue;
+		(*unused)[i] = grad[n] == PT_NO_REF;
 		if (grad[n] != PT_NO_REF)
 		{
-			/* a parameter that the loss does not depend on keeps gradient 0 */
 			grad[parts] = grad[n];
 			offsets[parts++] = sd->entries[i].offset;
 		}
 		n++;
 	}
+	if (parts == n)
+		*unused = NULL;
 	if (parts == 0)
 		return pt_graph_fail(g, PT_EINVAL, "the loss does not depend on any parameter");
 	return pt_pack(g, grad, offsets, parts, sd->flat);
+}
+
+/*
+ * Parameters after the step.  PyTorch's optimizers pass over those without a gradient: neither weight
+ * decay nor momentum moves them.
+ */
+static PtRef
+keep_unused(const PtFit *fit, PtGraph *g, const PtWeights *w, const bool *unused, PtRef new_p)
+{
+	const PtStateDict *sd = fit->spec.sd;
+	PtRef *parts;
+	int64_t *offsets;
+	int n = 0;
+
+	if (unused == NULL)
+		return new_p;
+	parts = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
+	offsets = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(int64_t));
+	if (parts == NULL || offsets == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	for (int i = 0; i < sd->count; i++)
+	{
+		const PtState *e = &sd->entries[i];
+
+		if (!e->trainable)
+			continue;
+		parts[n] = unused[i] ? w->entries[i] : pt_slice(g, new_p, e->offset, &e->shape);
+		offsets[n++] = e->offset;
+	}
+	return pt_pack(g, parts, offsets, n, sd->flat);
 }
 
 /* PyTorch's clip_grad_norm_, which multiplies by 1 too, then clip_grad_value_. */
@@ -185,6 +224,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	PtWeights w;
 	PtBuild b;
 	Rates rates;
+	bool *unused;
 	PtRef in[PT_MAX_IN], slots[PT_OPTIM_SLOTS], new_slots[PT_OPTIM_SLOTS];
 	PtRef rows, perm, ctl, stats, grads, gflat, output, target, loss, t, new_p, counted, next;
 	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = step->rows}}};
@@ -192,8 +232,9 @@ build_step(PtFit *fit, Step *step, PtError *err)
 
 	if (g == NULL)
 		return false;
-	rows = pt_external(g, "rows", PT_UINT8, &(PtShape){2, {spec->nrows, spec->stride}});
-	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {spec->nrows}});
+	rows = pt_external(g, "rows", PT_UINT8,
+					   &(PtShape){2, {pt_rowset_rows(fit->rowset), spec->stride}});
+	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {pt_rowset_positions(fit->rowset)}});
 	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {8}});
 	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {4}});
 	build_rates(fit, g, &rates);
@@ -207,6 +248,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 		in[i] = fetch(g, &spec->inputs[i], step->rows, rows, perm, ctl);
 	target = fetch(g, &spec->target, step->rows, rows, perm, ctl);
 	b = (PtBuild){.g = g, .sd = spec->sd, .state = w.entries, .training = true};
+	b.autocast = spec->autocast;
 	b.updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
 	b.seed = pt_integer(g, (int64_t) spec->seed);
 	b.step = pt_slice(g, ctl, 1, &scalar);
@@ -220,7 +262,9 @@ build_step(PtFit *fit, Step *step, PtError *err)
 					  pt_shape_print(&pt_value(g, loss)->shape, text));
 		pt_hint(&g->error, "Use reduction => 'mean' or 'sum'.");
 	}
-	gflat = flat_gradients(fit, g, &w, loss);
+	/* of an expression: it may be of the lower precision, which is kept out of the sums */
+	loss = pt_autocast(g, loss, PT_FLOAT32);
+	gflat = flat_gradients(fit, g, &w, loss, &unused);
 	if (g->error.code != PT_OK)
 		goto done;
 
@@ -231,7 +275,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 					   slots, &new_p, new_slots))
 	{
 		pt_graph_assign(g, grads, gflat);
-		pt_graph_assign(g, w.flat, new_p);
+		pt_graph_assign(g, w.flat, keep_unused(fit, g, &w, unused, new_p));
 		for (int i = 0; i < fit->nslots; i++)
 			pt_graph_assign(g, slots[i], new_slots[i]);
 	}
@@ -250,8 +294,8 @@ done:
 		return false;
 	}
 	pt_network_bind(fit->net, step->plan, &w);
-	pt_plan_bind(step->plan, rows, fit->rows);
-	pt_plan_bind(step->plan, perm, fit->perm);
+	pt_plan_bind(step->plan, rows, pt_rowset_data(fit->rowset));
+	pt_plan_bind(step->plan, perm, pt_rowset_order_data(fit->rowset));
 	pt_plan_bind(step->plan, ctl, fit->ctl);
 	pt_plan_bind(step->plan, stats, fit->stats);
 	pt_plan_bind(step->plan, rates.table, fit->lr);
@@ -352,25 +396,21 @@ prepare(PtFit *fit, PtError *err)
 	pt_rng_seed(&fit->rng, spec->seed);
 	if ((fit->grads = room(fit, flat, err)) == NULL ||
 		(fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
-		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL ||
-		(fit->perm = room(fit, spec->nrows * sizeof(int64_t), err)) == NULL)
+		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL)
 		return false;
 	for (int i = 0; i < fit->nslots; i++)
 		if (!make_slot(fit, i, err))
 			return false;
-	if (dev->type->shares_host)
-		fit->rows = (void *) spec->rows;
-	else
-	{
-		fit->rows = room(fit, spec->nrows * spec->stride, err);
-		if (fit->rows == NULL ||
-			!dev->type->upload(dev, fit->rows, spec->rows, spec->nrows * spec->stride, err))
-			return false;
-	}
-	/* where host and device share memory, so do the permutation and its copy */
-	fit->order = dev->type->shares_host ? fit->perm : malloc(spec->nrows * sizeof(int64_t));
-	if (fit->order == NULL)
-		return pt_fail_memory(err, spec->nrows * sizeof(int64_t));
+	fit->rowset = pt_rowset_new(&(PtRowsetSpec){.rows = spec->rows,
+												.nrows = spec->nrows,
+												.stride = spec->stride,
+												.used = fit->full.repeat * fit->full.rows +
+														fit->tail.repeat * fit->tail.rows,
+												.batch_size = spec->batch_size,
+												.resident = spec->resident},
+								dev, err);
+	if (fit->rowset == NULL)
+		return false;
 
 	return (fit->full.repeat == 0 || build_step(fit, &fit->full, err)) &&
 		   (fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
@@ -438,10 +478,9 @@ pt_fit_free(PtFit *fit)
 	pt_plan_free(fit->full.plan);
 	pt_plan_free(fit->tail.plan);
 	pt_network_free(fit->net);
-	if (fit->order != fit->perm)
-		free(fit->order);
+	pt_rowset_free(fit->rowset);
 	{
-		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->perm, fit->at, fit->entries};
+		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->at, fit->entries};
 
 		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
 			if (all[i] != NULL)
@@ -450,18 +489,17 @@ pt_fit_free(PtFit *fit)
 	for (int i = 0; i < fit->nslots; i++)
 		if (fit->slots[i] != NULL)
 			fit->dev->type->free(fit->dev, fit->slots[i]);
-	if (!fit->dev->type->shares_host && fit->rows != NULL)
-		fit->dev->type->free(fit->dev, fit->rows);
 	pt_arena_free(fit->arena);
 }
 
 /* ---------- running ---------- */
 
-/* Begins an epoch: position 0, counters 0, a new order.  True when the order is complete. */
+/* Begins an epoch: counters 0, a new order.  True when the order is complete. */
 static bool
 shuffle(PtFit *fit, bool *complete, PtError *err)
 {
 	const PtFitSpec *spec = &fit->spec;
+	int64_t *order = pt_rowset_order(fit->rowset);
 	int64_t ctl[8] = {0, fit->steps};
 	double stats[4] = {0};
 	int64_t to = fit->cursor + SHUFFLE_SLICE;
@@ -469,20 +507,18 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	*complete = false;
 	if (fit->cursor == 0)
 		for (int64_t i = 0; i < spec->nrows; i++)
-			fit->order[i] = i;
+			order[i] = i;
 	if (spec->shuffle)
 	{
-		pt_rng_shuffle(&fit->rng, fit->order, spec->nrows, fit->cursor, to);
+		pt_rng_shuffle(&fit->rng, order, spec->nrows, fit->cursor, to);
 		fit->cursor = to;
 		if (to < spec->nrows)
 			return true;
 	}
 	fit->cursor = 0;
 	*complete = true;
-	return (fit->order == fit->perm ||
-			fit->dev->type->upload(fit->dev, fit->perm, fit->order, spec->nrows * sizeof(int64_t),
-								   err)) &&
-		   fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
+	pt_rowset_begin(fit->rowset);
+	return fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
 		   fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
 }
 
@@ -529,27 +565,53 @@ refill(PtFit *fit, int64_t steps, PtError *err)
 		   fit->dev->type->upload(fit->dev, fit->at, ctl, sizeof(ctl), err);
 }
 
+/* How many steps to start now, from rows and rates that are there; MORE: none are yet. */
+static PtRun
+start_steps(PtFit *fit, const Step *step, PtError *err)
+{
+	if (pt_rowset_left(fit->rowset) == 0)
+	{
+		int64_t position;
+		PtRun run = pt_rowset_next(fit->rowset, &position, err);
+
+		if (run != PT_RUN_DONE)
+			return run;
+		if (!fit->dev->type->upload(fit->dev, fit->ctl, &position, sizeof(position), err))
+			return PT_RUN_ERROR;
+	}
+	if (fit->nrates > 0 && fit->rates_left == 0 &&
+		!refill(fit, fit->todo + (fit->phase == FULL ? fit->tail.repeat : 0), err))
+		return PT_RUN_ERROR;
+	fit->running = pt_rowset_left(fit->rowset) / step->rows;
+	if (fit->running > fit->todo)
+		fit->running = fit->todo;
+	if (fit->nrates > 0 && fit->running > fit->rates_left)
+		fit->running = fit->rates_left;
+	pt_rowset_take(fit->rowset, fit->running * step->rows);
+	return PT_RUN_DONE;
+}
+
 /* Some of the steps of FULL or TAIL; DONE: all of them have been done. */
 static PtRun
 run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 {
 	Step *step = fit->phase == FULL ? &fit->full : &fit->tail;
+	bool streams = pt_rowset_streams(fit->rowset);
 	double stats[4];
 	PtRun run;
 
 	if (fit->todo == 0)
 		return PT_RUN_DONE;
-	if (fit->running == 0)
-	{
-		fit->running = fit->todo;
-		if (fit->nrates > 0 && fit->rates_left == 0 &&
-			!refill(fit, fit->todo + (fit->phase == FULL ? fit->tail.repeat : 0), err))
-			return PT_RUN_ERROR;
-		if (fit->nrates > 0 && fit->running > fit->rates_left)
-			fit->running = fit->rates_left;
-	}
-	run = pt_plan_run(step->plan, fit->running, budget_ns, err);
-	if (run == PT_RUN_ERROR || !look(fit, stats, err))
+	if (fit->running == 0 && (run = start_steps(fit, step, err)) != PT_RUN_DONE)
+		return run;
+	/* what comes next is gathered while the device works, so it must not be waited for long */
+	run = pt_plan_run(step->plan, fit->running,
+					  streams && budget_ns > STREAM_NS ? STREAM_NS : budget_ns, err);
+	if (run == PT_RUN_ERROR || !pt_rowset_ahead(fit->rowset, err))
+		return PT_RUN_ERROR;
+	if (run == PT_RUN_MORE && streams)
+		return PT_RUN_MORE;
+	if (!look(fit, stats, err))
 		return PT_RUN_ERROR;
 	if (run == PT_RUN_MORE)
 		return PT_RUN_MORE;
@@ -631,6 +693,6 @@ pt_fit_bytes(const PtFit *fit)
 	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
 		   (fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
 		   (2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) +
-		   fit->spec.nrows * sizeof(int64_t) +
+		   pt_rowset_bytes(fit->rowset) +
 		   fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
 }

@@ -11,6 +11,7 @@
 #define PT_FIT_H
 
 #include "engine/network.h"
+#include "engine/rowset.h"
 #include "engine/sched.h"
 
 /* One column of the data set: where it stands in a row, and what it is. */
@@ -31,9 +32,11 @@ typedef struct PtFitSpec
 	const PtScheduler *scheduler; /* NULL: the learning rate stays */
 	double clip_grad_norm;		  /* of all gradients together, first; 0: none */
 	double clip_grad_value;		  /* of each; 0: none */
+	PtAutocast autocast;		  /* of forward and loss; weights and gradients stay float32 */
 
 	const void *rows; /* nrows x stride bytes; stays mapped while the fit lives */
 	int64_t nrows, stride;
+	size_t resident; /* most bytes of rows that a GPU keeps; 0: half of what is free there */
 	const PtColumn *inputs;
 	int ninputs;
 	PtColumn target;

@@ -145,25 +145,32 @@ outputs_of(const PtPlanning *p, int unit, PtRef *out, int room)
 	return n;
 }
 
-/* Builds the program of a unit's members; false if it does not fit or there is no memory. */
+/* Builds the program of a unit's members; false, and the unit as it was, if it does not fit or there is no memory. */
 static bool
 build(PtPlanning *p, int unit, PtRef epilogue)
 {
 	PtUnit *u = &p->units[unit];
+	PtProgram program;
 	PtRef out[PT_PROGRAM_OUTPUTS];
 	PtRef in[PT_PROGRAM_INPUTS];
 	int nout = outputs_of(p, unit, out, PT_PROGRAM_OUTPUTS);
 	int nin;
 
-	if (nout > PT_PROGRAM_OUTPUTS)
+	if (nout > PT_PROGRAM_OUTPUTS ||
+		!pt_program_build(p->g, u->members, u->nmembers, out, nout, epilogue, &program, in, &nin))
 		return false;
-	u->program = pt_arena_alloc(p->arena, sizeof(PtProgram));
-	u->in = pt_arena_alloc(p->arena, sizeof(in));
-	u->out = pt_arena_alloc(p->arena, sizeof(out));
-	if (u->program == NULL || u->in == NULL || u->out == NULL ||
-		!pt_program_build(p->g, p->arena, u->members, u->nmembers, out, nout, epilogue, u->program,
-						  in, &nin))
-		return false;
+	/* units are built again and again as they grow: they keep their room */
+	if (u->program == NULL)
+	{
+		PtProgram *room = pt_arena_alloc(p->arena, sizeof(program));
+
+		u->in = pt_arena_alloc(p->arena, sizeof(in));
+		u->out = pt_arena_alloc(p->arena, sizeof(out));
+		if (room == NULL || u->in == NULL || u->out == NULL)
+			return false;
+		u->program = room;
+	}
+	*u->program = program;
 	memcpy(u->in, in, nin * sizeof(PtRef));
 	memcpy(u->out, out, nout * sizeof(PtRef));
 	u->nin = nin;

@@ -103,8 +103,8 @@ pt_external(PtGraph *g, const char *name, PtDtype dtype, const PtShape *shape)
 {
 	PtRef ref = add_value(g, PT_ROLE_EXTERNAL, dtype, shape);
 
-	if (ref != PT_NO_REF)
-		g->values[ref].name = pt_arena_strdup(g->arena, name);
+	if (ref != PT_NO_REF && (g->values[ref].name = pt_arena_strdup(g->arena, name)) == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	return ref;
 }
 
@@ -250,9 +250,10 @@ convert_scalars(PtGraph *g, PtNode *node)
 	}
 }
 
-bool
-pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
-			 const PtArgs *attrs, PtRef *out)
+/* pt_apply_all, with operands as they are. */
+static bool
+apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
+	  const PtArgs *attrs, PtRef *out)
 {
 	PtNode node = {.op = op, .attrs = attrs, .path = g->path, .nlist = nlist};
 	PtResult result[PT_MAX_OUT];
@@ -337,6 +338,79 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 no_memory:
 	pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	return false;
+}
+
+/* ---------- autocast ---------- */
+
+PtDtype
+pt_autocast_dtype(PtAutocast autocast)
+{
+	return autocast == PT_AUTOCAST_BFLOAT16 ? PT_BFLOAT16 : PT_FLOAT32;
+}
+
+/* Python numbers, integers and what someone made float64 stay as they are. */
+static bool
+is_castable(const PtGraphValue *v)
+{
+	return v->role != PT_ROLE_NONE && !v->wrapped &&
+		   (v->dtype == PT_FLOAT32 || v->dtype == PT_FLOAT16 || v->dtype == PT_BFLOAT16);
+}
+
+PtRef
+pt_autocast(PtGraph *g, PtRef x, PtDtype dtype)
+{
+	return is_castable(pt_value(g, x)) ? pt_cast(g, x, dtype) : x;
+}
+
+PtDtype
+pt_autocast_back(const PtGraph *g, const PtRef *in, int n)
+{
+	PtDtype back = PT_NDTYPE;
+
+	for (int i = 0; i < n; i++)
+		if (is_castable(pt_value(g, in[i])))
+			back = back == PT_NDTYPE ? pt_value(g, in[i])->dtype
+									 : pt_dtype_promote(back, pt_value(g, in[i])->dtype);
+	return back;
+}
+
+/* Has the caller said which dtype the result shall have?  Then autocast does not. */
+static bool
+names_dtype(const PtOp *op, const PtArgs *attrs)
+{
+	for (const PtParam *p = op->params; attrs != NULL && p->name != NULL; p++)
+		if (p->type == PT_ARG_DTYPE)
+			return pt_args_get(attrs, p->name)->kind == PT_VALUE_DTYPE;
+	return false;
+}
+
+bool
+pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
+			 const PtArgs *attrs, PtRef *out)
+{
+	PtAutocast autocast = g->autocast;
+	PtCasting casting;
+	PtDtype dtype, back = PT_NDTYPE;
+	PtRef cast[PT_MAX_IN] = {PT_NO_REF};
+	bool ok;
+
+	if (autocast == PT_AUTOCAST_OFF || nin > PT_MAX_IN)
+		return apply(g, op, in, nin, list, nlist, attrs, out);
+	casting = names_dtype(op, attrs) ? PT_CAST_NONE : op->casting;
+	dtype = casting == PT_CAST_LOW ? pt_autocast_dtype(autocast) : PT_FLOAT32;
+	/* what the op is made of is not PyTorch's to cast: there, it is one kernel */
+	g->autocast = PT_AUTOCAST_OFF;
+	if (casting == PT_CAST_INNER)
+		back = pt_autocast_back(g, in, nin);
+	for (int i = 0; i < nin; i++)
+		cast[i] = casting == PT_CAST_DEFAULT || casting == PT_CAST_NONE
+					  ? in[i]
+					  : pt_autocast(g, in[i], dtype);
+	ok = apply(g, op, cast, nin, list, nlist, attrs, out);
+	for (int i = 0; ok && back != PT_NDTYPE && i < op->nout; i++)
+		out[i] = pt_autocast(g, out[i], back);
+	g->autocast = autocast;
+	return ok && g->error.code == PT_OK;
 }
 
 PtRef

@@ -63,6 +63,7 @@ typedef struct PtGraph
 	uint32_t nnodes, nodes_size;
 	const char *path; /* given to nodes that are added */
 	bool decomposed;  /* fused ops are added as their primitives */
+	PtAutocast autocast; /* of ops that are applied now; module.c turns it on and off */
 } PtGraph;
 
 extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */
@@ -121,6 +122,13 @@ extern bool pt_graph_assign(PtGraph *g, PtRef external, PtRef value);
  * A wrt that y does not depend on gets PT_NO_REF.
  */
 extern bool pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad);
+
+/* The precision that autocast lowers to. */
+extern PtDtype pt_autocast_dtype(PtAutocast autocast);
+/* x as float32 or that precision, if it is a tensor that autocast converts; else x. */
+extern PtRef pt_autocast(PtGraph *g, PtRef x, PtDtype dtype);
+/* The dtype of a result that is rounded to what came in; PT_NDTYPE if autocast converts none of these values. */
+extern PtDtype pt_autocast_back(const PtGraph *g, const PtRef *in, int n);
 
 /* torch.result_type: dtype of an op over these values (PT_NO_REF skipped). */
 extern PtDtype pt_result_type(const PtGraph *g, const PtRef *in, int n);

@@ -4,14 +4,23 @@
  *
  * IEEE 754 binary16 has 5 exponent and 10 fraction bits; bfloat16 is the upper half of a float.
  * Both round to nearest even; overflow gives infinity, any NaN a quiet NaN of the same sign.
+ * CUDA's compilers read this file too, NVRTC without headers of the system.
  */
 #ifndef PT_HALF_H
 #define PT_HALF_H
 
+#ifndef __CUDACC_RTC__
 #include <stdint.h>
 #include <string.h>
+#endif
 
-static inline uint32_t
+#ifdef __CUDACC__
+#define PT_INLINE static inline __host__ __device__
+#else
+#define PT_INLINE static inline
+#endif
+
+PT_INLINE uint32_t
 pt_float_bits(float f)
 {
 	uint32_t u;
@@ -20,7 +29,7 @@ pt_float_bits(float f)
 	return u;
 }
 
-static inline float
+PT_INLINE float
 pt_bits_float(uint32_t u)
 {
 	float f;
@@ -29,7 +38,7 @@ pt_bits_float(uint32_t u)
 	return f;
 }
 
-static inline float
+PT_INLINE float
 pt_half_load(uint16_t h)
 {
 	uint32_t magnitude = h & 0x7fff;
@@ -43,7 +52,7 @@ pt_half_load(uint16_t h)
 	return pt_bits_float(bits | (uint32_t) (h & 0x8000) << 16);
 }
 
-static inline uint16_t
+PT_INLINE uint16_t
 pt_half_store(float f)
 {
 	uint32_t bits = pt_float_bits(f);
@@ -60,13 +69,13 @@ pt_half_store(float f)
 	return (uint16_t) (h | bits >> 31 << 15);
 }
 
-static inline float
+PT_INLINE float
 pt_bfloat_load(uint16_t b)
 {
 	return pt_bits_float((uint32_t) b << 16);
 }
 
-static inline uint16_t
+PT_INLINE uint16_t
 pt_bfloat_store(float f)
 {
 	uint32_t bits = pt_float_bits(f);

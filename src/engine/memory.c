@@ -8,6 +8,7 @@
  * they are placed greedily, largest first, at the lowest offset that is free for the whole
  * interval.  A program may write over an operand that it is the last to read.
  */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -157,25 +158,31 @@ by_size(const void *x, const void *y)
 							  : (a->value < b->value ? -1 : a->value > b->value);
 }
 
-/* Lowest free offset for a block among those already placed. */
-static size_t
-find_room(const Block *placed, int n, const Block *b)
+/*
+ * Puts a block at the lowest offset that is free while it lives.  placed: the n blocks before it, by offset,
+ * so that one walk finds the gap, and deep networks compile in time.  False: no address reaches its end.
+ */
+static bool
+find_room(Block **placed, int n, Block *b)
 {
-	size_t offset = 0;
-	bool moved = true;
+	int at = n;
 
-	while (moved)
+	for (int i = 0; i < n; i++)
 	{
-		moved = false;
-		for (int i = 0; i < n; i++)
-			if (placed[i].from <= b->to && b->from <= placed[i].to &&
-				placed[i].offset < offset + b->bytes && offset < placed[i].offset + placed[i].bytes)
-			{
-				offset = placed[i].offset + placed[i].bytes;
-				moved = true;
-			}
+		const Block *other = placed[i];
+
+		if (other->from > b->to || b->from > other->to)
+			continue;
+		if (other->offset >= b->offset && other->offset - b->offset >= b->bytes)
+			break;
+		if (other->offset + other->bytes > b->offset)
+			b->offset = other->offset + other->bytes;
 	}
-	return offset;
+	while (at > 0 && placed[at - 1]->offset > b->offset)
+		at--;
+	memmove(placed + at + 1, placed + at, (size_t) (n - at) * sizeof(Block *));
+	placed[at] = b;
+	return b->bytes <= PTRDIFF_MAX && b->offset <= PTRDIFF_MAX - b->bytes;
 }
 
 /*
@@ -222,12 +229,13 @@ pt_plan_places(PtPlanning *p, const PtSchedule *schedule)
 	Life *life = pt_arena_alloc(p->arena, g->nvalues * sizeof(Life));
 	PtRef *joined = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
 	Block *blocks = pt_arena_alloc(p->arena, (g->nvalues + p->nsteps) * sizeof(Block));
+	Block **placed = pt_arena_alloc(p->arena, (g->nvalues + p->nsteps) * sizeof(Block *));
 	int n = 0;
 
 	p->places = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtPlace));
 	p->copies = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
 	p->scratch = pt_arena_alloc(p->arena, (p->nsteps + 1) * sizeof(size_t));
-	if (life == NULL || joined == NULL || blocks == NULL || p->places == NULL ||
+	if (life == NULL || joined == NULL || blocks == NULL || placed == NULL || p->places == NULL ||
 		p->copies == NULL || p->scratch == NULL)
 		return pt_fail_memory(p->err, g->nvalues * sizeof(Block));
 	measure(p, life);
@@ -276,7 +284,8 @@ pt_plan_places(PtPlanning *p, const PtSchedule *schedule)
 	{
 		size_t end;
 
-		blocks[i].offset = find_room(blocks, i, &blocks[i]);
+		if (!find_room(placed, i, &blocks[i]))
+			return pt_fail_memory(p->err, blocks[i].bytes);
 		end = blocks[i].offset + blocks[i].bytes;
 		p->arena_bytes = end > p->arena_bytes ? end : p->arena_bytes;
 		if (blocks[i].value != PT_NO_REF)

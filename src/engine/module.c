@@ -65,6 +65,9 @@ pt_module_title(const PtModule *m, char *buf)
 static bool
 set_paths(PtArena *arena, PtModule *m, const char *path, PtError *err)
 {
+	if (strlen(path) > PT_MODULE_PATH)
+		return pt_fail(err, PT_ELIMIT, "the path of a module is longer than %d bytes: %.64s...",
+					   PT_MODULE_PATH, path);
 	m->path = path;
 	for (int i = 0; i < m->nchildren; i++)
 	{
@@ -134,6 +137,7 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 		if (m->args->values[i].kind == PT_VALUE_MODULES)
 			n += m->args->values[i].count;
 	m->depth = 1;
+	m->work = 1;
 	if (n == 0)
 		return true;
 	m->children = pt_arena_alloc(arena, (size_t) n * sizeof(*m->children));
@@ -156,6 +160,7 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 							   PT_MODULE_DEPTH);
 			if (child->depth >= m->depth)
 				m->depth = child->depth + 1;
+			m->work += child->work;
 			if (m->args->params[i].type != PT_ARG_NAMED_MODULES)
 				child->name = NULL;
 			names[m->nchildren] =
@@ -190,6 +195,12 @@ make(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven,
 		return NULL;
 	if (type->prepare != NULL && !type->prepare(arena, m, err))
 		return NULL;
+	if (m->work > PT_MODULE_WORK)
+	{
+		pt_fail(err, PT_ELIMIT, "%s is made of more than %d modules and operations", what,
+				PT_MODULE_WORK);
+		return NULL;
+	}
 	return type->check == NULL || type->check(m, err) ? m : NULL;
 }
 
@@ -500,6 +511,66 @@ pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *o
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
 }
 
+/* ---------- autocast ---------- */
+
+bool
+pt_module_can_autocast(const PtModule *m, PtError *err)
+{
+	if (m->type->no_autocast != NULL)
+	{
+		pt_fail(err, PT_EUNSUPPORTED, "nn.%s is not safe with autocast", m->type->name);
+		return pt_hint(err, "%s", m->type->no_autocast);
+	}
+	for (int i = 0; i < m->nchildren; i++)
+		if (!pt_module_can_autocast(m->children[i], err))
+			return false;
+	return true;
+}
+
+/* What the type's build gives under autocast. */
+static PtRef
+build_autocast(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+{
+	PtGraph *g = b->g;
+	const PtAutocast outer = g->autocast;
+	const bool outer_lower = b->lower;
+	PtCasting casting = m->type->casting;
+	PtDtype dtype, back;
+	PtRef cast[PT_MAX_IN], y;
+	PtError err;
+
+	if (m->type->no_autocast != NULL && !pt_module_can_autocast(m, &err))
+		return pt_build_fail(b, &err);
+	if (casting == PT_CAST_DEFAULT)
+		casting = m->type->kind == PT_MODULE_LOSS ? PT_CAST_FULL : PT_CAST_INNER;
+	dtype = casting == PT_CAST_LOW ? pt_autocast_dtype(b->autocast) : PT_FLOAT32;
+	back = casting == PT_CAST_INNER ? pt_autocast_back(g, in, nin) : PT_NDTYPE;
+	g->autocast = PT_AUTOCAST_OFF;
+	for (int i = 0; i < nin; i++)
+		cast[i] = casting == PT_CAST_NONE ? in[i] : pt_autocast(g, in[i], dtype);
+	g->autocast = casting == PT_CAST_NONE ? b->autocast : PT_AUTOCAST_OFF;
+	b->lower = casting == PT_CAST_LOW;
+	y = m->type->build(b, m, cast, nin);
+	b->lower = outer_lower;
+	g->autocast = outer;
+	return y != PT_NO_REF && back != PT_NDTYPE ? pt_autocast(g, y, back) : y;
+}
+
+/* A weight in the lower precision: one cast a run however often it is used, as PyTorch's cache. */
+static PtRef
+lowered(PtBuild *b, int at, PtRef value)
+{
+	if (!b->sd->entries[at].trainable)
+		return value;
+	if (b->lowered == NULL)
+		b->lowered = pt_arena_alloc(b->g->arena, (size_t) b->sd->count * sizeof(PtRef));
+	if (b->lowered == NULL)
+		return pt_graph_fail(b->g, PT_ENOMEM, "out of memory");
+	if (b->lowered[at] == PT_NO_REF)
+		b->lowered[at] = pt_autocast(b->g, value, pt_autocast_dtype(b->autocast));
+	return b->lowered[at];
+}
+
 /* ---------- into a graph ---------- */
 
 PtRef
@@ -521,7 +592,8 @@ pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		if (b->g->path == NULL)
 			return pt_graph_fail(b->g, PT_ENOMEM, "out of memory");
 	}
-	y = m->type->build(b, m, in, nin);
+	y = b->autocast != PT_AUTOCAST_OFF ? build_autocast(b, m, in, nin)
+									   : m->type->build(b, m, in, nin);
 	b->g->path = outer;
 	if (b->seen != NULL && y != PT_NO_REF)
 		b->seen(b->seen_arg, m, y);
@@ -557,6 +629,8 @@ pt_build_state(PtBuild *b, const PtModule *m, const char *name)
 
 	if (at < 0)
 		return PT_NO_REF;
+	if (b->lower)
+		return lowered(b, at, b->state[at]);
 	/* a module that is called again goes on from what its first call gave */
 	return b->updates != NULL && b->updates[at] != PT_NO_REF ? b->updates[at] : b->state[at];
 }

@@ -75,6 +75,10 @@ typedef struct PtModuleType
 
 	/* of a layer whose first input holds indices (Embedding): that input is int64 */
 	bool index_input;
+
+	/* under autocast */
+	PtCasting casting;
+	const char *no_autocast; /* a hint for what to use instead, if autocast refuses it; NULL: it does not */
 } PtModuleType;
 
 struct PtModule
@@ -90,10 +94,21 @@ struct PtModule
 	int inputs;			/* how many forward takes; 0: as the type says */
 	bool may_be_loss;	/* a layer that can serve as a loss, too */
 	int depth;			/* of the tree below: 1 without children */
+	int64_t work;		/* modules and operations that a forward pass is made of, about */
+	unsigned indices;	/* of a Graph: bit i is set if input i holds indices */
 };
 
 /* Modules nest at most so deep, so that whoever walks a tree may recurse. */
 #define PT_MODULE_DEPTH 300
+
+/*
+ * Modules have at most so much work: a short text that calls a module twice, which calls one twice, ...
+ * would take all memory.
+ */
+#define PT_MODULE_WORK 100000
+
+/* Bytes of a module's path. */
+#define PT_MODULE_PATH 2000
 
 /* For messages: "2.1 (nn.Linear)", or "nn.Linear" for the root; buf has PT_MODULE_TITLE bytes; returns buf. */
 #define PT_MODULE_TITLE 160
@@ -137,6 +152,9 @@ extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out,
 extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data,
 						   PtError *err);
 
+/* False, with err filled, if autocast refuses the module or one of its children. */
+extern bool pt_module_can_autocast(const PtModule *m, PtError *err);
+
 /* Can it compute a loss from (output, target)?  Some layers can: those of nn.Graph without modules. */
 extern bool pt_module_is_loss(const PtModule *m);
 
@@ -171,6 +189,14 @@ struct PtBuild
 	int streams; /* modules that drew random numbers so far; starts as 0 */
 	bool training;
 	int cursor; /* where pt_build_state looks first; starts as 0 */
+
+	/*
+	 * Mixed precision, as if forward ran inside torch.autocast('cuda'): each type's and op's casting is done.
+	 * lower: pt_build_state gives weights of the lower precision; lowered: those that were asked for, one a run.
+	 */
+	PtAutocast autocast;
+	bool lower;
+	PtRef *lowered;
 	void (*seen)(void *arg, const PtModule *m, PtRef y); /* (optional) told what each module gave */
 	void *seen_arg;
 };

@@ -190,13 +190,11 @@ make_room(PtForward *f, PtTensor *t, void **device, PtError *err)
 	PtDevice *dev = f->net->dev;
 	size_t bytes = pt_tensor_bytes(t);
 
-	t->data = pt_arena_alloc(f->arena, bytes > 0 ? bytes : 1);
-	if (t->data == NULL)
-		return pt_fail_memory(err, bytes);
-	*device = t->data;
-	if (!dev->type->shares_host && (*device = dev->type->alloc(dev, bytes, err)) == NULL)
-		return false;
-	return true;
+	if (!dev->type->shares_host)
+		return (t->data = dev->type->alloc_host(dev, bytes, err)) != NULL &&
+			   (*device = dev->type->alloc(dev, bytes, err)) != NULL;
+	t->data = *device = pt_arena_alloc(f->arena, bytes > 0 ? bytes : 1);
+	return t->data != NULL ? true : pt_fail_memory(err, bytes);
 }
 
 static bool
@@ -207,6 +205,7 @@ build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows,
 	PtRef in[PT_MAX_IN], y, out;
 	PtWeights w;
 	PtBuild b = {.g = g, .sd = net->sd, .training = false};
+	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 
 	if (!pt_network_weights(net, g, &w))
 		return pt_graph_ok(g, err);
@@ -221,8 +220,17 @@ build_forward(PtForward *f, PtGraph *g, const PtResult *inputs, int64_t rows,
 		in[i] = pt_external(g, "input", inputs[i].dtype, &f->inputs[i].shape);
 	}
 	y = add_probability(g, pt_module_build(&b, net->module, in, f->ninputs), probability);
+	if (!pt_graph_ok(g, err))
+		return false;
 	f->output.dtype = pt_value(g, y)->dtype;
 	f->output.shape = pt_value(g, y)->shape;
+	if (f->output.shape.ndim == 0 || f->output.shape.dim[0] != rows)
+		return pt_fail(
+			err, PT_ESHAPE,
+			"module %s must give one output for each row, but for %lld rows it gives the "
+			"shape %s",
+			pt_module_title(net->module, title), (long long) rows,
+			pt_shape_print(&f->output.shape, text));
 	out = pt_external(g, "output", f->output.dtype, &f->output.shape);
 	pt_graph_assign(g, out, y);
 	if (!pt_graph_ok(g, err))
@@ -287,11 +295,14 @@ pt_forward_free(PtForward *f)
 		return;
 	dev = f->net->dev;
 	pt_plan_free(f->plan);
-	for (int i = 0; !dev->type->shares_host && i < f->ninputs; i++)
-		if (f->device_in[i] != NULL)
-			dev->type->free(dev, f->device_in[i]);
-	if (!dev->type->shares_host && f->device_out != NULL)
-		dev->type->free(dev, f->device_out);
+	for (int i = 0; !dev->type->shares_host && i <= f->ninputs; i++)
+	{
+		const PtTensor *t = i < f->ninputs ? &f->inputs[i] : &f->output;
+
+		if (t->data != NULL)
+			dev->type->free_host(dev, t->data);
+		dev->type->free(dev, i < f->ninputs ? f->device_in[i] : f->device_out);
+	}
 	pt_arena_free(f->arena);
 }
 
@@ -301,7 +312,7 @@ pt_forward_run(PtForward *f, int64_t budget_ns, PtError *err)
 	PtDevice *dev = f->net->dev;
 	PtRun run;
 
-	if (!dev->type->shares_host)
+	if (!dev->type->shares_host && !pt_plan_is_running(f->plan))
 		for (int i = 0; i < f->ninputs; i++)
 			if (!dev->type->upload(dev, f->device_in[i], f->inputs[i].data,
 								   pt_tensor_bytes(&f->inputs[i]), err))

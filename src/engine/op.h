@@ -49,6 +49,26 @@ typedef enum PtScalar
 #define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
 
+/* Autocast: mixed precision as torch.autocast has it, for a part of a graph. */
+typedef enum PtAutocast
+{
+	PT_AUTOCAST_OFF,
+	PT_AUTOCAST_BFLOAT16
+} PtAutocast;
+
+/*
+ * What autocast does to the operands of an op or the inputs of a module: PyTorch's lists for CUDA.  Only tensors of
+ * float32, float16 and bfloat16 are ever converted.
+ */
+typedef enum PtCasting
+{
+	PT_CAST_DEFAULT, /* of ops PT_CAST_NONE, of layers PT_CAST_INNER, of losses PT_CAST_FULL */
+	PT_CAST_NONE,	 /* what is composed in PyTorch, too: its ops do as they do */
+	PT_CAST_LOW,	 /* to the lower precision, weights too: products */
+	PT_CAST_FULL,	 /* to float32, and so is the result */
+	PT_CAST_INNER	 /* one kernel in PyTorch: in float32, the result rounded once to what came in */
+} PtCasting;
+
 #define PT_MAX_IN 8
 #define PT_MAX_OUT 4
 
@@ -65,7 +85,8 @@ typedef struct PtOp
 	const PtParam *params; /* tensors and attributes, in PyTorch's order */
 	unsigned flags;
 	int nout;
-	PtScalar scalar; /* PT_S_NONE unless a scalar op */
+	PtScalar scalar;   /* PT_S_NONE unless a scalar op */
+	PtCasting casting; /* under autocast */
 
 	/*
 	 * Dtypes and shapes of the results; attributes were checked for type and range.  May replace
@@ -106,6 +127,8 @@ extern int pt_scalar_arity(PtScalar scalar);
 extern bool pt_op_set(struct PtGraph *g, struct PtNode *node, const char *name, PtValue value);
 /* A dimension counted from either end, -ndim <= dim < ndim (0-d tensors: -1 and 0); fails as PyTorch does. */
 extern bool pt_op_dim(struct PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out);
+/* *n times a size; fails on overflow, which sizes beside an empty dimension can give. */
+extern bool pt_op_times(struct PtGraph *g, const char *op, int64_t *n, int64_t size);
 /* The attribute "dim" (None: all) as sorted, distinct, non-negative dimensions. */
 extern bool pt_op_dims(struct PtGraph *g, struct PtNode *node, int ndim);
 

@@ -290,10 +290,10 @@ decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		return give(out, pt_reshape(g, in[0], &(PtShape){1, {1}}));
 	for (int d = 0; d < shape.ndim; d++)
 	{
-		if (d > first && d <= last)
-			flat.dim[flat.ndim - 1] *= shape.dim[d];
-		else
+		if (d <= first || d > last)
 			flat.dim[flat.ndim++] = shape.dim[d];
+		else if (!pt_op_times(g, "flatten", &flat.dim[flat.ndim - 1], shape.dim[d]))
+			return false;
 	}
 	return give(out, pt_reshape(g, in[0], &flat));
 }

@@ -127,7 +127,8 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		/* one matrix on the right: all rows of the left at once */
 		t = (PtShape){2, {1, ma.dim[ma.ndim - 1]}};
 		for (int i = 0; i < ma.ndim - 1; i++)
-			t.dim[0] *= ma.dim[i];
+			if (!pt_op_times(g, "matmul", &t.dim[0], ma.dim[i]))
+				return false;
 		out[0] = pt_reshape(g, pt_mm(g, pt_reshape(g, a, &t), pt_reshape(g, b, &mb), false, false),
 							&result);
 		return out[0] != PT_NO_REF;
@@ -152,20 +153,43 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 
 /* ---------- linear ---------- */
 
+/* Leaves a matrix in in[1] and a bias for each of its rows in in[2], which is what kernels see. */
 static bool
 infer_linear(PtGraph *g, PtNode *node, PtResult *out)
 {
 	const PtGraphValue *x = pt_value(g, node->in[0]);
 	const PtGraphValue *w = pt_value(g, node->in[1]);
 	const PtGraphValue *b = node->nin > 2 ? pt_value(g, node->in[2]) : NULL;
+	int64_t rows = 1;
 
 	if (!same_dtype(g, "linear", node->in[0], node->in[1]) ||
 		(b != NULL && !same_dtype(g, "linear", node->in[0], node->in[2])))
 		return false;
-	if (x->shape.ndim < 1 || w->shape.ndim != 2 ||
-		x->shape.dim[x->shape.ndim - 1] != w->shape.dim[1])
+	if (x->shape.ndim < 1 || w->shape.ndim < 1 || w->shape.ndim > 2 ||
+		x->shape.dim[x->shape.ndim - 1] != w->shape.dim[w->shape.ndim - 1])
 		return fail_shapes(g, "linear", &x->shape, &w->shape);
-	if (b != NULL && (b->shape.ndim != 1 || b->shape.dim[0] != w->shape.dim[0]))
+	for (int i = 0; i < x->shape.ndim - 1; i++)
+		if (!pt_op_times(g, "linear", &rows, x->shape.dim[i]))
+			return false;
+	out->dtype = x->dtype;
+	out->shape = x->shape;
+	if (w->shape.ndim == 1)
+	{
+		/* one row of weights, for which the result has no dimension */
+		if (b != NULL)
+		{
+			pt_graph_fail(g, PT_ESHAPE,
+						  "linear expects a weight of 2 dimensions beside a bias, not 1");
+			return false;
+		}
+		out->shape.ndim--;
+		node->in[1] = pt_reshape(g, node->in[1], &(PtShape){2, {1, w->shape.dim[0]}});
+		return true;
+	}
+	out->shape.dim[out->shape.ndim - 1] = w->shape.dim[0];
+	if (b != NULL && (b->shape.ndim == 0 || (b->shape.ndim == 1 && b->shape.dim[0] == 1)))
+		node->in[2] = pt_expand(g, node->in[2], &(PtShape){1, {w->shape.dim[0]}});
+	else if (b != NULL && (b->shape.ndim != 1 || b->shape.dim[0] != w->shape.dim[0]))
 	{
 		char text[PT_SHAPE_TEXT];
 
@@ -173,13 +197,10 @@ infer_linear(PtGraph *g, PtNode *node, PtResult *out)
 					  (long long) w->shape.dim[0], pt_shape_print(&b->shape, text));
 		return false;
 	}
-	out->dtype = x->dtype;
-	out->shape = x->shape;
-	out->shape.dim[out->shape.ndim - 1] = w->shape.dim[0];
 	return true;
 }
 
-/* x, or a gradient, as a matrix of rows. */
+/* x as a matrix of rows. */
 static PtRef
 rows_of(PtGraph *g, PtRef x)
 {
@@ -188,7 +209,8 @@ rows_of(PtGraph *g, PtRef x)
 	int64_t rows = 1;
 
 	for (int i = 0; i < s->ndim - 1; i++)
-		rows *= s->dim[i];
+		if (!pt_op_times(g, "linear", &rows, s->dim[i]))
+			return PT_NO_REF;
 	return pt_reshape(g, x, &(PtShape){2, {rows, last}});
 }
 
@@ -196,10 +218,14 @@ static bool
 gradient_linear(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
 	const PtShape shape = pt_value(g, node->in[0])->shape;
-	PtRef d = rows_of(g, gout[0]);
+	PtRef x = rows_of(g, node->in[0]);
+	PtRef d = pt_reshape(g, gout[0],
+						 &(PtShape){2,
+									{pt_value(g, x)->shape.dim[0],
+									 pt_value(g, node->in[1])->shape.dim[0]}});
 
 	if (want[1])
-		grad[1] = pt_mm(g, d, rows_of(g, node->in[0]), true, false);
+		grad[1] = pt_mm(g, d, x, true, false);
 	if (node->nin > 2 && want[2])
 		grad[2] = pt_sum(g, d, (int64_t[]){0}, 1, false);
 	if (want[0])
@@ -216,9 +242,9 @@ decompose_linear(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	(void) attrs;
 	if (!infer_linear(g, &probe, &result))
 		return false;
-	out[0] = pt_reshape(g, pt_mm(g, rows_of(g, in[0]), in[1], false, true), &result.shape);
+	out[0] = pt_reshape(g, pt_mm(g, rows_of(g, in[0]), probe.in[1], false, true), &result.shape);
 	if (nin > 2)
-		out[0] = pt_scalar2(g, PT_S_add, out[0], in[2]);
+		out[0] = pt_scalar2(g, PT_S_add, out[0], probe.in[2]);
 	return out[0] != PT_NO_REF;
 }
 
@@ -232,6 +258,7 @@ const PtOp pt_matmul_ops[] =
 	  .flags = PT_OP_INTERNAL,
 	  .nout = 1,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_LOW,
 	  .infer = infer_mm,
 	  .gradient = gradient_mm,
 	  .doc = "Product of two matrices, or of two batches of matrices."},
@@ -242,6 +269,7 @@ const PtOp pt_matmul_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  .nout = 1,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_LOW,
 	  .decompose = decompose_matmul,
 	  .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
 	 {.name = "linear",
@@ -252,6 +280,7 @@ const PtOp pt_matmul_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  .nout = 1,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_LOW,
 	  .infer = infer_linear,
 	  .gradient = gradient_linear,
 	  .decompose = decompose_linear,

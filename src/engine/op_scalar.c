@@ -52,6 +52,8 @@ pt_scalar_dtype(const PtGraph *g, const PtNode *node)
 
 	if (rows[node->op->scalar].rule == FLOAT && !pt_dtype_is_float(dtype))
 		return PT_FLOAT32;
+	if (node->op->scalar == PT_S_square && dtype == PT_BOOL)
+		return PT_INT64; /* to the power of a Python number */
 	return dtype;
 }
 
@@ -60,8 +62,8 @@ static bool
 refuses_bool(PtScalar op)
 {
 	return op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide || op == PT_S_pow ||
-		   op == PT_S_abs || op == PT_S_relu || op == PT_S_square || op == PT_S_floor ||
-		   op == PT_S_ceil || op == PT_S_round || op == PT_S_trunc;
+		   op == PT_S_abs || op == PT_S_relu || op == PT_S_floor || op == PT_S_ceil ||
+		   op == PT_S_round || op == PT_S_trunc;
 }
 
 /* Is every integer operand that is a number a value of the result's integer dtype?  add and its like wrap instead. */
@@ -179,12 +181,19 @@ static const PtParam where_params[] = {{"condition", PT_ARG_TENSOR, .required = 
 									   {"other", PT_ARG_TENSOR, .required = true},
 									   {0}};
 
+/* What autocast computes in float32: of little precision these lose too much, or overflow. */
+#define NEEDS_FLOAT32(op)                                                     \
+	((op) == PT_S_exp || (op) == PT_S_expm1 || (op) == PT_S_log ||            \
+	 (op) == PT_S_log1p || (op) == PT_S_reciprocal || (op) == PT_S_rsqrt ||   \
+	 (op) == PT_S_pow || (op) == PT_S_square)
+
 #define ROW(name_, params_, doc_) \
 	{.name = #name_,              \
 	 .params = params_,           \
 	 .flags = PT_OP_PUBLIC,       \
 	 .nout = 1,                   \
 	 .scalar = PT_S_##name_,      \
+	 .casting = NEEDS_FLOAT32(PT_S_##name_) ? PT_CAST_FULL : PT_CAST_DEFAULT, \
 	 .infer = infer,              \
 	 .gradient = gradient,        \
 	 .doc = doc_},

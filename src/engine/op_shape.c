@@ -193,19 +193,29 @@ gradient_permute(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 
 /* ---------- cat ---------- */
 
+/* As PyTorch, which had no other empty tensors once: one of shape [0] goes with all shapes. */
+static bool
+is_nothing(const PtShape *shape)
+{
+	return shape->ndim == 1 && shape->dim[0] == 0;
+}
+
 static bool
 infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 {
 	PtShape first;
 	int64_t dim;
+	int kept = 0;
 
 	if (node->nlist == 0)
 	{
 		pt_graph_fail(g, PT_EINVAL, "cat expects at least one tensor");
 		return false;
 	}
-	first = pt_value(g, node->list[0])->shape;
 	out->dtype = pt_result_type(g, node->list, node->nlist);
+	first = pt_value(g, node->list[0])->shape;
+	for (int i = 1; i < node->nlist && is_nothing(&first); i++)
+		first = pt_value(g, node->list[i])->shape;
 	out->shape = first;
 	if (!pt_op_dim(g, "cat", pt_args_int(node->attrs, "dim"), first.ndim, &dim))
 		return false;
@@ -214,15 +224,16 @@ infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 		pt_graph_fail(g, PT_ESHAPE, "zero-dimensional tensors cannot be concatenated");
 		return pt_hint(&g->error, "Use torch.stack.");
 	}
+	out->shape.dim[dim] = 0;
 	for (int i = 0; i < node->nlist; i++)
 	{
 		const PtShape shape = pt_value(g, node->list[i])->shape; /* a copy: casts add values */
 		PtShape rest = shape;
 
-		/* all must be of the result's dtype for the kernel */
-		node->list[i] = pt_cast(g, node->list[i], out->dtype);
-		if (i == 0)
+		if (is_nothing(&shape) && !is_nothing(&first))
 			continue;
+		/* all must be of the result's dtype for the kernel */
+		node->list[kept++] = pt_cast(g, node->list[i], out->dtype);
 		if (rest.ndim == first.ndim)
 			rest.dim[dim] = first.dim[dim];
 		if (!pt_shape_equal(&rest, &first))
@@ -236,6 +247,7 @@ infer_cat(PtGraph *g, PtNode *node, PtResult *out)
 		}
 		out->shape.dim[dim] += shape.dim[dim];
 	}
+	node->nlist = kept;
 	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
 }
 

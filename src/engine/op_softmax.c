@@ -2,8 +2,8 @@
  * op_softmax.c
  *	  softmax and log_softmax, and the cross entropy that is fused from them.
  *
- * cross_entropy works row by row: it gives each row's loss and the row's log-sum-exp, which is all that
- * the backward pass needs besides the logits.  Weights, smoothing and probability targets are
+ * cross_entropy works row by row: it gives each row's loss and the row's log-sum-exp.  Its backward pass makes the
+ * softmax anew from the logits: exp(logits - lse) would lose what rounding lse has lost.  Weights, smoothing and probability targets are
  * composed from log_softmax by the loss module.
  */
 #include "engine/graph.h"
@@ -101,11 +101,12 @@ as_column(PtGraph *g, PtRef x)
 	return pt_reshape(g, x, &(PtShape){2, {pt_value(g, x)->shape.dim[0], 1}});
 }
 
-/* exp(logits - lse): the softmax */
 static PtRef
-probabilities(PtGraph *g, PtRef logits, PtRef lse)
+probabilities(PtGraph *g, PtRef logits)
 {
-	return pt_scalar1(g, PT_S_exp, pt_scalar2(g, PT_S_sub, logits, as_column(g, lse)));
+	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
+
+	return pt_apply_name(g, "softmax", &logits, 1, &dim, 1);
 }
 
 /* Of the loss (softmax - one-hot) times its gradient, of the log-sum-exp softmax times its own. */
@@ -121,8 +122,7 @@ gradient_cross_entropy(PtGraph *g, const PtNode *node, const PtRef *gout, const 
 						  (PtRef[]){node->in[0], node->in[1], node->out[1], gout[0]}, 4, NULL, 0);
 	if (gout[1] != PT_NO_REF)
 	{
-		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0], node->out[1]),
-								as_column(g, gout[1]));
+		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0]), as_column(g, gout[1]));
 
 		grad[0] = grad[0] == PT_NO_REF ? more : pt_scalar2(g, PT_S_add, grad[0], more);
 	}
@@ -171,16 +171,16 @@ infer_backward(PtGraph *g, PtNode *node, PtResult *out)
 	return true;
 }
 
-/* exp(logits - lse) - onehot */
+/* softmax(logits) - onehot */
 static PtRef
 residual(PtGraph *g, const PtRef *in)
 {
 	PtRef hot = pt_cast(g, one_hot(g, in[0], in[1]), pt_value(g, in[0])->dtype);
 
-	return pt_scalar2(g, PT_S_sub, probabilities(g, in[0], in[2]), hot);
+	return pt_scalar2(g, PT_S_sub, probabilities(g, in[0]), hot);
 }
 
-/* (exp(logits - lse) - onehot) * g */
+/* (softmax(logits) - onehot) * g */
 static bool
 decompose_backward(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
@@ -190,21 +190,19 @@ decompose_backward(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, Pt
 	return out[0] != PT_NO_REF;
 }
 
-/* Of logits, lse and g each with the others held fixed: what connects them is autograd's to follow. */
+/* Of logits and g; lse says nothing that the logits do not. */
 static bool
 gradient_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
 	const int64_t classes[] = {1};
 
-	if (want[0] || want[2])
+	if (want[0])
 	{
-		PtRef p = probabilities(g, node->in[0], node->in[2]);
-		PtRef d =
-			pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_mul, p, as_column(g, node->in[3])), gout[0]);
+		PtRef p = probabilities(g, node->in[0]);
+		PtRef h = pt_scalar2(g, PT_S_mul, gout[0], as_column(g, node->in[3]));
+		PtRef mean = pt_sum(g, pt_scalar2(g, PT_S_mul, p, h), classes, 1, true);
 
-		grad[0] = d;
-		if (want[2])
-			grad[2] = pt_scalar1(g, PT_S_neg, pt_sum(g, d, classes, 1, false));
+		grad[0] = pt_scalar2(g, PT_S_mul, p, pt_scalar2(g, PT_S_sub, h, mean));
 	}
 	if (want[3])
 		grad[3] =
@@ -223,6 +221,7 @@ const PtOp pt_softmax_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  .nout = 1,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_FULL,
 	  .infer = infer_softmax,
 	  .gradient = gradient_softmax,
 	  .doc = "exp(input) over its sum along a dimension."},
@@ -231,6 +230,7 @@ const PtOp pt_softmax_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  .nout = 1,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_FULL,
 	  .infer = infer_softmax,
 	  .gradient = gradient_log_softmax,
 	  .doc = "Logarithm of the softmax, computed without overflow."},
@@ -241,6 +241,7 @@ const PtOp pt_softmax_ops[] =
 	  .flags = PT_OP_INTERNAL,
 	  .nout = 2,
 	  .scalar = PT_S_NONE,
+	  .casting = PT_CAST_FULL,
 	  .infer = infer_cross_entropy,
 	  .gradient = gradient_cross_entropy,
 	  .decompose = decompose_cross_entropy,

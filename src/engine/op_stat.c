@@ -70,7 +70,7 @@ decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef
 
 /* ---------- statistics ---------- */
 
-/* Squared deviations from the mean, summed and divided by n or n - 1. */
+/* Squared deviations from the mean, summed and divided by n or n - 1; of half precision in float32. */
 static PtRef
 variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 {
@@ -85,6 +85,8 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 	if (!pt_dtype_is_float(dtype))
 		return pt_graph_fail(g, PT_ETYPE, "%s expects a floating point dtype, not %s", op,
 							 pt_dtype_name(dtype));
+	if (dtype == PT_FLOAT16 || dtype == PT_BFLOAT16)
+		x = pt_cast(g, x, PT_FLOAT32);
 	centred = pt_scalar2(g, PT_S_sub, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
 	centred = pt_scalar1(g, PT_S_square, centred);
 	sum = pt_apply_name(g, "sum", &centred, 1, given, 2);
@@ -102,16 +104,23 @@ static bool
 decompose_var(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
 	(void) nin;
-	return give(out, variance(g, "var", in[0], attrs));
+	return give(out, pt_cast(g, variance(g, "var", in[0], attrs), pt_value(g, in[0])->dtype));
 }
 
 static bool
 decompose_std(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
 	PtRef v = variance(g, "std", in[0], attrs);
+	PtVar vars[] = {{"v", v}};
 
 	(void) nin;
-	return v != PT_NO_REF && give(out, pt_scalar1(g, PT_S_sqrt, v));
+	/* the root has no derivative at 0, where PyTorch's gradient is 0 */
+	return v != PT_NO_REF && give(out, pt_cast(g,
+											   pt_expr_text(g,
+															"where(v == 0, 0, "
+															"sqrt(where(v == 0, 1, v)))",
+															vars, 1),
+											   pt_value(g, in[0])->dtype));
 }
 
 static bool
@@ -120,7 +129,8 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	double power = pt_args_real(attrs, "p");
 	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")},
 					   {"keepdim", *pt_args_get(attrs, "keepdim")}};
-	const char *reduce = isinf(power) ? (power > 0 ? "amax" : "amin") : "sum";
+	bool empty = pt_shape_numel(&pt_value(g, in[0])->shape) == 0;
+	const char *reduce = isinf(power) && !empty ? (power > 0 ? "amax" : "amin") : "sum";
 	const char *root = power == 2 ? "sqrt(x)" : "x ** (1 / p)";
 	PtRef x = in[0];
 	PtVar vars[3];
@@ -139,17 +149,20 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	}
 	vars[0] = (PtVar){"x", x};
 	vars[1] = (PtVar){"p", pt_real(g, power)};
-	x = pt_expr_text(g,
-					 power == 2					  ? "square(x)"
-					 : power == 0				  ? "where(x == 0, x * 0, x * 0 + 1)"
-					 : power == 1 || isinf(power) ? "abs(x)"
-					 : power > 0 ? "where(x == 0, 0, abs(where(x == 0, 1, x)) ** p)"
-								 : "abs(x) ** p",
-					 vars, 2);
+	if (power == 0)
+		x = pt_cast(g, pt_expr_text(g, "x != 0", vars, 1), pt_value(g, x)->dtype);
+	else
+		x = pt_expr_text(g,
+						 power == 2							   ? "square(x)"
+						 : power == 1 || isinf(power) || empty ? "abs(x)"
+						 : power > 0 ? "where(x == 0, 0, abs(where(x == 0, 1, x)) ** p)"
+									 : "where(x == 0, inf, abs(where(x == 0, 1, x)) ** p)",
+						 vars, 2);
 	x = pt_apply_name(g, reduce, &x, 1, given, 2);
-	if (x == PT_NO_REF || power == 0 || power == 1 || isinf(power))
+	/* as in PyTorch, all norms of nothing are 0 */
+	if (x == PT_NO_REF || power == 0 || power == 1 || isinf(power) || empty)
 		return give(out, x);
-	/* the root has no derivative at 0, where PyTorch's gradient is 0 */
+	/* powers and roots have no derivative at 0, where PyTorch's gradient is 0 */
 	vars[0].ref = x;
 	vars[2] = (PtVar){"safe", pt_expr_text(g, "where(x == 0, 1, x)", vars, 2)};
 	vars[0].ref = vars[2].ref;
@@ -173,6 +186,8 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	PtShape kept, result;
 	int64_t dim;
 	PtGiven given[2], range[] = {{"end", {PT_VALUE_INT, 0, {.integer = 0}}}};
+	/* truth values are ordered as numbers */
+	PtRef numbers = dtype == PT_BOOL ? pt_cast(g, in[0], PT_UINT8) : in[0];
 	PtRef at, mask, x;
 
 	(void) nin;
@@ -180,7 +195,7 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		return false;
 	given[0] = (PtGiven) GIVE_INT("dim", dim);
 	given[1] = (PtGiven) GIVE_BOOL("keepdim", true);
-	at = pt_apply_name(g, arg, in, 1, given, 2);
+	at = pt_apply_name(g, arg, &numbers, 1, given, 2);
 	if (at == PT_NO_REF)
 		return false;
 	kept = result = pt_value(g, at)->shape;
@@ -274,6 +289,7 @@ const PtOp pt_stat_ops[] = {
 								 KEEPDIM,
 								 {0}},
 	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_FULL,
 	 COMPOSED(norm, "Vector norm of order p over the given dimensions (all by default).")},
 	/* several results: in the expression language; not a function of SQL yet */
 	{.name = "max",

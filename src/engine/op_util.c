@@ -45,6 +45,16 @@ pt_op_dim(PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out)
 }
 
 bool
+pt_op_times(PtGraph *g, const char *op, int64_t *n, int64_t size)
+{
+	if (!__builtin_mul_overflow(*n, size, n))
+		return true;
+	pt_graph_fail(g, PT_ELIMIT, "%s: the sizes of the dimensions multiply to more than %lld", op,
+				  (long long) INT64_MAX);
+	return false;
+}
+
+bool
 pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 {
 	const PtValue *v = pt_args_get(node->attrs, "dim");

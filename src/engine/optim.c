@@ -12,8 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "engine/expr.h"
-#include "engine/fold.h"
+#include "engine/callee.h"
 #include "engine/optims/table.h"
 
 #define RULE_SIZE 1536
@@ -57,53 +56,28 @@ pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int 
 	return o;
 }
 
-static const PtOptimType *
-find_type(const char *text, PtError *err)
+static const char *
+row_name(int i)
 {
-	static const char *const prefixes[] = {"torch.optim.", "optim."};
-	const char *name = text;
-	const char *names[64];
-	const char *nearest;
-	const PtOptimType *type;
-	int n = 0;
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-	{
-		size_t length = strlen(prefixes[i]);
-
-		if (strncmp(name, prefixes[i], length) == 0)
-		{
-			name += length;
-			break;
-		}
-	}
-	if ((type = pt_optim_type_find(name)) != NULL)
-		return type;
-	pt_fail(err, PT_ENAME, "optimizer \"%.64s\" does not exist", text);
-	for (; n < 64 && pt_optim_types[n] != NULL; n++)
-		names[n] = pt_optim_types[n]->name;
-	if ((nearest = pt_nearest(name, names, n)) != NULL)
-		pt_hint(err, "Perhaps you meant \"optim.%s\".", nearest);
-	return NULL;
+	return pt_optim_types[i] != NULL ? pt_optim_types[i]->name : NULL;
 }
+
+static const PtCallees callees = {
+	.kind = "an optimizer",
+	.example = "optim.Adam(lr=0.001)",
+	.prefix = "optim.",
+	.prefixes = (const char *const[]){"torch.optim.", NULL},
+	.name = row_name,
+};
 
 PtOptimizer *
 pt_optim_parse(PtArena *arena, const char *text, PtError *err)
 {
 	PtExpr *e = pt_expr_parse(arena, text, err);
-	const PtOptimType *type;
 	PtGiven *given;
-	int n;
+	int row, n;
 
-	if (e == NULL)
-		return NULL;
-	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
-	{
-		pt_fail(err, PT_ESYNTAX, "an optimizer must be a call");
-		pt_hint(err, "For example optim.Adam(lr=0.001).");
-		return NULL;
-	}
-	if ((type = find_type(e->args[0]->text, err)) == NULL)
+	if (e == NULL || (row = pt_callee_find(&callees, e, err)) < 0)
 		return NULL;
 	n = e->nargs - 1;
 	if ((given = pt_arena_alloc(arena, (size_t) n * sizeof(PtGiven) + 1)) == NULL)
@@ -117,26 +91,13 @@ pt_optim_parse(PtArena *arena, const char *text, PtError *err)
 		if (!pt_expr_constant(arena, e->args[i + 1], &given[i].value, err))
 			return NULL;
 	}
-	return pt_optim_new(arena, type, given, n, err);
+	return pt_optim_new(arena, pt_optim_types[row], given, n, err);
 }
 
 char *
 pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err)
 {
-	PtBuffer b = {.arena = arena};
-	char what[80];
-
-	snprintf(what, sizeof(what), "optim.%s", o->type->name);
-	pt_buffer_addf(&b, "%s(", what);
-	if (!pt_args_print(&b, what, o->args, NULL, err))
-		return NULL;
-	pt_buffer_add(&b, ")");
-	if (b.failed)
-	{
-		pt_fail_memory(err, b.used);
-		return NULL;
-	}
-	return b.text;
+	return pt_callee_print(arena, &callees, o->type->name, o->args, err);
 }
 
 /* Does the rule assign this name?  "buf =" at the beginning of a statement. */

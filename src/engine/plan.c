@@ -556,6 +556,12 @@ pt_plan_abandon(PtPlan *plan)
 }
 
 bool
+pt_plan_is_running(const PtPlan *plan)
+{
+	return plan->running;
+}
+
+bool
 pt_plan_is_quiet(const PtPlan *plan)
 {
 	return plan->ran && !plan->dev->threads;

@@ -50,6 +50,9 @@ extern PtRun pt_plan_run(PtPlan *plan, int64_t repeat, int64_t budget_ns, PtErro
 /* Gives up a run that somebody left before it was done (a cancel): the next starts from the beginning. */
 extern void pt_plan_abandon(PtPlan *plan);
 
+/* Whether a run was started and is not done. */
+extern bool pt_plan_is_running(const PtPlan *plan);
+
 /* Whether running it starts no thread and opens no library: it has run before, on a device without threads. */
 extern bool pt_plan_is_quiet(const PtPlan *plan);
 

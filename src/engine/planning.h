@@ -63,12 +63,11 @@ extern bool pt_plan_fuse(PtPlanning *p);
 
 /*
  * program.c: the program of some nodes.  epilogue: the value that is input 0, or PT_NO_REF.  in gets the
- * values that its inputs stand for (room for PT_PROGRAM_INPUTS).  False: over a limit of program.h
- * (*fits false) or out of memory.
+ * values that its inputs stand for (room for PT_PROGRAM_INPUTS).  False: over a limit of program.h.
  */
-extern bool pt_program_build(const PtGraph *g, PtArena *arena, const uint32_t *members,
-							 int nmembers, const PtRef *outputs, int noutputs, PtRef epilogue,
-							 PtProgram *program, PtRef *in, int *nin);
+extern bool pt_program_build(const PtGraph *g, const uint32_t *members, int nmembers,
+							 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program,
+							 PtRef *in, int *nin);
 
 /* memory.c: fills places, scratch, arena_bytes, copies; the schedule says the workspaces */
 extern bool pt_plan_places(PtPlanning *p, const PtSchedule *schedule);

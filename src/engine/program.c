@@ -410,19 +410,14 @@ allocate(Builder *b, const int *output_reg)
 }
 
 bool
-pt_program_build(const PtGraph *g, PtArena *arena, const uint32_t *members, int nmembers,
-				 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program, PtRef *in,
-				 int *nin)
+pt_program_build(const PtGraph *g, const uint32_t *members, int nmembers, const PtRef *outputs,
+				 int noutputs, PtRef epilogue, PtProgram *program, PtRef *in, int *nin)
 {
-	Builder *b = pt_arena_alloc(arena, sizeof(Builder));
+	Builder builder = {.g = g, .program = program, .in = in};
+	Builder *b = &builder;
 	int output_reg[PT_PROGRAM_OUTPUTS];
 
-	if (b == NULL)
-		return false;
 	memset(program, 0, sizeof(*program));
-	b->g = g;
-	b->program = program;
-	b->in = in;
 	b->space = pt_value(g, g->nodes[members[0]].out[0])->shape;
 	if (noutputs > PT_PROGRAM_OUTPUTS)
 		return false;

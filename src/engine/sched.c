@@ -10,12 +10,12 @@
  */
 #include "engine/sched.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
-#include "engine/expr.h"
-#include "engine/fold.h"
+#include "engine/callee.h"
 #include "engine/scheds/table.h"
 
 /* Lists nest at most so deep, so that whoever walks a tree may recurse. */
@@ -111,20 +111,18 @@ take_children(PtScheduler *s, PtError *err)
 }
 
 static const char *
-print(PtArena *arena, const PtScheduler *s, PtError *err)
+row_name(int i)
 {
-	PtBuffer b = {.arena = arena};
-	char what[80];
-
-	snprintf(what, sizeof(what), "lr_scheduler.%s", s->type->name);
-	pt_buffer_addf(&b, "%s(", what);
-	if (!pt_args_print(&b, what, s->args, NULL, err))
-		return NULL;
-	pt_buffer_add(&b, ")");
-	if (b.failed)
-		pt_fail_memory(err, b.used);
-	return b.failed ? NULL : b.text;
+	return pt_scheduler_types[i] != NULL ? pt_scheduler_types[i]->name : NULL;
 }
+
+static const PtCallees callees = {
+	.kind = "a scheduler",
+	.example = "lr_scheduler.StepLR(30, gamma=0.1)",
+	.prefix = "lr_scheduler.",
+	.prefixes = (const char *const[]){"torch.optim.lr_scheduler.", "optim.lr_scheduler.", NULL},
+	.name = row_name,
+};
 
 PtScheduler *
 pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven,
@@ -141,44 +139,13 @@ pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, 
 	snprintf(what, sizeof(what), "lr_scheduler.%s", type->name);
 	s->type = type;
 	s->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
-	if (s->args == NULL || !take_children(s, err) ||
-		(type->check != NULL && !type->check(s, err)) || (s->text = print(arena, s, err)) == NULL)
+	if (s->args == NULL || !take_children(s, err) || (type->check != NULL && !type->check(s, err)))
 		return NULL;
-	return s;
+	s->text = pt_callee_print(arena, &callees, type->name, s->args, err);
+	return s->text != NULL ? s : NULL;
 }
 
 /* ---------- from text ---------- */
-
-static const PtSchedulerType *
-find_type(const char *text, PtError *err)
-{
-	static const char *const prefixes[] = {"torch.optim.lr_scheduler.", "optim.lr_scheduler.",
-										   "lr_scheduler."};
-	const char *name = text;
-	const char *names[64];
-	const char *nearest;
-	const PtSchedulerType *type;
-	int n = 0;
-
-	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
-	{
-		size_t length = strlen(prefixes[i]);
-
-		if (strncmp(name, prefixes[i], length) == 0)
-		{
-			name += length;
-			break;
-		}
-	}
-	if ((type = pt_sched_type_find(name)) != NULL)
-		return type;
-	pt_fail(err, PT_ENAME, "scheduler \"%.64s\" does not exist", text);
-	for (; n < 64 && pt_scheduler_types[n] != NULL; n++)
-		names[n] = pt_scheduler_types[n]->name;
-	if ((nearest = pt_nearest(name, names, n)) != NULL)
-		pt_hint(err, "Perhaps you meant \"lr_scheduler.%s\".", nearest);
-	return NULL;
-}
 
 static PtScheduler *from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err);
 
@@ -210,22 +177,15 @@ static PtScheduler *
 from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err)
 {
 	PtGiven given[MAX_GIVEN];
-	const PtSchedulerType *type;
-	int n;
+	int row, n;
 
-	if (e->kind != PT_EXPR_CALL || e->args[0]->kind != PT_EXPR_NAME)
-	{
-		pt_fail(err, PT_ESYNTAX, "a scheduler must be a call");
-		pt_hint(err, "For example lr_scheduler.StepLR(30, gamma=0.1).");
+	if ((row = pt_callee_find(&callees, e, err)) < 0)
 		return NULL;
-	}
 	if (depth > MAX_DEPTH)
 	{
 		pt_fail(err, PT_ELIMIT, "schedulers are nested more than %d deep", MAX_DEPTH);
 		return NULL;
 	}
-	if ((type = find_type(e->args[0]->text, err)) == NULL)
-		return NULL;
 	n = e->nargs - 1;
 	if (n > MAX_GIVEN)
 	{
@@ -236,12 +196,12 @@ from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err)
 	{
 		const PtExpr *arg = e->args[i + 1];
 
-		given[i].name = e->keywords ? e->keywords[i + 1] : NULL;
+		given[i].name = e->keywords[i + 1];
 		if (!(holds_calls(arg) ? list_value(arena, arg, depth, &given[i].value, err)
 							   : pt_expr_constant(arena, arg, &given[i].value, err)))
 			return NULL;
 	}
-	return pt_sched_new(arena, type, given, n, err);
+	return pt_sched_new(arena, pt_scheduler_types[row], given, n, err);
 }
 
 PtScheduler *
@@ -349,6 +309,19 @@ start(PtPace *p, const PtScheduler *s, PtGroup *group, PtError *err)
 	return true;
 }
 
+/* Infinite factors, division by what came to 0: nothing can be trained with that. */
+static bool
+check_pace(const PtPace *p, PtError *err)
+{
+	bool rate = !isfinite(p->group->lr);
+
+	if (!rate && isfinite(p->group->momentum))
+		return true;
+	return pt_fail(err, PT_EINVAL, "lr_scheduler.%s gives a %s that is not finite: %g",
+				   p->s->type->name, rate ? "learning rate" : "momentum",
+				   rate ? p->group->lr : p->group->momentum);
+}
+
 PtPace *
 pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t epochs,
 			int64_t steps, PtError *err)
@@ -368,7 +341,7 @@ pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t 
 					   .arena = arena};
 	if (pt_optim_cycles(o) != NULL)
 		group->momentum = pt_optim_momentum(o);
-	if (!pt_sched_check(s, o, err) || !start(p, s, group, err))
+	if (!pt_sched_check(s, o, err) || !start(p, s, group, err) || !check_pace(p, err))
 		return NULL;
 	/* said now, not in the middle of the training */
 	if (s->type == &pt_sched_one_cycle && p->total < epochs * steps)
@@ -397,5 +370,5 @@ pt_pace_momentum(const PtPace *p)
 bool
 pt_pace_step(PtPace *p, double loss, PtError *err)
 {
-	return pt_pace_advance(p, -1, loss, err);
+	return pt_pace_advance(p, -1, loss, err) && check_pace(p, err);
 }

@@ -73,18 +73,19 @@ read_weights(const PgtModel *model, const PgtCheckpoint *c, const PtStateDict *s
 }
 
 static PgtLoaded *
-load(const PgtModel *model)
+load(const PgtModel *model, PtDevice *dev)
 {
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch model", ALLOCSET_SMALL_SIZES);
 	MemoryContext work = AllocSetContextCreate(CurrentMemoryContext, "pgtorch load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PgtLoaded *m = palloc0(sizeof(PgtLoaded));
 	PtArena *arena = pgt_arena_new(cxt);
-	PtDevice *dev = pgt_device_local();
 	PtTensor *values, *entries;
+	PgtSignals saved;
 	PtError err;
 
 	m->cxt = cxt;
+	m->dev = dev;
 	memcpy(m->hash, model->hash, PGT_HASH_BYTES);
 	m->checkpoint = pgt_checkpoint_get(model);
 	m->module = pt_module_parse(arena, pgt_model_module(model), &err);
@@ -104,7 +105,9 @@ load(const PgtModel *model)
 		entries[i] = values[i];
 		entries[i].data = NULL; /* written below, in pieces */
 	}
+	pgt_signals_block(&saved);
 	m->network = pt_network_new(m->module, &m->sd, entries, dev, &err);
+	pgt_signals_restore(&saved);
 	pgt_check(m->network != NULL, &err);
 	pgt_release_with(cxt, close_network, m->network);
 	for (int i = 0; i < m->sd.count; i++)
@@ -132,13 +135,14 @@ PgtLoaded *
 pgt_loaded_get(const PgtModel *model, MemoryContext user)
 {
 	dlist_iter iter;
+	PtDevice *dev = pgt_device_local();
 	PgtLoaded *m = NULL;
 
 	dlist_foreach(iter, &cache)
 	{
 		PgtLoaded *x = dlist_container(PgtLoaded, node, iter.cur);
 
-		if (memcmp(x->hash, model->hash, PGT_HASH_BYTES) == 0)
+		if (x->dev == dev && memcmp(x->hash, model->hash, PGT_HASH_BYTES) == 0)
 		{
 			m = x;
 			break;
@@ -147,7 +151,7 @@ pgt_loaded_get(const PgtModel *model, MemoryContext user)
 	if (m != NULL)
 		dlist_move_head(&cache, &m->node);
 	else
-		m = load(model);
+		m = load(model, dev);
 	m->pins++;
 	pgt_release_with(user, unpin, m);
 	evict();

@@ -27,6 +27,7 @@ typedef struct PgtLoaded
 	dlist_node node; /* most recently used first */
 	MemoryContext cxt;
 	uint8 hash[PGT_HASH_BYTES];
+	PtDevice *dev; /* where its weights are */
 	const PtModule *module;
 	const PtModule *loss; /* it was trained with; NULL: it was not */
 	PtStateDict sd;

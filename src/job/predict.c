@@ -72,7 +72,8 @@ open_model(CallSite *site, FunctionCallInfo fcinfo, const char *reference, const
 
 	pgt_model_open(&model, reference);
 	site->moment = *moment;
-	if (site->loaded != NULL && memcmp(site->model.hash, model.hash, PGT_HASH_BYTES) == 0)
+	if (site->loaded != NULL && site->loaded->dev == pgt_device_local() &&
+		memcmp(site->model.hash, model.hash, PGT_HASH_BYTES) == 0)
 	{
 		site->model = model;
 		strlcpy(site->reference, reference, sizeof(site->reference));

@@ -65,6 +65,8 @@ open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("loss must be a loss function, not nn.%s", net->loss->type->name),
 						errhint("For example: loss => nn.CrossEntropyLoss().")));
+	if (args->autocast != PT_AUTOCAST_OFF)
+		pgt_check(pt_module_can_autocast(net->module, &err) && pt_module_can_autocast(net->loss, &err), &err);
 	if (net->sd.numel == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" has no parameters to train", model->name)));
@@ -179,6 +181,7 @@ make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exc
 	task->drop_last = args->drop_last;
 	task->clip_grad_norm = args->clip_grad_norm;
 	task->clip_grad_value = args->clip_grad_value;
+	task->autocast = args->autocast;
 	task->seed = args->seed;
 	task->exchange_bytes = exchange->size;
 	return task;
@@ -200,6 +203,8 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 		appendStringInfo(&s, ", \"clip_grad_norm\": %s", float8out_internal(args->clip_grad_norm));
 	if (args->clip_grad_value > 0 && !isinf(args->clip_grad_value))
 		appendStringInfo(&s, ", \"clip_grad_value\": %s", float8out_internal(args->clip_grad_value));
+	if (args->autocast != PT_AUTOCAST_OFF)
+		appendStringInfo(&s, ", \"autocast\": \"%s\"", pt_dtype_name(pt_autocast_dtype(args->autocast)));
 	if (args->ntargets > 0)
 	{
 		appendStringInfoString(&s, ", \"target\": [");
@@ -218,8 +223,7 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 /* The run, the new version and the epochs. */
 static void
 write_results(PgtModel *model, const Network *net, const PgtDataset *data, const PgtTrainArgs *args,
-			  const char *device, TimestampTz started, char *exchange, const size_t *offsets, size_t epochs_at,
-			  PgtTrainResult *result)
+			  TimestampTz started, char *exchange, const size_t *offsets, size_t epochs_at, PgtTrainResult *result)
 {
 	const PgtExchange *x = (PgtExchange *) exchange;
 	const PgtEpochRecord *records = (PgtEpochRecord *) (exchange + epochs_at);
@@ -234,7 +238,7 @@ write_results(PgtModel *model, const Network *net, const PgtDataset *data, const
 	if (x->epochs != args->epochs)
 		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", x->epochs, args->epochs);
 	run.options = options_json(args, data);
-	run.device = device;
+	run.device = x->device;
 	run.rows = data->rows;
 	run.started_at = started;
 	run.finished_at = GetCurrentTimestamp();
@@ -312,7 +316,7 @@ pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 
 	pgt_task_run(make_task(&net, data, file, args, device));
 
-	write_results(&model, &net, data, args, device, started, exchange, offsets, epochs_at, result);
+	write_results(&model, &net, data, args, started, exchange, offsets, epochs_at, result);
 	pgt_dataset_close(data);
 	FileClose(file->file);
 	result->seconds = elapsed(start);

@@ -7,6 +7,8 @@
 
 #include "postgres.h"
 
+#include "engine/op.h"
+
 typedef struct PgtTrainArgs
 {
 	const char *model; /* 'm' or 'm@3' */
@@ -22,6 +24,7 @@ typedef struct PgtTrainArgs
 	const char **targets;
 	double clip_grad_norm; /* 0: none */
 	double clip_grad_value;
+	PtAutocast autocast;
 	int64 seed;
 	const char *device; /* NULL: the setting */
 	bool deploy;

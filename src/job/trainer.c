@@ -154,10 +154,13 @@ pgt_trainer_run(const PgtTask *task)
 	spec.drop_last = task->drop_last;
 	spec.clip_grad_norm = task->clip_grad_norm;
 	spec.clip_grad_value = task->clip_grad_value;
+	spec.autocast = task->autocast;
 	spec.seed = task->seed;
 	spec.options = pgt_plan_options();
 
 	dev = pgt_device_open(cxt, task->device, task->threads);
+	strlcpy(((PgtExchange *) exchange)->device, strcmp(task->device, "auto") == 0 ? dev->type->name : task->device,
+			PGT_DEVICE_NAME);
 	pgt_signals_block(&saved);
 	fit = pt_fit_new(&spec, dev, &err);
 	pgt_signals_restore(&saved);

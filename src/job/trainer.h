@@ -35,6 +35,7 @@ typedef struct PgtTask
 	int64 epochs, batch_size;
 	bool shuffle, drop_last;
 	double clip_grad_norm, clip_grad_value; /* 0: none */
+	PtAutocast autocast;
 	uint64 seed;
 	size_t exchange_bytes;
 } PgtTask;
@@ -45,6 +46,7 @@ typedef struct PgtExchange
 {
 	int64 epochs; /* that ended; equal to the task's when it is done */
 	int64 steps;
+	char device[PGT_DEVICE_NAME]; /* that it ran on */
 } PgtExchange;
 
 /* Where the parts of the exchange file are, for this state_dict; gives its size. */

@@ -15,6 +15,7 @@
 #include "engine/check.h"
 #include "engine/expr.h"
 #include "engine/plan.h"
+#include "engine/test_device.h"
 
 /* ---------- random numbers ---------- */
 
@@ -59,6 +60,17 @@ open_cpu(int threads)
 	PtDevice *dev = pt_cpu_device.open(&options, &err);
 
 	if (!CHECK(dev != NULL, "%s", err.message))
+		exit(check_done());
+	return dev;
+}
+
+/* The device under test; threads: of a CPU. */
+__attribute__((unused)) static PtDevice *
+open_device(int threads)
+{
+	PtDevice *dev = test_device(threads);
+
+	if (dev == NULL)
 		exit(check_done());
 	return dev;
 }

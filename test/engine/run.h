@@ -1,23 +1,19 @@
 /*
  * run.h
- *	  Compiles and runs a small graph on the CPU, for tests of what graphs compute.
+ *	  Compiles and runs a small graph on the device under test, for tests of what graphs compute.
  */
 #ifndef PT_RUN_H
 #define PT_RUN_H
 
 #include "engine/check.h"
 #include "engine/plan.h"
+#include "engine/test_device.h"
 
-/* The CPU without a BLAS, on one thread; NULL after a failed check. */
+/* On one thread; NULL after a failed check. */
 __attribute__((unused)) static PtDevice *
 run_device(void)
 {
-	PtDeviceOptions options = {.threads = 1, .no_library = true};
-	PtError err = {0};
-	PtDevice *dev = pt_cpu_device.open(&options, &err);
-
-	CHECK(dev != NULL, "%s", err.message);
-	return dev;
+	return test_device(1);
 }
 
 /* Runs a compiled plan once. */

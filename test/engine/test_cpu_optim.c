@@ -124,6 +124,56 @@ check_strangers(PtDevice *dev)
 	}
 }
 
+/*
+ * One operand is a value of the plan that dies with the step: the first result, a moment, gets its memory.
+ * So parameters must be read before moments are written.
+ */
+static void
+check_shared(PtDevice *dev)
+{
+	static const PtShape two = {2, {40, 25}};
+	static const int64_t dims[] = {1, 0};
+	const PtShape back = {2, {25, 40}};
+
+	for (int which = 0; which < 4; which++)
+	{
+		PtGiven given = {"dims", {PT_VALUE_INTS, 2, {.ints = dims}}};
+		PtError err = {0};
+		Case c;
+		PtRef x[4], m, v, denom, p; /* p, g, m, v */
+		void **want;
+		int at;
+
+		case_begin(&c);
+		for (int i = 0; i < 4; i++)
+		{
+			x[i] = c.ext[case_random(&c, PT_FLOAT32, i == which ? &two : &back, 1)];
+			if (i == which)
+				x[i] = pt_apply_name(c.g, "permute", &x[i], 1, &given, 1);
+		}
+		m = ADD(MUL(pt_real(c.g, 0.9), x[2]), MUL(pt_real(c.g, 0.1), x[1]));
+		v = ADD(MUL(pt_real(c.g, 0.99), x[3]), MUL(MUL(pt_real(c.g, 0.01), x[1]), x[1]));
+		denom = ADD(pt_scalar2(c.g, PT_S_div, pt_scalar1(c.g, PT_S_sqrt, v), pt_real(c.g, 0.5)),
+					pt_real(c.g, 1e-8));
+		p = pt_scalar2(c.g, PT_S_sub, x[0],
+					   pt_scalar2(c.g, PT_S_div, MUL(pt_real(c.g, 0.001), m), denom));
+		/* read again, so that they are values of the plan, not of externals */
+		case_output(&c, pt_apply_name(c.g, "permute", &m, 1, &given, 1));
+		case_output(&c, pt_apply_name(c.g, "permute", &v, 1, &given, 1));
+		case_output(&c, pt_apply_name(c.g, "permute", &p, 1, &given, 1));
+		found = 0;
+		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
+		CHECK(found == 1, "%d programs taken for Adam's", found);
+		want = case_snapshot(&c);
+		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.no_fuse = true, .no_reuse = true}, 1, &err),
+				 &err);
+		at = case_differs(&c, want, 1e-6);
+		CHECK(at < 0, "operand %d in the memory of a result: external %d differs", which, at);
+		free_snapshot(&c, want);
+		case_end(&c);
+	}
+}
+
 int
 main(void)
 {
@@ -150,6 +200,7 @@ main(void)
 			check_optimizer(devices[d], "optim.SGD(lr=0.1, momentum=0.9)", sizes[i], false);
 		}
 		check_strangers(devices[d]);
+		check_shared(devices[d]);
 		pt_cpu_device.close(devices[d]);
 	}
 	return check_done();

@@ -528,6 +528,45 @@ test_unused(void)
 	tear_down(&s);
 }
 
+/* A module that the output does not depend on stays as it is, whatever the optimizer does with weights. */
+static void
+test_untouched(void)
+{
+	static const char *const optimizers[] = {"optim.AdamW(lr=0.1, weight_decay=0.5, eps=0)",
+											 "optim.ASGD(lr=0.1, lambd=0.5)",
+											 "optim.SGD(0.1, momentum=0.9, weight_decay=0.5)"};
+
+	for (int i = 0; i < 6; i++)
+	{
+		Setup s;
+		PtEpoch epochs[3];
+		int n = 0;
+		float *after;
+
+		if (!set_up(
+				&s,
+				"nn.Graph('x -> fc1(x)', 'fc0', nn.Linear(3, 3), 'fc1', nn.Linear(4, 1), 'fc2', nn.Linear(2, 2))",
+				"nn.MSELoss()", optimizers[i / 2], 0, 40, 4, 0))
+			return;
+		s.spec.epochs = 3;
+		s.spec.options.no_fuse = s.spec.options.no_reuse = i % 2;
+		s.fit = pt_fit_new(&s.spec, dev, &s.err);
+		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE && n == 3,
+			  "%s: %s", optimizers[i / 2], s.err.message);
+		after = read_weights(&s);
+		CHECK(memcmp(after, s.values[0].data, 9 * sizeof(float)) == 0 &&
+				  memcmp(after + 9, s.values[1].data, 3 * sizeof(float)) == 0 &&
+				  memcmp(after + 17, s.values[4].data, 4 * sizeof(float)) == 0 &&
+				  memcmp(after + 21, s.values[5].data, 2 * sizeof(float)) == 0,
+			  "%s moves what is not used", optimizers[i / 2]);
+		for (int k = 0; k < 4; k++)
+			CHECK(isfinite(after[12 + k]) && after[12 + k] != ((float *) s.values[2].data)[k],
+				  "%s does not move what is used", optimizers[i / 2]);
+		free(after);
+		tear_down(&s);
+	}
+}
+
 /* Predictions of the trained network are those of its weights. */
 static void
 test_forward(void)
@@ -708,9 +747,9 @@ int
 main(int argc, char **argv)
 {
 	(void) argv;
-	dev = open_cpu(1);
-	dev2 = open_cpu(2);
-	dev3 = open_cpu(3);
+	dev = open_device(1);
+	dev2 = open_device(2);
+	dev3 = open_device(3);
 	test_trajectories();
 	test_threads();
 	test_sizes();
@@ -718,11 +757,12 @@ main(int argc, char **argv)
 	test_divergence();
 	test_classes();
 	test_unused();
+	test_untouched();
 	test_forward();
 	test_plan_size(argc > 1);
 	test_deep(argc > 1);
-	pt_cpu_device.close(dev);
-	pt_cpu_device.close(dev2);
-	pt_cpu_device.close(dev3);
+	dev->type->close(dev);
+	dev2->type->close(dev2);
+	dev3->type->close(dev3);
 	return check_done();
 }

@@ -638,7 +638,7 @@ main(void)
 	while (pt_op_at(n) != NULL)
 		n++;
 	covered = calloc((size_t) n, sizeof(bool));
-	dev = open_cpu(1);
+	dev = open_device(1);
 	draw_seed(1);
 	for (int op = 0; op < PT_S_COUNT; op++)
 		test_scalar((PtScalar) op);
@@ -655,7 +655,7 @@ main(void)
 			(op->flags & PT_OP_RANDOM) == 0) /* test_random.c */
 			CHECK(covered[i], "op \"%s\" has no gradient case", op->name);
 	}
-	pt_cpu_device.close(dev);
+	dev->type->close(dev);
 	free(covered);
 	return check_done();
 }

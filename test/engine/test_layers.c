@@ -12,6 +12,7 @@
 #define MAX_TYPES 256
 
 static int cases[MAX_TYPES];
+static int optional[MAX_TYPES]; /* those whose arguments are not all defaults */
 
 /* The largest magnitude, at least as large as scale. */
 static double
@@ -23,7 +24,7 @@ largest(const PtTensor *t, double scale)
 	{
 		double y = fabs(pt_element_get_double(t->dtype, t->data, (size_t) i));
 
-		if (y > scale) /* not of NaN */
+		if (y > scale && y < INFINITY) /* not of NaN */
 			scale = y;
 	}
 	return scale;
@@ -126,6 +127,7 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 	PtTensor x[2], v, y, eval, want, state[MAX_STATE], grads[MAX_STATE + 2];
 	PtRef vref, loss;
 	int nin, ngrad = 0;
+	char plain[64];
 	double scale = 1;
 	void *got;
 	Run r;
@@ -135,7 +137,12 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 	if (!CHECK(m != NULL && pt_module_state(f->arena, m, &sd, &err), "%s: %s", text, err.message))
 		return;
 	for (int i = 0; pt_module_type_at(i) != NULL; i++)
-		cases[i] += m->type == pt_module_type_at(i);
+		if (m->type == pt_module_type_at(i))
+		{
+			snprintf(plain, sizeof(plain), "nn.%s()", m->type->name);
+			optional[i] += strcmp(pt_module_print(f->arena, m, &err), plain) != 0;
+			cases[i]++;
+		}
 	nin = pt_module_inputs(m);
 	for (int i = 0; i < nin; i++)
 		if (!fixture(f, &x[i], i == 0 ? "x0" : "x1", ""))
@@ -238,6 +245,16 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 	end(&r);
 }
 
+/* Are there arguments that change results?  Of Graph and Sequential: test_expr.c. */
+static bool
+has_options(const PtModuleType *type)
+{
+	const PtParam *p = type->params;
+
+	return p->name != NULL && strcmp(p->name, "inplace") != 0 && p->type != PT_ARG_MODULES &&
+		   strcmp(type->name, "Graph") != 0;
+}
+
 int
 main(void)
 {
@@ -259,6 +276,9 @@ main(void)
 		/* a Graph is what its expression makes of it: test_expr.c */
 		if (type->kind == PT_MODULE_LAYER && strcmp(type->name, "Graph") != 0)
 			CHECK(cases[i] >= 4, "nn.%s has %d cases in layers.txt", type->name, cases[i] / 2);
+		if (type->kind == PT_MODULE_LAYER && has_options(type))
+			CHECK(optional[i] >= 4, "nn.%s has %d cases with options in layers.txt", type->name,
+				  optional[i] / 2);
 	}
 	dev->type->close(dev);
 	return check_done();

@@ -306,6 +306,11 @@ check_refusals(PtDevice *dev)
 		 PT_ESHAPE,
 		 "nn.GaussianNLLLoss: for a target of shape [4], the output must have shape [batch, 2k] and the target "
 		 "[batch, k], not [4]"},
+		{"nn.CrossEntropyLoss(ignore_index=2)",
+		 {2, {4, 3}},
+		 {2, {4, 3}},
+		 PT_EINVAL,
+		 "nn.CrossEntropyLoss: ignore_index=2 is for class indices, but the target has class probabilities"},
 		{"nn.SmoothL1Loss(beta=-1)",
 		 {2, {4, 1}},
 		 {2, {4, 1}},

@@ -154,6 +154,38 @@ test_sizes(void)
 		m = pt_module_new(arena, pt_module_type_find("sequential"), &given, 1, &err);
 	}
 	CHECK(m == NULL && err.code == PT_ELIMIT, "%s", err.message);
+
+	/* a short text may stand for much: each level calls the one below twice, or names it at length */
+	for (int n = 10; n <= 200; n *= 20)
+	{
+		s = text;
+		for (int i = 0; i < n; i++)
+			s += sprintf(s, "nn.Graph('x -> f(x) + f(x)', 'f', ");
+		s += sprintf(s, "nn.ReLU()");
+		for (int i = 0; i < n; i++)
+			s += sprintf(s, ")");
+		m = pt_module_parse(arena, text, &err);
+		CHECK((m != NULL) == (n == 10) && (m != NULL || err.code == PT_ELIMIT), "%d twice: %s", n,
+			  err.message);
+	}
+	s = text;
+	for (int i = 0; i < 20; i++)
+		s += sprintf(s, "nn.Graph('x -> x', 'f%0150d', ", 0);
+	s += sprintf(s, "nn.ReLU()");
+	for (int i = 0; i < 20; i++)
+		s += sprintf(s, ")");
+	m = pt_module_parse(arena, text, &err);
+	CHECK(m == NULL && err.code == PT_ELIMIT, "%s", err.message);
+	s = text + sprintf(text, "nn.Sequential(");
+	for (int i = 0; i < PT_MODULE_WORK; i++)
+		s += sprintf(s, "Tanh(),");
+	sprintf(s, ")");
+	m = pt_module_parse(arena, text, &err);
+	CHECK(m == NULL && strcmp(err.message, "nn.Sequential is made of more than 100000 modules and "
+										   "operations") == 0,
+		  "%s", err.message);
+	CHECK(clock() - begin < 20 * CLOCKS_PER_SEC, "large texts took %g s",
+		  (double) (clock() - begin) / CLOCKS_PER_SEC);
 	free(text);
 
 	m = pt_module_parse(arena, "nn.Linear(2147483647, 2147483647)", &err);

@@ -759,9 +759,9 @@ test_cat(void)
 int
 main(void)
 {
-	dev = open_cpu(1);
-	dev2 = open_cpu(2);
-	dev3 = open_cpu(3);
+	dev = open_device(1);
+	dev2 = open_device(2);
+	dev3 = open_device(3);
 	test_assignments();
 	test_first_element();
 	test_numbers();
@@ -777,8 +777,8 @@ main(void)
 	test_errors();
 	test_nothing();
 	test_cat();
-	pt_cpu_device.close(dev);
-	pt_cpu_device.close(dev2);
-	pt_cpu_device.close(dev3);
+	dev->type->close(dev);
+	dev2->type->close(dev2);
+	dev3->type->close(dev3);
 	return check_done();
 }

@@ -76,10 +76,9 @@ typedef struct Setting
 static bool
 run(const Setting *s, const PtShape *shape, float *x, float *v, float *y, float *dx)
 {
-	PtDeviceOptions options = {.threads = s->threads, .no_library = true};
 	PtPlanOptions how = {.poison = true, .no_fuse = s->no_fuse, .no_reuse = s->no_reuse};
 	PtError err = {0};
-	PtDevice *dev = pt_cpu_device.open(&options, &err);
+	PtDevice *dev = test_device(s->threads);
 	PtGraph *g = pt_graph_new(&err);
 	PtModule *m = pt_module_parse(arena, s->text, &err);
 	PtStateDict sd;

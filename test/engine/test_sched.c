@@ -64,8 +64,11 @@ test_text(void)
 	check_text(
 		a, "OneCycleLR(0.1, anneal_strategy='cosine')",
 		"argument \"anneal_strategy\" of lr_scheduler.OneCycleLR must be \"cos\" or \"linear\", not \"cosine\"");
-	check_text(a, "ReduceLROnPlateau(factor=1.0)",
-			   "argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1");
+	check_text(
+		a, "ReduceLROnPlateau(factor=1.0)",
+		"argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1, not 1.0");
+	check_text(a, "OneCycleLR(0.1, final_div_factor=0)",
+			   "argument \"final_div_factor\" of lr_scheduler.OneCycleLR must not be 0");
 	check_text(a, "SequentialLR([StepLR(2), StepLR(3)], [])",
 			   "lr_scheduler.SequentialLR needs one scheduler more than milestones, not 2 for 0");
 	check_text(a, "SequentialLR([StepLR(2), StepLR(3), StepLR(4)], [5, 5])",
@@ -90,6 +93,8 @@ test_text(void)
 			   "name \"epochs\" does not exist in a formula of \"epoch\"");
 	check_text(a, "LambdaLR('epoch -> sin(epoch)')",
 			   "function \"sin\" with 1 argument does not exist in a formula");
+	check_text(a, "LambdaLR('where(epoch > 0, 1, epochs)')",
+			   "name \"epochs\" does not exist in a formula of \"epoch\"");
 	check_text(a, "LambdaLR('(a, b) -> a')", "a formula must be one expression of one argument");
 	check_text(a, "LambdaLR('x -> y = x; y')", "a formula must be one expression of one argument");
 	check_text(a, "LambdaLR('\"x\"')",
@@ -137,6 +142,10 @@ test_start(void)
 		a, "OneCycleLR(0.1, pct_start=0.05)", "Adam()",
 		"lr_scheduler.OneCycleLR has a phase of no steps: 20 in all, of which pct_start 0.05");
 	check_start(a, "LambdaLR('1 / epoch')", "Adam()", "division by zero in a constant expression");
+	check_start(a, "LambdaLR('where(epoch > 0, 1, 1 / epoch)')", "Adam()",
+				"division by zero in a constant expression");
+	check_start(a, "LambdaLR('inf')", "Adam()",
+				"lr_scheduler.LambdaLR gives a learning rate that is not finite: inf");
 	pt_arena_free(a);
 }
 

@@ -132,3 +132,4 @@ for options in ["", ", eps=0.1", ", affine=False"]:
     add("nn.GroupNorm(2, 6%s)" % options, torch.randn(3, 6))
     add("nn.GroupNorm(3, 6%s)" % options, torch.randn(2, 6, 4))
     add("nn.GroupNorm(num_groups=1, num_channels=4%s)" % options, torch.randn(2, 4, 2, 2))
+add("nn.PReLU()", torch.tensor([[float("inf"), -1.0, 0.5]]))  # the slope's gradient stays finite

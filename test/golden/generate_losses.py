@@ -128,6 +128,8 @@ def elementwise(f):
     means[2, 5] = 0.05
     for r, full, eps in itertools.product(reductions, [True, False], [1e-6, 0.1]):
         add(f, "nn.GaussianNLLLoss(full=%s, eps=%s, reduction='%s')" % (full, eps, r), means, y)
+    add(f, "nn.GaussianNLLLoss(eps=0.0)", means[2:], y[2:])
+    add(f, "nn.HuberLoss(delta=1e39, reduction='none')", near, kinks)
     add(f, "nn.GaussianNLLLoss()", torch.rand(2, 2, 3) + 0.5, torch.randn(2, 1, 3))
 
     signs = torch.tensor([[1.0, -1, 1], [-1, -1, 1], [1, 1, -1], [-1, 1, -1], [1, -1, -1]])

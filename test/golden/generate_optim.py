@@ -134,6 +134,8 @@ SCHEDULERS = [
     ("LambdaLR('1 / (1 + 0.1 * epoch)')", ADAM),
     ("LambdaLR('epoch -> min(1.0, (epoch + 1) / 5) * 0.9 ** (epoch // 3)')", SGD),
     ("LambdaLR('lambda e: math.cos(e / 10) ** 2')", SGD),
+    ("LambdaLR('where(epoch == 0, 1, 1 / epoch)')", SGD),
+    ("LambdaLR('1 - (epoch > 5 and 1 / (epoch - 5) or 0)')", SGD),
     ("MultiplicativeLR('epoch -> 0.95')", SGD),
     ("MultiplicativeLR('1 - epoch % 3 * 0.1')", ADAM),
     ("MultiplicativeLR('0.5 ** (epoch > 10)')", SGD),
@@ -208,6 +210,7 @@ def new_scheduler(text, optimizer, epochs, steps):
         if not body.startswith("lambda"):
             name, body = body.split(" -> ") if " -> " in body else ("epoch", body)
             body = "lambda %s: %s" % (name, body)
+        body = body.replace("where(epoch == 0, 1, 1 / epoch)", "1 / epoch if epoch else 1")
         return "(%s)" % body
 
     text = re.sub(r"(?<=LR\()'([^']*)'", formula, text)

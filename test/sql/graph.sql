@@ -111,6 +111,15 @@ SELECT predict('index', '[3, 9, 4]'::tensor);
 SELECT pgtorch_create_model('slope', nn.Graph('x -> grad(x ** 3, x)'));
 SELECT predict('slope', '[1, 2, 3]'::tensor);
 
+-- an output without rows is refused, before and in spite of there being one row only
+SELECT pgtorch_create_model(n, nn.Graph(e)) FROM (VALUES ('scalar', 'x -> sum(x)'), ('number', 'x -> 1'), ('none', 'x -> x[0:0]'), ('row', 'x -> x[0]')) v(n, e);
+SELECT pg_temp.refusal(format($$SELECT predict(%L, 1.5, 2)$$, m)) FROM unnest('{scalar,number,none,row}'::text[]) m;
+-- sizes that multiply to more than an integer holds
+SELECT pg_temp.refusal($$SELECT nn.layernorm(ARRAY[65536, 65536, 65536, 65536], elementwise_affine => false)$$);
+-- a short text cannot stand for endless work
+SELECT pg_temp.refusal(format('SELECT %L::nn.module', repeat($$nn.Graph('x -> f(x) + f(x)', 'f', $$, n) || 'nn.ReLU()' || repeat(')', n)))
+FROM (VALUES (10), (100)) v(n);
+
 -- tensor functions that the expression language brought along
 SELECT torch.cat(ARRAY[x, y], 1), torch.stack(ARRAY[y, y], dim => -1), torch.narrow(x, 1, 1, 2), torch.select(x, 1, -1), torch.transpose(x, 0, 1), torch.t(y)
 FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor, '[[7], [8]]'::tensor)) v(x, y);

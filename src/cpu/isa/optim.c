@@ -21,9 +21,12 @@ adam(const PtAdam *x, size_t first, size_t n)
 		float a = beta1 * m[i] + rest1 * g[i];
 		float b = beta2 * v[i] + rest2 * g[i] * g[i];
 
+		float c = p[i] * keep - step * a / (sqrtf(b) / root + eps);
+
+		/* all is read before anything is written: any result may have any operand's memory */
 		new_m[i] = a;
 		new_v[i] = b;
-		new_p[i] = p[i] * keep - step * a / (sqrtf(b) / root + eps);
+		new_p[i] = c;
 	}
 }
 

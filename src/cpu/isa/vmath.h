@@ -133,7 +133,7 @@ pt_tanhf(float x)
 	p = p * z + 1.33314422036e-1f;
 	p = p * z - 3.33332819422e-1f;
 	p = p * z * x + x;
-	return a < 0.625f ? p : copysignf(big, x);
+	return copysignf(a < 0.625f ? p : big, x); /* of the small ones, -0 */
 }
 
 /* Odd polynomial near 0; beyond, 1 - exp(q) where q follows log(erfc). */

@@ -65,6 +65,7 @@ const PtModuleType pt_loss_bce = {
 		"Binary cross-entropy of outputs that are probabilities (the model ends with nn.Sigmoid()), for targets "
 		"from 0 to 1 or a column of two labels. weight has one element for each output.",
 	.params = weight_params,
+	.no_autocast = "Use nn.BCEWithLogitsLoss(), and let the model end without nn.Sigmoid().",
 	.build = build_bce,
 	.binary_targets = true,
 	.domain =

@@ -170,6 +170,11 @@ build_classes(PtBuild *b, const PtModule *m, const PtRef *in, bool logs)
 							 indices ? "class indices" : "class probabilities",
 							 indices ? pt_shape_print(&want, (char[PT_SHAPE_TEXT]){0}) : x,
 							 pt_shape_print(&t->shape, y));
+	if (!indices && pt_args_int(m->args, "ignore_index") >= 0)
+		return pt_graph_fail(
+			g, PT_EINVAL,
+			"nn.%s: ignore_index=%lld is for class indices, but the target has class probabilities",
+			m->type->name, (long long) pt_args_int(m->args, "ignore_index"));
 	l.classes = s.dim[1];
 	l.rows = pt_shape_numel(&want);
 	l.logits = classes_last(g, in[0], l.rows);

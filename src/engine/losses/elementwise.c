@@ -98,8 +98,7 @@ build_huber(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	(void) nin;
 	return reduced(b, m,
 				   elements(b, m, in,
-							"z = abs(x - y);"
-							"loss = where(z < delta, 0.5 * square(z), delta * (z - 0.5 * delta))"));
+							"z = abs(x - y); c = minimum(z, delta); loss = c * (z - 0.5 * c)"));
 }
 
 const PtModuleType pt_loss_huber = {
@@ -235,8 +234,8 @@ const PtModuleType pt_loss_gaussian_nll = {
 		"Negative log-likelihood of normal distributions. The output holds k means, then k variances "
 		"(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
 	.params = (const PtParam[]){{"full", PT_ARG_BOOL},
-								{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .open = true,
-								 .min = 0, .max = HUGE_VAL},
+								{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .min = 0,
+								 .max = HUGE_VAL},
 								REDUCTION,
 								{NULL}},
 	.build = build_gaussian,

@@ -120,10 +120,13 @@ check_celu(const PtModule *m, PtError *err)
 	}
 #define ROW(name_, doc_) .name = name_, .doc = doc_, .build = build
 
+/* Under autocast: one op, or several of them in PyTorch, too.  The others round once, at their end. */
+#define COMPOSED .casting = PT_CAST_NONE
+
 static const char *const approximations[] = {"none", "tanh", NULL};
 
 static const Activation activations[] = {
-	{{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE)},
+	{{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE), COMPOSED},
 	 "y = relu(x)"},
 	{{ROW("ReLU6", "min(max(x, 0), 6) of each element. inplace has no effect on results."),
 	  PARAMS(INPLACE)},
@@ -156,14 +159,14 @@ static const Activation activations[] = {
 	 "y = x * sigmoid(x)"},
 	{{ROW("Mish", "x tanh(softplus(x)). inplace has no effect on results."), PARAMS(INPLACE)},
 	 "y = x * tanh(logaddexp(x, 0.0))"},
-	{{ROW("Sigmoid", "1 / (1 + exp(-x)) of each element."), NO_PARAMS}, "y = sigmoid(x)"},
+	{{ROW("Sigmoid", "1 / (1 + exp(-x)) of each element."), NO_PARAMS, COMPOSED}, "y = sigmoid(x)"},
 	{{ROW("LogSigmoid", "log(1 / (1 + exp(-x))) of each element."), NO_PARAMS},
 	 "y = -logaddexp(-x, 0.0)"},
-	{{ROW("Tanh", "Hyperbolic tangent of each element."), NO_PARAMS}, "y = tanh(x)"},
+	{{ROW("Tanh", "Hyperbolic tangent of each element."), NO_PARAMS, COMPOSED}, "y = tanh(x)"},
 	{{ROW("Softplus", "log(1 + exp(beta x)) / beta; x itself where beta x is above threshold."),
-	  PARAMS(NUMBER("beta", 1), NUMBER("threshold", 20))},
+	  PARAMS(NUMBER("beta", 1), NUMBER("threshold", 20)), .casting = PT_CAST_FULL},
 	 "z = x * beta; y = where(z > threshold, x, logaddexp(z, 0.0) / beta)"},
-	{{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS}, "y = x / (1 + abs(x))"},
+	{{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS, COMPOSED}, "y = x / (1 + abs(x))"},
 	{{.name = "Hardtanh",
 	  .doc = "x kept between min_val and max_val (min_value and max_value are their older names). "
 			 "inplace has no effect on results.",
@@ -186,7 +189,7 @@ static const Activation activations[] = {
 	{{ROW("Softshrink", "x moved toward 0 by lambd, 0 between -lambd and lambd."),
 	  PARAMS({"lambd", PT_ARG_REAL, .init = 0.5, .bounded = true, .min = 0, .max = INFINITY})},
 	 "y = where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))"},
-	{{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS}, "y = x - tanh(x)"},
+	{{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS, COMPOSED}, "y = x - tanh(x)"},
 	{{ROW("Threshold",
 		  "x if it is greater than threshold, else value. inplace has no effect on results."),
 	  PARAMS({"threshold", PT_ARG_REAL, .required = true}, {"value", PT_ARG_REAL, .required = true},

@@ -90,5 +90,6 @@ const PtModuleType pt_module_bilinear = {
 	.inputs = 2,
 	.declare = declare,
 	.shapes = shapes,
+	.casting = PT_CAST_FULL,
 	.build = build,
 };

@@ -44,6 +44,45 @@ check_name(PtArena *arena, const PtModule *m, const PtExpr *lambda, int i, PtErr
 	return true;
 }
 
+/* Is a variable handed to a module that takes indices there? */
+static bool
+feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
+{
+	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
+		for (int i = 0; i < m->nchildren; i++)
+		{
+			if (strcmp(m->names[i], e->args[0]->text) != 0)
+				continue;
+			for (int k = 1; k < e->nargs; k++)
+				if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 &&
+					k <= pt_module_inputs(m->children[i]) &&
+					pt_module_input_is_index(m->children[i], k - 1))
+					return true;
+		}
+	for (int i = 0; i < e->nargs; i++)
+		if (feeds_index(m, e->args[i], variable))
+			return true;
+	return false;
+}
+
+/* Counts an expression's nodes, and the work of the modules that it calls, as often as it does. */
+static int64_t
+count_work(const PtModule *m, const PtExpr *e)
+{
+	int64_t work = 1;
+
+	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
+		for (int i = 0; i < m->nchildren; i++)
+			if (strcmp(m->names[i], e->args[0]->text) == 0)
+			{
+				work += m->children[i]->work;
+				break;
+			}
+	for (int i = 0; i < e->nargs && work <= PT_MODULE_WORK; i++)
+		work += count_work(m, e->args[i]);
+	return work;
+}
+
 static bool
 prepare(PtArena *arena, PtModule *m, PtError *err)
 {
@@ -67,6 +106,9 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 	for (int i = 0; i < m->nchildren; i++)
 		if (!check_name(arena, m, lambda, i, err))
 			return false;
+	m->work = count_work(m, lambda);
+	if (m->work > PT_MODULE_WORK)
+		return true; /* the caller says so */
 	if (!pt_expr_check(arena, lambda, source, &functions, err))
 		return false;
 	m->depth += lambda->depth / DEPTH_SHARE;
@@ -75,38 +117,16 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 	m->body = lambda;
 	m->inputs = (int) lambda->integer;
 	m->may_be_loss = m->nchildren == 0 && m->inputs == 2;
+	for (int i = 0; i < m->inputs; i++)
+		if (feeds_index(m, lambda, lambda->keywords[i]))
+			m->indices |= 1u << i;
 	return true;
-}
-
-/* ---------- indices ---------- */
-
-/* Is a variable handed to a module that takes indices there? */
-static bool
-feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
-{
-	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
-		for (int i = 0; i < m->nchildren; i++)
-		{
-			if (strcmp(m->names[i], e->args[0]->text) != 0)
-				continue;
-			for (int k = 1; k < e->nargs; k++)
-				if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 &&
-					k <= pt_module_inputs(m->children[i]) &&
-					pt_module_input_is_index(m->children[i], k - 1))
-					return true;
-		}
-	for (int i = 0; i < e->nargs; i++)
-		if (feeds_index(m, e->args[i], variable))
-			return true;
-	return false;
 }
 
 static bool
 takes_index(const PtModule *m, int i)
 {
-	const PtExpr *lambda = m->body;
-
-	return i < m->inputs && feeds_index(m, lambda, lambda->keywords[i]);
+	return (m->indices >> i & 1) != 0;
 }
 
 /* ---------- shapes ---------- */
@@ -198,5 +218,6 @@ const PtModuleType pt_module_graph = {
 	.prepare = prepare,
 	.takes_index = takes_index,
 	.shapes = shapes,
+	.casting = PT_CAST_NONE,
 	.build = build,
 };

@@ -72,5 +72,6 @@ const PtModuleType pt_module_linear = {
 	.params = params,
 	.declare = declare,
 	.shapes = shapes,
+	.casting = PT_CAST_LOW,
 	.build = build,
 };

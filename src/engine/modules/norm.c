@@ -228,7 +228,12 @@ check_layer(const PtModule *m, PtError *err)
 	int n = pt_args_get(m->args, "normalized_shape")->count;
 
 	if (n >= 1 && n < PT_MAX_DIM)
-		return true;
+	{
+		const PtShape shape = normalized_shape(m);
+		int64_t numel; /* what it counts must not overflow */
+
+		return pt_shape_check(&shape, PT_FLOAT32, &numel, err);
+	}
 	return pt_fail(err, PT_EINVAL,
 				   "argument \"normalized_shape\" of nn.LayerNorm must have 1 to %d sizes, not %d",
 				   PT_MAX_DIM - 1, n);
@@ -310,6 +315,7 @@ const PtModuleType pt_module_layer_norm = {
 	.check = check_layer,
 	.declare = declare_layer,
 	.shapes = shapes_layer,
+	.casting = PT_CAST_FULL,
 	.build = build_layer,
 };
 
@@ -362,7 +368,9 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 							 pt_shape_print(&shape, text));
 	each = channels / groups;
 	for (int i = 2; i < shape.ndim; i++)
-		each *= shape.dim[i];
+		if (__builtin_mul_overflow(each, shape.dim[i], &each))
+			return pt_graph_fail(g, PT_ELIMIT, "module %s: its input of shape %s is too large",
+								 pt_module_title(m, title), pt_shape_print(&shape, text));
 	if (!enough(b, m, x, each * shape.dim[0], "group"))
 		return PT_NO_REF;
 	weight = pt_build_channels(b, m, pt_build_state(b, m, "weight"), &shape);
@@ -386,5 +394,6 @@ const PtModuleType pt_module_group_norm = {
 	.check = check_group,
 	.declare = declare_group,
 	.shapes = shapes_group,
+	.casting = PT_CAST_FULL,
 	.build = build_group,
 };

@@ -36,5 +36,6 @@ const PtModuleType pt_module_sequential = {
 	.doc = "Modules one after the other: each takes the output of the one before.",
 	.params = params,
 	.shapes = shapes,
+	.casting = PT_CAST_NONE,
 	.build = build,
 };

@@ -3,6 +3,8 @@
  *
  * Dimensions count from the batch's, as in PyTorch; dimension 0, the rows, must stay as it is.
  */
+#include <string.h>
+
 #include "engine/modules/table.h"
 
 static PtRef
@@ -81,7 +83,7 @@ shapes_unflatten(const PtModule *m, const PtShape *in, PtShape *out, PtError *er
 	const PtValue *sizes = pt_args_get(m->args, "unflattened_size");
 	int64_t dim, product = 1;
 	int open = -1;
-	char title[PT_MODULE_TITLE];
+	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 
 	*out = *in;
 	if (in->ndim < 0)
@@ -110,8 +112,14 @@ shapes_unflatten(const PtModule *m, const PtShape *in, PtShape *out, PtError *er
 	if (open >= 0 && product > 0 && in->dim[dim] % product == 0)
 		out->dim[dim + open] = in->dim[dim] / product;
 	else if (open >= 0 || product != in->dim[dim])
-		return pt_fail(err, PT_ESHAPE, "module %s cannot divide %lld features into its sizes",
-					   pt_module_title(m, title), (long long) in->dim[dim]);
+	{
+		PtShape want = {.ndim = sizes->count};
+
+		memcpy(want.dim, sizes->ints, (size_t) sizes->count * sizeof(int64_t));
+		return pt_fail(err, PT_ESHAPE, "module %s cannot divide %lld features into %s",
+					   pt_module_title(m, title), (long long) in->dim[dim],
+					   pt_shape_print(&want, text));
+	}
 	return true;
 }
 
@@ -145,6 +153,7 @@ const PtModuleType pt_module_identity = {
 	.name = "Identity",
 	.doc = "The input as it is.",
 	.params = (const PtParam[]){{NULL}},
+	.casting = PT_CAST_NONE,
 	.build = build_identity,
 };
 
@@ -156,6 +165,7 @@ const PtModuleType pt_module_flatten = {
 								{NULL}},
 	.check = check_flatten,
 	.shapes = shapes_flatten,
+	.casting = PT_CAST_NONE,
 	.build = build_reshape,
 };
 
@@ -168,5 +178,6 @@ const PtModuleType pt_module_unflatten = {
 								{NULL}},
 	.check = check_unflatten,
 	.shapes = shapes_unflatten,
+	.casting = PT_CAST_NONE,
 	.build = build_reshape,
 };

@@ -13,15 +13,10 @@ apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
 	int64_t dim =
 		pt_args_is_none(m->args, "dim") ? ndim != 3 && ndim > 1 : pt_args_int(m->args, "dim");
 	PtGiven given = {"dim", {PT_VALUE_INT, 0, {.integer = dim}}};
-	char title[PT_MODULE_TITLE];
+	PtError err;
 
-	if (dim == 0 || dim == -ndim)
-	{
-		pt_graph_fail(b->g, PT_EUNSUPPORTED, "module %s would mix the rows of a batch",
-					  pt_module_title(m, title));
-		pt_hint(&b->g->error, "Dimension 0 counts the rows; use dim=-1 for the last dimension.");
-		return PT_NO_REF;
-	}
+	if (!pt_row_dim(m, dim, ndim - 1, &dim, &err))
+		return pt_build_fail(b, &err);
 	return pt_apply_name(b->g, op, &x, 1, &given, 1);
 }
 
@@ -64,6 +59,7 @@ const PtModuleType pt_module_softmax = {
 	.doc = "exp(x) over its sum along a dimension.",
 	.params = params,
 	.shapes = shapes,
+	.casting = PT_CAST_FULL,
 	.build = build_softmax,
 };
 
@@ -72,6 +68,7 @@ const PtModuleType pt_module_log_softmax = {
 	.doc = "Logarithm of the softmax along a dimension.",
 	.params = params,
 	.shapes = shapes,
+	.casting = PT_CAST_FULL,
 	.build = build_log_softmax,
 };
 
@@ -80,5 +77,6 @@ const PtModuleType pt_module_softmin = {
 	.doc = "Softmax of -x along a dimension.",
 	.params = params,
 	.shapes = shapes,
+	.casting = PT_CAST_FULL,
 	.build = build_softmin,
 };

@@ -120,6 +120,18 @@ const PtSchedulerType pt_sched_cyclic = {
 
 /* ---------- OneCycleLR ---------- */
 
+static bool
+check_one_cycle(const PtScheduler *s, PtError *err)
+{
+	static const char *const divisors[] = {"div_factor", "final_div_factor"};
+
+	for (int i = 0; i < 2; i++)
+		if (pt_args_real(s->args, divisors[i]) == 0)
+			return pt_fail(err, PT_EINVAL,
+						   "argument \"%s\" of lr_scheduler.OneCycleLR must not be 0", divisors[i]);
+	return true;
+}
+
 /* What is not said comes from the training. */
 static bool
 start_one_cycle(PtPace *p, PtError *err)
@@ -222,6 +234,7 @@ const PtSchedulerType pt_sched_one_cycle = {
 			{NULL},
 		},
 	.per_step = true,
+	.check = check_one_cycle,
 	.start = start_one_cycle,
 	.rate = rate_one_cycle,
 };

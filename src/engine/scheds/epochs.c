@@ -399,14 +399,6 @@ const PtSchedulerType pt_sched_restarts = {
 /* ---------- ReduceLROnPlateau ---------- */
 
 static bool
-check_plateau(const PtScheduler *s, PtError *err)
-{
-	return pt_args_real(s->args, "factor") < 1.0 ||
-		   pt_fail(err, PT_EINVAL,
-				   "argument \"factor\" of lr_scheduler.ReduceLROnPlateau must be less than 1");
-}
-
-static bool
 start_plateau(PtPace *p, PtError *err)
 {
 	(void) err;
@@ -468,7 +460,8 @@ const PtSchedulerType pt_sched_plateau = {
 		(const PtParam[]){
 			{"mode", PT_ARG_WORD, .text = "'min'",
 			 .words = (const char *const[]){"min", "max", NULL}},
-			{"factor", PT_ARG_REAL, .init = 0.1},
+			{"factor", PT_ARG_REAL, .init = 0.1, .bounded = true, .open = true, .min = -INFINITY,
+			 .max = 1},
 			{"patience", PT_ARG_INT, .init = 10, COUNT},
 			{"threshold", PT_ARG_REAL, .init = 1e-4},
 			{"threshold_mode", PT_ARG_WORD, .text = "'rel'",
@@ -479,7 +472,6 @@ const PtSchedulerType pt_sched_plateau = {
 			{NULL},
 		},
 	.plateau = true,
-	.check = check_plateau,
 	.start = start_plateau,
 	.step = step_plateau,
 };

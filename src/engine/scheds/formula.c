@@ -59,7 +59,7 @@ call_own(const char *name, const PtValue *args, int n, PtValue *out, bool *known
 	}
 	if (strcmp(name, "where") == 0 && n == 3)
 	{
-		*out = real_of(&args[0]) != 0 ? args[1] : args[2];
+		*out = args[real_of(&args[0]) != 0 ? 1 : 2];
 		return true;
 	}
 	if (strcmp(name, "abs") == 0 && n == 1)
@@ -81,6 +81,22 @@ call_own(const char *name, const PtValue *args, int n, PtValue *out, bool *known
 	return false;
 }
 
+/*
+ * What Python would not evaluate, as it does not count: a branch of where(), the right side of and, or.
+ * Names and types in it must be right all the same, so that they are known to be from the beginning.
+ */
+static bool
+eval_unused(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
+{
+	*out = (PtValue){PT_VALUE_INT};
+	if (eval(f, e, x, out, err))
+		return true;
+	if (err->code != PT_EZERODIV && err->code != PT_ERANGE && err->code != PT_EINVAL)
+		return false;
+	*err = (PtError){PT_OK};
+	return true;
+}
+
 static bool
 eval_call(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
 {
@@ -88,9 +104,11 @@ eval_call(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError 
 	int n = e->nargs - 1;
 	const char *name = e->args[0]->text;
 	bool known;
+	bool where, unused;
 
 	if (e->args[0]->kind != PT_EXPR_NAME)
 		return pt_fail(err, PT_ESYNTAX, "only functions can be called in a formula");
+	where = n == 3 && strcmp(name, "where") == 0;
 	if (n > MAX_ARGS)
 		return pt_fail(err, PT_ELIMIT, "more than %d arguments of %.64s()", MAX_ARGS, name);
 	for (int i = 0; i < n; i++)
@@ -98,7 +116,8 @@ eval_call(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError 
 		if (e->keywords != NULL && e->keywords[i + 1] != NULL)
 			return pt_fail(err, PT_ESYNTAX, "arguments of %.64s() have no names in a formula",
 						   name);
-		if (!eval(f, e->args[i + 1], x, &args[i], err))
+		unused = where && i > 0 && (real_of(&args[0]) != 0) != (i == 1);
+		if (!(unused ? eval_unused : eval)(f, e->args[i + 1], x, &args[i], err))
 			return false;
 	}
 	if (call_own(name, args, n, out, &known, err) || known)
@@ -116,6 +135,7 @@ static bool
 eval(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
 {
 	PtValue a, b;
+	bool unused;
 
 	switch (e->kind)
 	{
@@ -141,7 +161,11 @@ eval(const PtFormula *f, const PtExpr *e, int64_t x, PtValue *out, PtError *err)
 		case PT_EXPR_UNARY:
 			return eval(f, e->args[0], x, &a, err) && pt_fold_unary(e->text, &a, out, err);
 		case PT_EXPR_BINARY:
-			return eval(f, e->args[0], x, &a, err) && eval(f, e->args[1], x, &b, err) &&
+			if (!eval(f, e->args[0], x, &a, err))
+				return false;
+			unused = (strcmp(e->text, "and") == 0 && real_of(&a) == 0) ||
+					 (strcmp(e->text, "or") == 0 && real_of(&a) != 0);
+			return (unused ? eval_unused : eval)(f, e->args[1], x, &b, err) &&
 				   pt_fold_binary(e->text, &a, &b, out, err);
 		case PT_EXPR_CALL:
 			return eval_call(f, e, x, out, err);

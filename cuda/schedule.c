@@ -1,0 +1,457 @@
+/*
+ * schedule.c
+ *	  Schedules on the GPU: tasks put on a stream once, then captured and launched as one CUDA graph.
+ *
+ * The first run of a schedule goes task by task: it loads kernels and lets libraries set themselves up,
+ * which a capture must not have to, and a schedule that runs once (a tensor function) pays for no
+ * graph.  Before the second run programs are compiled (specialise) and the tasks captured.
+ *
+ * Runs are submitted in bursts, an event after each; a few bursts are under way at a time, each sized
+ * to take about a millisecond, so the GPU never waits for the host and a cancel waits only for
+ * a few milliseconds.  Nothing here blocks: events are polled.
+ *
+ * Memory:  a schedule's tasks live in an arena that bind makes and unbind frees.
+ * Errors:  a kernel notes bad data in the fault record; it is looked at after each burst.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "cuda.h"
+
+#define BURSTS 8
+#define BURST_NS 1000000
+/* Runs that take longer than this are at most two under way: a cancel waits for them. */
+#define LONG_NS 20000000
+/* Polls this long without sleeping: what a single small run takes. */
+#define SPIN_NS 300000
+#define SLEEP_NS 20000
+
+typedef struct Run
+{
+	PtArena *arena;
+	PtCudaTask **tasks;
+	int ntasks;
+	cudaGraphExec_t graph;
+	bool no_graph;	   /* the capture failed: tasks go on the stream one by one */
+	bool specialised;  /* tasks have had their chance */
+	int64_t submitted; /* runs since bind */
+
+	int64_t left; /* runs to submit */
+	/* bursts under way: a ring */
+	cudaEvent_t done[BURSTS];
+	int first, under_way;
+	int depth;			 /* how many at a time */
+	int64_t burst;		 /* runs in one */
+	int64_t finished_ns; /* when the last burst was seen to be done; 0: the ring was empty */
+} Run;
+
+static PtCuda *
+cuda_of(PtDevice *dev)
+{
+	return (PtCuda *) dev;
+}
+
+static int64_t
+now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* ---------- prepare ---------- */
+
+static const char *
+step_name(const PtStep *step)
+{
+	return step->op != NULL ? step->op->name : "elementwise program";
+}
+
+static bool
+prepare_step(PtCuda *dev, PtStep *step, PtError *err)
+{
+	const PtCudaKernel *kernel = NULL;
+
+	step->workspace = 0;
+	if (step->op != NULL)
+	{
+		kernel = pt_cuda_kernel_find(step->op->name);
+		if (kernel == NULL || (step->epilogue != NULL && !kernel->epilogue))
+		{
+			pt_fail(err, PT_EUNSUPPORTED,
+					kernel == NULL ? "%s is not implemented on device \"cuda\""
+								   : "%s has no epilogue on device \"cuda\"",
+					step_name(step));
+			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
+		}
+	}
+	step->kernel = (void *) kernel;
+	if ((step->program != NULL && !pt_cuda_check_program(step->program, step->path, err)) ||
+		(step->epilogue != NULL && !pt_cuda_check_program(step->epilogue, step->path, err)))
+		return false;
+	return kernel == NULL || kernel->prepare == NULL || kernel->prepare(dev, step, err);
+}
+
+bool
+pt_cuda_prepare(PtDevice *d, PtSchedule *s, PtError *err)
+{
+	s->state = NULL;
+	for (int i = 0; i < s->nsteps; i++)
+		if (!prepare_step(cuda_of(d), &s->steps[i], err))
+			return false;
+	return true;
+}
+
+/* ---------- bind, unbind ---------- */
+
+void *
+pt_cuda_task(PtCudaBind *b, const PtStep *step, size_t size,
+			 cudaError_t (*launch)(PtCudaTask *, cudaStream_t))
+{
+	PtCudaTask *task = pt_arena_alloc(b->arena, size);
+
+	if (task != NULL && b->ntasks == b->tasks_size)
+	{
+		int grown = b->tasks_size == 0 ? 16 : 2 * b->tasks_size;
+		PtCudaTask **tasks = realloc(b->tasks, (size_t) grown * sizeof(*tasks));
+
+		if (tasks == NULL)
+			task = NULL;
+		else
+		{
+			b->tasks = tasks;
+			b->tasks_size = grown;
+		}
+	}
+	if (task == NULL)
+	{
+		pt_fail_memory(b->err, size);
+		return NULL;
+	}
+	task->launch = launch;
+	task->step = step;
+	task->fault = b->dev->fault;
+	task->number = b->ntasks;
+	b->tasks[b->ntasks++] = task;
+	return task;
+}
+
+/* Waits until nothing that was submitted is under way, be it a burst that was not completed. */
+static void
+drain(PtCuda *dev, Run *r)
+{
+	(void) cudaStreamSynchronize(dev->stream);
+	r->under_way = 0;
+	r->left = 0;
+	r->finished_ns = 0;
+}
+
+static void
+free_run(PtCuda *dev, Run *r)
+{
+	if (r == NULL)
+		return;
+	if (dev->running == r)
+	{
+		drain(dev, r);
+		dev->running = NULL;
+	}
+	if (r->graph != NULL)
+		(void) cudaGraphExecDestroy(r->graph);
+	for (int i = 0; i < BURSTS; i++)
+		if (r->done[i] != NULL)
+			(void) cudaEventDestroy(r->done[i]);
+	for (int i = 0; i < r->ntasks; i++)
+		if (r->tasks[i]->release != NULL)
+			r->tasks[i]->release(r->tasks[i]);
+	free(r->tasks);
+	pt_arena_free(r->arena);
+	free(r);
+	/* errors of a lost device were reported when it was lost */
+	(void) cudaGetLastError();
+}
+
+void
+pt_cuda_unbind(PtDevice *d, PtSchedule *s)
+{
+	free_run(cuda_of(d), s->state);
+	s->state = NULL;
+}
+
+static bool
+bind_step(PtCudaBind *b, PtStep *step)
+{
+	const PtCudaKernel *kernel = step->kernel;
+
+	if (kernel == NULL)
+		return pt_cuda_add_program(b, step, step->program, step->in, NULL, step->out);
+	return kernel->bind(b, step);
+}
+
+/* Drops the tasks of steps that others do.  The rest keep their numbers, which kernels may have been given. */
+static void
+settle(PtCudaBind *b)
+{
+	int n = 0;
+
+	for (int i = 0; i < b->ntasks; i++)
+	{
+		PtCudaTask *task = b->tasks[i];
+
+		if (!b->done_elsewhere[task->step - b->schedule->steps])
+			b->tasks[n++] = task;
+		else if (task->release != NULL)
+			task->release(task);
+	}
+	b->ntasks = n;
+}
+
+bool
+pt_cuda_bind(PtDevice *d, PtSchedule *s, PtError *err)
+{
+	PtCuda *dev = cuda_of(d);
+	PtCudaBind b = {.dev = dev, .schedule = s, .err = err};
+	Run *r = calloc(1, sizeof(Run));
+	cudaError_t error;
+	bool ok = true;
+
+	pt_cuda_unbind(d, s);
+	b.arena = pt_arena_new();
+	if (b.arena != NULL)
+		b.done_elsewhere = pt_arena_alloc(b.arena, (size_t) s->nsteps + 1);
+	if (r == NULL || b.done_elsewhere == NULL)
+	{
+		free(r);
+		pt_arena_free(b.arena);
+		return pt_fail_memory(err, sizeof(Run));
+	}
+	r->arena = b.arena;
+	r->burst = 1;
+	r->depth = 2;
+	for (int i = 0; ok && i < s->nsteps; i++)
+		ok = bind_step(&b, &s->steps[i]);
+	settle(&b);
+	r->tasks = b.tasks;
+	r->ntasks = b.ntasks;
+	for (int i = 0; ok && i < BURSTS; i++)
+		if ((error = cudaEventCreateWithFlags(&r->done[i], cudaEventDisableTiming)) != cudaSuccess)
+			ok = pt_cuda_fail(dev, error, "creating an event", err);
+	if (!ok)
+	{
+		free_run(dev, r);
+		return false;
+	}
+	s->state = r;
+	return true;
+}
+
+/* ---------- running ---------- */
+
+/* A run that was left before it was done, of whatever schedule, is waited for: it would note its faults as ours. */
+bool
+pt_cuda_launch(PtDevice *d, PtSchedule *s, int64_t repeat, PtError *err)
+{
+	PtCuda *dev = cuda_of(d);
+	Run *r = s->state;
+	cudaError_t error;
+
+	if (r == NULL)
+		return pt_fail(err, PT_EINTERNAL, "schedule was launched before it was bound");
+	if (dev->running != NULL)
+		drain(dev, dev->running);
+	dev->running = r;
+	/* what was fed before; of an event never recorded nothing is awaited */
+	if ((error = cudaStreamWaitEvent(dev->stream, dev->fed, 0)) != cudaSuccess)
+		return pt_cuda_fail(dev, error, "waiting for data", err);
+	memset(dev->fault, 0, sizeof(*dev->fault));
+	r->left = repeat;
+	return true;
+}
+
+static bool
+submit_tasks(PtCuda *dev, Run *r, PtError *err)
+{
+	for (int i = 0; i < r->ntasks; i++)
+	{
+		cudaError_t error = r->tasks[i]->launch(r->tasks[i], dev->stream);
+
+		if (error != cudaSuccess)
+		{
+			const PtStep *step = r->tasks[i]->step;
+			char what[128];
+
+			snprintf(what, sizeof(what), "launching %s", step_name(step));
+			return pt_cuda_fail(dev, error, what, err);
+		}
+	}
+	return true;
+}
+
+/* False: it cannot be captured, which costs speed and nothing else. */
+static bool
+capture(PtCuda *dev, Run *r)
+{
+	cudaGraph_t graph = NULL;
+	PtError ignored;
+	bool lost = dev->lost;
+	bool ok = cudaStreamBeginCapture(dev->stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
+
+	if (ok)
+	{
+		bool submitted = submit_tasks(dev, r, &ignored);
+
+		ok = cudaStreamEndCapture(dev->stream, &graph) == cudaSuccess && submitted && graph != NULL;
+	}
+	ok = ok && cudaGraphInstantiate(&r->graph, graph, 0) == cudaSuccess;
+	if (graph != NULL)
+		(void) cudaGraphDestroy(graph);
+	if (ok)
+		dev->captured++;
+	else
+	{
+		dev->not_captured++;
+		r->graph = NULL;
+		/* if it is, the next call says so */
+		dev->lost = lost;
+		(void) cudaGetLastError();
+	}
+	return ok;
+}
+
+static bool
+specialise(PtCuda *dev, Run *r, PtError *err)
+{
+	r->specialised = true;
+	for (int i = 0; i < r->ntasks; i++)
+		if (r->tasks[i]->specialise != NULL && !r->tasks[i]->specialise(dev, r->tasks[i], err))
+			return false;
+	return true;
+}
+
+/* Puts n runs on the stream, and an event after them. */
+static bool
+submit(PtCuda *dev, Run *r, int64_t n, PtError *err)
+{
+	cudaError_t error = cudaSuccess;
+
+	for (int64_t i = 0; i < n; i++)
+	{
+		if (r->submitted > 0 && !r->specialised && !specialise(dev, r, err))
+			return false;
+		if (r->submitted > 0 && r->graph == NULL && !r->no_graph)
+			r->no_graph = !capture(dev, r);
+		if (r->graph == NULL)
+		{
+			if (!submit_tasks(dev, r, err))
+				return false;
+		}
+		else if ((error = cudaGraphLaunch(r->graph, dev->stream)) != cudaSuccess)
+			return pt_cuda_fail(dev, error, "launching a graph", err);
+		r->submitted++;
+	}
+	error = cudaEventRecord(r->done[(r->first + r->under_way) % BURSTS], dev->stream);
+	if (error != cudaSuccess)
+		return pt_cuda_fail(dev, error, "recording an event", err);
+	r->under_way++;
+	r->left -= n;
+	return true;
+}
+
+/* What a kernel found wrong, in words. */
+static bool
+explain(PtCuda *dev, Run *r, PtError *err)
+{
+	PtCudaFault fault;
+	int number;
+
+	drain(dev, r);
+	fault = *dev->fault;
+	number = (int) (fault.key >> 40);
+	for (int i = 0; i < r->ntasks; i++)
+		if (r->tasks[i]->number == number && r->tasks[i]->explain != NULL)
+			return r->tasks[i]->explain(r->tasks[i], &fault, err);
+	return pt_fail(err, PT_EINTERNAL, "task %d noted value %lld at %lld", number, fault.value,
+				   fault.place);
+}
+
+/* The oldest burst is done: the next ones are sized by how long it took. */
+static void
+retire(Run *r)
+{
+	int64_t now = now_ns();
+
+	/* with a burst behind it the GPU did not pause, so the time between two ends is a burst's */
+	if (r->finished_ns > 0 && r->under_way > 1)
+	{
+		int64_t took = now - r->finished_ns;
+
+		if (took < BURST_NS / 2 && r->burst < 1 << 16)
+			r->burst *= 2;
+		else if (took > 2 * BURST_NS && r->burst > 1)
+			r->burst /= 2;
+		r->depth = took > LONG_NS ? 2 : BURSTS;
+	}
+	r->finished_ns = now;
+	r->first = (r->first + 1) % BURSTS;
+	r->under_way--;
+	if (r->under_way == 0)
+		r->finished_ns = 0;
+}
+
+PtRun
+pt_cuda_wait(PtDevice *d, PtSchedule *s, int64_t budget_ns, PtError *err)
+{
+	PtCuda *dev = cuda_of(d);
+	Run *r = s->state;
+	int64_t started = now_ns();
+
+	if (r == NULL)
+	{
+		pt_fail(err, PT_EINTERNAL, "schedule was run before it was bound");
+		return PT_RUN_ERROR;
+	}
+	for (;;)
+	{
+		cudaError_t error;
+		int64_t waited;
+
+		while (r->left > 0 && r->under_way < r->depth)
+			if (!submit(dev, r, r->left < r->burst ? r->left : r->burst, err))
+			{
+				drain(dev, r);
+				return PT_RUN_ERROR;
+			}
+		if (r->under_way == 0)
+			return PT_RUN_DONE;
+		error = cudaEventQuery(r->done[r->first]);
+		if (error == cudaSuccess)
+		{
+			retire(r);
+			if (((volatile PtCudaFault *) dev->fault)->set != 0)
+			{
+				explain(dev, r, err);
+				return PT_RUN_ERROR;
+			}
+			if (r->left == 0 && r->under_way == 0)
+				return PT_RUN_DONE;
+		}
+		else if (error != cudaErrorNotReady)
+		{
+			pt_cuda_fail(dev, error, "running a plan", err);
+			drain(dev, r);
+			return PT_RUN_ERROR;
+		}
+		/* also between bursts that are done at once: submitting them may be what takes long */
+		waited = now_ns() - started;
+		if (waited >= budget_ns)
+			return PT_RUN_MORE;
+		if (error == cudaSuccess)
+			continue;
+		(void) cudaGetLastError();
+		if (waited > SPIN_NS)
+			nanosleep(&(struct timespec){0, SLEEP_NS}, NULL);
+	}
+}
