@@ -271,6 +271,13 @@ $(B)/cuda-emulated/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-emulated) 
 $(B)/cuda-check/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-check) $(B)/engine-check/libpgtorch.a
 	$(call say,LD,$@)$(CXX) -shared $(SANITIZE) -o $@ $^ $(CUDA_LINK) -ldl -pthread
 
+# the stand-in itself, with several orders of threads
+.PHONY: emulator-check
+emulator-check: $(B)/cuda-check/test_emulator
+	@$(or $(S),./)test/engine-run emulator-check $<
+$(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o)
+	$(call say,LD,$@)$(CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
+
 # "make cuda install": with it, if it was built
 install: install-cuda
 .PHONY: install-cuda

@@ -7,29 +7,25 @@
  */
 #include "reduce.cuh"
 
-template <typename C>
-struct Best
+template <typename C> struct Best
 {
 	C value;
 	int64_t at; /* -1: none yet */
 };
 
-template <bool LARGEST, typename C>
-struct ArgOp
+template <bool LARGEST, typename C> struct ArgOp
 {
 	typedef C Value;
 	typedef Best<C> Acc;
 
-	static __device__ __forceinline__ Acc
-	none()
+	static __device__ __forceinline__ Acc none()
 	{
 		Acc a = {0, -1};
 
 		return a;
 	}
 
-	static __device__ __forceinline__ Acc
-	join(Acc a, Acc b)
+	static __device__ __forceinline__ Acc join(Acc a, Acc b)
 	{
 		bool a_nan = a.value != a.value, b_nan = b.value != b.value;
 		bool b_wins, equal;
@@ -42,8 +38,7 @@ struct ArgOp
 	}
 
 	/* elements come in order, so equals lose */
-	static __device__ __forceinline__ Acc
-	add(Acc a, Value x, int64_t i)
+	static __device__ __forceinline__ Acc add(Acc a, Value x, int64_t i)
 	{
 		bool wins = LARGEST ? x > a.value : x < a.value;
 		Acc b = {x, i};
@@ -55,8 +50,7 @@ struct ArgOp
 		return wins || x != x ? b : a;
 	}
 
-	static __device__ __forceinline__ Acc
-	shuffle(Acc a, int lanes)
+	static __device__ __forceinline__ Acc shuffle(Acc a, int lanes)
 	{
 		Acc b;
 
@@ -65,8 +59,7 @@ struct ArgOp
 		return b;
 	}
 
-	static __device__ __forceinline__ void
-	store(PtDtype to, void *out, int64_t result, Acc a)
+	static __device__ __forceinline__ void store(PtDtype to, void *out, int64_t result, Acc a)
 	{
 		(void) to;
 		((int64_t *) out)[result] = a.at;
@@ -105,9 +98,9 @@ bind_arg(PtCudaBind *b, PtStep *step)
 	bool searched[PT_MAX_DIM];
 
 	searched_dims(step, searched);
-	return reduce_add_task(
-		b, step, searched,
-		reduce_launcher<ArgOp<LARGEST, double>, ArgOp<LARGEST, int64_t> >(step->in[0].dtype));
+	return reduce_add_task(b, step, searched,
+						   reduce_launcher<ArgOp<LARGEST, double>, ArgOp<LARGEST, int64_t>>(
+							   step->in[0].dtype));
 }
 
 extern "C" const PtCudaKernel pt_cuda_argmax_kernel;

@@ -111,12 +111,10 @@ pt_smaller(C a, C b)
 /* ---------- loads ---------- */
 
 /* Element i, converted to V: of one known type, or of any dtype of a kind. */
-template <typename T>
-struct LoadNative
+template <typename T> struct LoadNative
 {
 	template <typename V>
-	static __device__ __forceinline__ V
-	load(PtDtype dtype, const void *x, int64_t i)
+	static __device__ __forceinline__ V load(PtDtype dtype, const void *x, int64_t i)
 	{
 		(void) dtype;
 		return (V) ((const T *) x)[i];
@@ -126,8 +124,7 @@ struct LoadNative
 struct LoadHalf
 {
 	template <typename V>
-	static __device__ __forceinline__ V
-	load(PtDtype dtype, const void *x, int64_t i)
+	static __device__ __forceinline__ V load(PtDtype dtype, const void *x, int64_t i)
 	{
 		uint16_t bits = ((const uint16_t *) x)[i];
 
@@ -138,8 +135,7 @@ struct LoadHalf
 struct LoadInteger
 {
 	template <typename V>
-	static __device__ __forceinline__ V
-	load(PtDtype dtype, const void *x, int64_t i)
+	static __device__ __forceinline__ V load(PtDtype dtype, const void *x, int64_t i)
 	{
 		return (V) pt_load<int64_t>(dtype, x, i);
 	}
@@ -151,14 +147,12 @@ struct PtSumOp
 {
 	typedef double Acc;
 
-	static __device__ __forceinline__ Acc
-	join(Acc a, Acc b)
+	static __device__ __forceinline__ Acc join(Acc a, Acc b)
 	{
 		return a + b;
 	}
 
-	static __device__ __forceinline__ Acc
-	shuffle(Acc a, int lanes)
+	static __device__ __forceinline__ Acc shuffle(Acc a, int lanes)
 	{
 		return __shfl_xor_sync(PT_FULL_WARP, a, lanes);
 	}
@@ -168,14 +162,12 @@ struct PtMaxOp
 {
 	typedef double Acc;
 
-	static __device__ __forceinline__ Acc
-	join(Acc a, Acc b)
+	static __device__ __forceinline__ Acc join(Acc a, Acc b)
 	{
 		return pt_larger(a, b);
 	}
 
-	static __device__ __forceinline__ Acc
-	shuffle(Acc a, int lanes)
+	static __device__ __forceinline__ Acc shuffle(Acc a, int lanes)
 	{
 		return __shfl_xor_sync(PT_FULL_WARP, a, lanes);
 	}

@@ -63,7 +63,7 @@ finish_row(const Rows &r, const Targets &t, const void *x, void *out, void *lses
 template <typename T, typename Load, int HELD>
 static __global__ void
 __launch_bounds__(LANES_THREADS)
-cross_entropy_lanes(Rows r, Targets t, const void *x, void *out, void *lse)
+	cross_entropy_lanes(Rows r, Targets t, const void *x, void *out, void *lse)
 {
 	ROWS_OF_WARP(r, begin)
 	{
@@ -80,7 +80,7 @@ cross_entropy_lanes(Rows r, Targets t, const void *x, void *out, void *lse)
 template <typename T, typename Load>
 static __global__ void
 __launch_bounds__(PT_BLOCK_THREADS)
-cross_entropy_block(Rows r, Targets t, const void *x, void *out, void *lse)
+	cross_entropy_block(Rows r, Targets t, const void *x, void *out, void *lse)
 {
 	__shared__ double shared[PT_BLOCK_THREADS];
 
@@ -113,7 +113,7 @@ gradient_of(T e, T by, int64_t col, int64_t target, T grad)
 template <typename T, typename Load, int HELD>
 static __global__ void
 __launch_bounds__(LANES_THREADS)
-gradient_lanes(Rows r, Targets t, const void *x, const void *grads, void *out)
+	gradient_lanes(Rows r, Targets t, const void *x, const void *grads, void *out)
 {
 	int lane = (int) threadIdx.x % r.width;
 
@@ -144,7 +144,7 @@ gradient_lanes(Rows r, Targets t, const void *x, const void *grads, void *out)
 template <typename T, typename Load>
 static __global__ void
 __launch_bounds__(PT_BLOCK_THREADS)
-gradient_block(Rows r, Targets t, const void *x, const void *grads, void *out)
+	gradient_block(Rows r, Targets t, const void *x, const void *grads, void *out)
 {
 	__shared__ double shared[PT_BLOCK_THREADS];
 
@@ -282,5 +282,6 @@ extern "C" const PtCudaKernel pt_cuda_cross_entropy_backward_kernel;
 
 const PtCudaKernel pt_cuda_cross_entropy_kernel = {"cross_entropy", prepare_cross_entropy,
 												   bind_forward, false};
-const PtCudaKernel pt_cuda_cross_entropy_backward_kernel = {
-	"cross_entropy_backward", prepare_cross_entropy, bind_gradient, false};
+const PtCudaKernel pt_cuda_cross_entropy_backward_kernel = {"cross_entropy_backward",
+															prepare_cross_entropy, bind_gradient,
+															false};

@@ -66,7 +66,7 @@ typedef struct PtCudaTask PtCudaTask;
 struct PtCudaTask
 {
 	cudaError_t (*launch)(PtCudaTask *task, cudaStream_t stream);
-	/* (optional) before the first run that is captured: compile what has been interpreted so far */
+	/* (optional) called once, when a schedule has run for long: compile what has been interpreted so far */
 	bool (*specialise)(PtCuda *dev, PtCudaTask *task, PtError *err);
 	/* (optional) fills err with what fault means; without it the task notes none */
 	bool (*explain)(const PtCudaTask *task, const PtCudaFault *fault, PtError *err);

@@ -39,14 +39,12 @@ greatest(int64_t *x)
 	*x = INT64_MAX;
 }
 
-template <Fold FOLD, typename C>
-struct FoldOp
+template <Fold FOLD, typename C> struct FoldOp
 {
 	typedef C Value;
 	typedef C Acc;
 
-	static __device__ __forceinline__ Acc
-	none()
+	static __device__ __forceinline__ Acc none()
 	{
 		C x = FOLD == FOLD_PROD ? 1 : 0;
 
@@ -57,8 +55,7 @@ struct FoldOp
 		return x;
 	}
 
-	static __device__ __forceinline__ Acc
-	join(Acc a, Acc b)
+	static __device__ __forceinline__ Acc join(Acc a, Acc b)
 	{
 		return FOLD == FOLD_SUM	   ? pt_add(a, b)
 			   : FOLD == FOLD_PROD ? pt_multiply(a, b)
@@ -66,21 +63,18 @@ struct FoldOp
 								   : pt_smaller(a, b);
 	}
 
-	static __device__ __forceinline__ Acc
-	add(Acc a, Value x, int64_t i)
+	static __device__ __forceinline__ Acc add(Acc a, Value x, int64_t i)
 	{
 		(void) i;
 		return join(a, x);
 	}
 
-	static __device__ __forceinline__ Acc
-	shuffle(Acc a, int lanes)
+	static __device__ __forceinline__ Acc shuffle(Acc a, int lanes)
 	{
 		return __shfl_xor_sync(PT_FULL_WARP, a, lanes);
 	}
 
-	static __device__ __forceinline__ void
-	store(PtDtype to, void *out, int64_t result, Acc a)
+	static __device__ __forceinline__ void store(PtDtype to, void *out, int64_t result, Acc a)
 	{
 		pt_store<C>(to, out, result, a);
 	}
@@ -124,9 +118,9 @@ bind_reduce(PtCudaBind *b, PtStep *step)
 	bool reduced[PT_MAX_DIM];
 
 	reduced_dims(step, reduced);
-	return reduce_add_task(
-		b, step, reduced,
-		reduce_launcher<FoldOp<FOLD, double>, FoldOp<FOLD, int64_t> >(step->in[0].dtype));
+	return reduce_add_task(b, step, reduced,
+						   reduce_launcher<FoldOp<FOLD, double>, FoldOp<FOLD, int64_t>>(
+							   step->in[0].dtype));
 }
 
 extern "C" const PtCudaKernel pt_cuda_sum_kernel;

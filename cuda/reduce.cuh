@@ -26,7 +26,7 @@
 #include "block.cuh"
 
 /* Tiles are done in a loop by this many blocks at most. */
-#define REDUCE_BLOCKS 32768
+#define REDUCE_BLOCKS 4096
 /* A part is worth a block of its own from this many elements (runs) or rows for each thread (columns) on. */
 #define RUN_PART 8192
 #define COLUMN_PART 32
@@ -119,8 +119,7 @@ reduction_plan(Reduction *p, const PtStep *step, const bool *reduced)
 	if (p->results == 0)
 		return;
 	axis = p->reduced[0] ? 0 : 1;
-	p->lanes =
-		axis == 0 && (p->elements <= 512 || (p->elements <= 8192 && p->results >= 2048));
+	p->lanes = axis == 0 && (p->elements <= 512 || (p->elements <= 8192 && p->results >= 2048));
 	if (p->lanes)
 	{
 		p->width = pt_power_of_two(p->elements, 1, PT_WARP);
@@ -232,9 +231,7 @@ reduction_run(const Reduction &p, int64_t base, int64_t first, int64_t last)
 }
 
 template <typename Op, typename Load>
-static __global__ void
-__launch_bounds__(256)
-reduce_lanes(Reduction p)
+static __global__ void __launch_bounds__(256) reduce_lanes(Reduction p)
 {
 	int lane = (int) threadIdx.x % PT_WARP, groups = PT_WARP / p.width;
 	int64_t warp = (int64_t) blockIdx.x * (blockDim.x / PT_WARP) + threadIdx.x / PT_WARP;
@@ -256,8 +253,7 @@ reduce_lanes(Reduction p)
 
 template <typename Op, typename Load>
 static __global__ void
-__launch_bounds__(PT_BLOCK_THREADS)
-reduce_tiles(Reduction p)
+__launch_bounds__(PT_BLOCK_THREADS) reduce_tiles(Reduction p)
 {
 	typedef typename Op::Acc Acc;
 	__shared__ Acc shared[PT_BLOCK_THREADS];
@@ -273,9 +269,10 @@ reduce_tiles(Reduction p)
 		Acc acc = Op::none();
 
 		if (column < p.inner)
-			acc = reduction_run<Op, Load>(
-				p, column + reduction_offset(p, group, false, p.reduced[0] ? 0 : 1), first + down,
-				last);
+			acc = reduction_run<Op, Load>(p,
+										  column + reduction_offset(p, group, false,
+																	p.reduced[0] ? 0 : 1),
+										  first + down, last);
 		acc = pt_columns_join<Op>(acc, p.width, shared);
 		if (down == 0 && column < p.inner)
 		{
@@ -291,10 +288,7 @@ reduce_tiles(Reduction p)
 }
 
 /* A warp joins the parts of a result. */
-template <typename Op>
-static __global__ void
-__launch_bounds__(256)
-reduce_parts(Reduction p)
+template <typename Op> static __global__ void __launch_bounds__(256) reduce_parts(Reduction p)
 {
 	typedef typename Op::Acc Acc;
 	int lane = (int) threadIdx.x % PT_WARP;
@@ -350,14 +344,14 @@ reduce_launcher(PtDtype from)
 	switch (from)
 	{
 		case PT_FLOAT32:
-			return reduce_launch<Real, LoadNative<float> >;
+			return reduce_launch<Real, LoadNative<float>>;
 		case PT_FLOAT64:
-			return reduce_launch<Real, LoadNative<double> >;
+			return reduce_launch<Real, LoadNative<double>>;
 		case PT_FLOAT16:
 		case PT_BFLOAT16:
 			return reduce_launch<Real, LoadHalf>;
 		case PT_INT64:
-			return reduce_launch<Integer, LoadNative<int64_t> >;
+			return reduce_launch<Integer, LoadNative<int64_t>>;
 		default:
 			return reduce_launch<Integer, LoadInteger>;
 	}

@@ -16,6 +16,8 @@
 
 #define LANES_COLS 1024
 #define LANES_THREADS 128
+/* Tiles are done in a loop by this many blocks at most. */
+#define ROWS_BLOCKS 4096
 
 /* Rows, as kernels see them. */
 typedef struct Rows
@@ -65,54 +67,52 @@ rows_blocks(const Rows *r)
 	if (rows_in_lanes(r))
 		return pt_blocks((r->rows + PT_WARP / r->width - 1) / (PT_WARP / r->width) * PT_WARP,
 						 LANES_THREADS);
-	return (unsigned) (r->tiles < 32768 ? r->tiles : 32768);
+	return (unsigned) (r->tiles < ROWS_BLOCKS ? r->tiles : ROWS_BLOCKS);
 }
 
 /*
  * ROWS_LAUNCH(error, r, stream, lanes, block, arguments...) launches kernel lanes<T, Load, elements held> or block<T, Load>.
  */
-#define ROWS_LAUNCH(error, r, stream, lanes, block, ...)                             \
-	switch ((r)->dtype)                                                              \
-	{                                                                                \
-		case PT_FLOAT32:                                                             \
-			ROWS_LAUNCH_AS(error, r, stream, lanes, block, float, LoadNative<float>, \
-						   __VA_ARGS__);                                             \
-			break;                                                                   \
-		case PT_FLOAT64:                                                             \
-			ROWS_LAUNCH_AS(error, r, stream, lanes, block, double,                   \
-						   LoadNative<double>, __VA_ARGS__);                         \
-			break;                                                                   \
-		default:                                                                     \
-			ROWS_LAUNCH_AS(error, r, stream, lanes, block, float, LoadHalf,          \
-						   __VA_ARGS__);                                             \
-			break;                                                                   \
+#define ROWS_LAUNCH(error, r, stream, lanes, block, ...)                                           \
+	switch ((r)->dtype)                                                                            \
+	{                                                                                              \
+		case PT_FLOAT32:                                                                           \
+			ROWS_LAUNCH_AS(error, r, stream, lanes, block, float, LoadNative<float>, __VA_ARGS__); \
+			break;                                                                                 \
+		case PT_FLOAT64:                                                                           \
+			ROWS_LAUNCH_AS(error, r, stream, lanes, block, double, LoadNative<double>,             \
+						   __VA_ARGS__);                                                           \
+			break;                                                                                 \
+		default:                                                                                   \
+			ROWS_LAUNCH_AS(error, r, stream, lanes, block, float, LoadHalf, __VA_ARGS__);          \
+			break;                                                                                 \
 	}
 
-#define ROWS_LAUNCH_AS(error, r, stream, lanes, block, T, Load, ...)                      \
-	switch (rows_in_lanes(r) ? rows_held(r) : 0)                                          \
-	{                                                                                     \
-		case 0:                                                                           \
-			error = PT_LAUNCH(stream, rows_blocks(r), (unsigned) (r)->threads, 0,         \
-							  (block<T, Load>), __VA_ARGS__);                             \
-			break;                                                                        \
-		case 1:                                                                           \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 1>), __VA_ARGS__);        \
-			break;                                                                        \
-		case 2:                                                                           \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 2>), __VA_ARGS__);        \
-			break;                                                                        \
-		case 4:                                                                           \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 4>), __VA_ARGS__);        \
-			break;                                                                        \
-		case 8:                                                                           \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 8>), __VA_ARGS__);        \
-			break;                                                                        \
-		case 16:                                                                          \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 16>), __VA_ARGS__);       \
-			break;                                                                        \
-		default:                                                                          \
-			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 32>), __VA_ARGS__);       \
-			break;                                                                        \
+#define ROWS_LAUNCH_AS(error, r, stream, lanes, block, T, Load, ...)                \
+	switch (rows_in_lanes(r) ? rows_held(r) : 0)                                    \
+	{                                                                               \
+		case 0:                                                                     \
+			error = PT_LAUNCH(stream, rows_blocks(r), (unsigned) (r)->threads, 0,   \
+							  (block<T, Load>), __VA_ARGS__);                       \
+			break;                                                                  \
+		case 1:                                                                     \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 1>), __VA_ARGS__);  \
+			break;                                                                  \
+		case 2:                                                                     \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 2>), __VA_ARGS__);  \
+			break;                                                                  \
+		case 4:                                                                     \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 4>), __VA_ARGS__);  \
+			break;                                                                  \
+		case 8:                                                                     \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 8>), __VA_ARGS__);  \
+			break;                                                                  \
+		case 16:                                                                    \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 16>), __VA_ARGS__); \
+			break;                                                                  \
+		default:                                                                    \
+			error = ROWS_LAUNCH_HELD(r, stream, (lanes<T, Load, 32>), __VA_ARGS__); \
+			break;                                                                  \
 	}
 
 #define ROWS_LAUNCH_HELD(r, stream, kernel, ...) \
@@ -133,11 +133,11 @@ rows_exp(double x)
 }
 
 /* Loops over rows in lanes: begin is the first row of a warp's turn, all lanes take part in all turns. */
-#define ROWS_OF_WARP(r, begin)                                                                  \
-	for (int64_t groups_ = PT_WARP / (r).width,                                                 \
+#define ROWS_OF_WARP(r, begin)                                                                     \
+	for (int64_t groups_ = PT_WARP / (r).width,                                                    \
 				 warp_ = (int64_t) blockIdx.x * (LANES_THREADS / PT_WARP) + threadIdx.x / PT_WARP, \
-				 warps_ = (int64_t) gridDim.x * (LANES_THREADS / PT_WARP),                      \
-				 begin = warp_ * groups_;                                                       \
+				 warps_ = (int64_t) gridDim.x * (LANES_THREADS / PT_WARP),                         \
+				 begin = warp_ * groups_;                                                          \
 		 begin < (r).rows; begin += warps_ * groups_)
 
 /* The row of this lane's group in the warp's turn that begins with row `begin`. */
@@ -218,14 +218,14 @@ rows_block_begin(const Rows &r, const void *from, const RowsPlace &p, double *sh
 
 	if (p.in)
 		for (int64_t j = p.first; j < r.cols; j += p.step)
-			best = pt_larger(best, (double) Load::template load<T>(r.dtype, from,
-																   p.base + j * r.inner));
+			best = pt_larger(best,
+							 (double) Load::template load<T>(r.dtype, from, p.base + j * r.inner));
 	best = pt_columns_join<PtMaxOp>(best, r.width, shared);
 	__syncthreads();
 	if (p.in)
 		for (int64_t j = p.first; j < r.cols; j += p.step)
-			total += (double) rows_exp(
-				Load::template load<T>(r.dtype, from, p.base + j * r.inner) - (T) best);
+			total += (double) rows_exp(Load::template load<T>(r.dtype, from, p.base + j * r.inner) -
+									   (T) best);
 	*largest = (T) best;
 	*sum = pt_columns_join<PtSumOp>(total, r.width, shared);
 	__syncthreads();

@@ -4,7 +4,8 @@
  *
  * The first run of a schedule goes task by task: it loads kernels and lets libraries set themselves up,
  * which a capture must not have to, and a schedule that runs once (a tensor function) pays for no
- * graph.  Before the second run programs are compiled (specialise) and the tasks captured.
+ * graph.  Before the second run they are captured.  Once a schedule has taken a quarter of a second its programs are
+ * compiled, one at a time between two looks at the clock, and the tasks are captured anew.
  *
  * Runs are submitted in bursts, an event after each; a few bursts are under way at a time, each sized
  * to take about a millisecond, so the GPU never waits for the host and a cancel waits only for
@@ -24,6 +25,11 @@
 #define BURST_NS 1000000
 /* Runs that take longer than this are at most two under way: a cancel waits for them. */
 #define LONG_NS 20000000
+/*
+ * A schedule that has kept us waiting this long has its programs compiled: about what that costs, so that it is never
+ * the larger part of the time.
+ */
+#define COMPILE_AFTER_NS 250000000
 /* Polls this long without sleeping: what a single small run takes. */
 #define SPIN_NS 300000
 #define SLEEP_NS 20000
@@ -35,7 +41,9 @@ typedef struct Run
 	int ntasks;
 	cudaGraphExec_t graph;
 	bool no_graph;	   /* the capture failed: tasks go on the stream one by one */
-	bool specialised;  /* tasks have had their chance */
+	int64_t waited_ns; /* in all */
+	int specialised;   /* tasks that have had their chance to compile */
+	bool stale;		   /* the graph is of the time before that */
 	int64_t submitted; /* runs since bind */
 
 	int64_t left; /* runs to submit */
@@ -321,14 +329,21 @@ capture(PtCuda *dev, Run *r)
 	return ok;
 }
 
+/* Lets the next task compile, if it is time for that. */
 static bool
 specialise(PtCuda *dev, Run *r, PtError *err)
 {
-	r->specialised = true;
-	for (int i = 0; i < r->ntasks; i++)
-		if (r->tasks[i]->specialise != NULL && !r->tasks[i]->specialise(dev, r->tasks[i], err))
-			return false;
-	return true;
+	PtCudaTask *task;
+
+	if (r->waited_ns < COMPILE_AFTER_NS || r->left == 0)
+		return true;
+	while (r->specialised < r->ntasks && r->tasks[r->specialised]->specialise == NULL)
+		r->specialised++;
+	if (r->specialised == r->ntasks)
+		return true;
+	task = r->tasks[r->specialised++];
+	r->stale = r->graph != NULL;
+	return task->specialise(dev, task, err);
 }
 
 /* Puts n runs on the stream, and an event after them. */
@@ -339,8 +354,12 @@ submit(PtCuda *dev, Run *r, int64_t n, PtError *err)
 
 	for (int64_t i = 0; i < n; i++)
 	{
-		if (r->submitted > 0 && !r->specialised && !specialise(dev, r, err))
-			return false;
+		if (r->stale)
+		{
+			(void) cudaGraphExecDestroy(r->graph);
+			r->graph = NULL;
+			r->stale = false;
+		}
 		if (r->submitted > 0 && r->graph == NULL && !r->no_graph)
 			r->no_graph = !capture(dev, r);
 		if (r->graph == NULL)
@@ -406,7 +425,7 @@ pt_cuda_wait(PtDevice *d, PtSchedule *s, int64_t budget_ns, PtError *err)
 {
 	PtCuda *dev = cuda_of(d);
 	Run *r = s->state;
-	int64_t started = now_ns();
+	int64_t started = now_ns(), counted = 0;
 
 	if (r == NULL)
 	{
@@ -418,7 +437,13 @@ pt_cuda_wait(PtDevice *d, PtSchedule *s, int64_t budget_ns, PtError *err)
 		cudaError_t error;
 		int64_t waited;
 
-		while (r->left > 0 && r->under_way < r->depth)
+		if (!specialise(dev, r, err))
+		{
+			drain(dev, r);
+			return PT_RUN_ERROR;
+		}
+		/* a graph is not dropped while it runs */
+		while (r->left > 0 && r->under_way < (r->stale ? 1 : r->depth))
 			if (!submit(dev, r, r->left < r->burst ? r->left : r->burst, err))
 			{
 				drain(dev, r);
@@ -444,14 +469,16 @@ pt_cuda_wait(PtDevice *d, PtSchedule *s, int64_t budget_ns, PtError *err)
 			drain(dev, r);
 			return PT_RUN_ERROR;
 		}
+		else
+			/* CUDA remembers this as an error, which the next launch would report as its own */
+			(void) cudaGetLastError();
 		/* also between bursts that are done at once: submitting them may be what takes long */
 		waited = now_ns() - started;
+		r->waited_ns += waited - counted;
+		counted = waited;
 		if (waited >= budget_ns)
 			return PT_RUN_MORE;
-		if (error == cudaSuccess)
-			continue;
-		(void) cudaGetLastError();
-		if (waited > SPIN_NS)
+		if (error == cudaErrorNotReady && waited > SPIN_NS)
 			nanosleep(&(struct timespec){0, SLEEP_NS}, NULL);
 	}
 }

@@ -32,8 +32,7 @@ softmax_by(bool logarithm, double sum)
 
 template <typename T, typename Load, int HELD>
 static __global__ void
-__launch_bounds__(LANES_THREADS)
-softmax_lanes(Rows r, bool logarithm, const void *x, void *y)
+__launch_bounds__(LANES_THREADS) softmax_lanes(Rows r, bool logarithm, const void *x, void *y)
 {
 	int lane = (int) threadIdx.x % r.width;
 
@@ -51,16 +50,14 @@ softmax_lanes(Rows r, bool logarithm, const void *x, void *y)
 			int col = lane + k * r.width;
 
 			if (row < r.rows && col < r.cols)
-				pt_store<T>(r.dtype, y, row * r.cols + col,
-							softmax_of<T>(logarithm, held[k], by));
+				pt_store<T>(r.dtype, y, row * r.cols + col, softmax_of<T>(logarithm, held[k], by));
 		}
 	}
 }
 
 template <typename T, typename Load>
 static __global__ void
-__launch_bounds__(PT_BLOCK_THREADS)
-softmax_block(Rows r, bool logarithm, const void *x, void *y)
+__launch_bounds__(PT_BLOCK_THREADS) softmax_block(Rows r, bool logarithm, const void *x, void *y)
 {
 	__shared__ double shared[PT_BLOCK_THREADS];
 

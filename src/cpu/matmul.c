@@ -50,7 +50,7 @@ typedef struct MatmulTask
 	int64_t batch_a, batch_b; /* elements from one matrix of the batch to the next */
 	const char *a, *b, *bias;
 	char *c;
-	PtDtype rounded; /* what c, in float32, is rounded to when it is done; PT_NDTYPE: it is the product */
+	PtDtype rounded; /* what c is rounded to when it is done; PT_NDTYPE: it is the product */
 	char *product;
 	int64_t tile_m, tile_n, tile_k;
 	int64_t tiles_m, tiles_n;
@@ -95,8 +95,7 @@ multiply_simply(const MatmulTask *t, const PtGemm *g, char *scratch)
 				else
 					isa->load[t->dtype](row, b, cols);
 				for (size_t q = 0; q < cols; q++)
-					sum[q] =
-						(int64_t) ((uint64_t) sum[q] + (uint64_t) one[0] * (uint64_t) row[q]);
+					sum[q] = (int64_t) ((uint64_t) sum[q] + (uint64_t) one[0] * (uint64_t) row[q]);
 			}
 			isa->store[t->dtype](c, sum, cols);
 		}
@@ -384,6 +383,8 @@ static void
 run_convert(PtCpuTask *task, int64_t tile, char *scratch)
 {
 	ConvertTask *t = (ConvertTask *) task;
+	PtDtype dtype = t->from[0]->dtype;
+	const char *from;
 	int which = 0;
 	int64_t first, n;
 
@@ -392,10 +393,9 @@ run_convert(PtCpuTask *task, int64_t tile, char *scratch)
 		tile -= t->tiles[which++];
 	first = tile * CONVERT_TILE;
 	n = pt_shape_numel(&t->from[which]->shape) - first;
-	task->isa->scalar->load[t->from[which]->dtype](
-		t->to[which] + first,
-		(const char *) t->from[which]->data + (size_t) first * pt_dtype_size(t->from[which]->dtype),
-		(size_t) (n < CONVERT_TILE ? n : CONVERT_TILE));
+	from = (const char *) t->from[which]->data + (size_t) first * pt_dtype_size(dtype);
+	task->isa->scalar->load[dtype](t->to[which] + first, from,
+								   (size_t) (n < CONVERT_TILE ? n : CONVERT_TILE));
 }
 
 /* Has the operands converted, and makes the plan one of float32. */

@@ -61,9 +61,9 @@ typedef struct PtGraph
 	uint32_t nvalues, values_size;
 	PtNode *nodes;
 	uint32_t nnodes, nodes_size;
-	const char *path; /* given to nodes that are added */
-	bool decomposed;  /* fused ops are added as their primitives */
-	PtAutocast autocast; /* of ops that are applied now; module.c turns it on and off */
+	const char *path;	 /* given to nodes that are added */
+	bool decomposed;	 /* fused ops are added as their primitives */
+	PtAutocast autocast; /* of the ops that are applied now */
 } PtGraph;
 
 extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */

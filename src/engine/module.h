@@ -78,7 +78,7 @@ typedef struct PtModuleType
 
 	/* under autocast */
 	PtCasting casting;
-	const char *no_autocast; /* a hint for what to use instead, if autocast refuses it; NULL: it does not */
+	const char *no_autocast; /* if it is refused: a hint for what to use instead */
 } PtModuleType;
 
 struct PtModule

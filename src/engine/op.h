@@ -66,7 +66,7 @@ typedef enum PtCasting
 	PT_CAST_NONE,	 /* what is composed in PyTorch, too: its ops do as they do */
 	PT_CAST_LOW,	 /* to the lower precision, weights too: products */
 	PT_CAST_FULL,	 /* to float32, and so is the result */
-	PT_CAST_INNER	 /* one kernel in PyTorch: in float32, the result rounded once to what came in */
+	PT_CAST_INNER	 /* one kernel in PyTorch: in float32, then rounded to what came in */
 } PtCasting;
 
 #define PT_MAX_IN 8

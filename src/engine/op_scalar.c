@@ -182,20 +182,19 @@ static const PtParam where_params[] = {{"condition", PT_ARG_TENSOR, .required = 
 									   {0}};
 
 /* What autocast computes in float32: of little precision these lose too much, or overflow. */
-#define NEEDS_FLOAT32(op)                                                     \
-	((op) == PT_S_exp || (op) == PT_S_expm1 || (op) == PT_S_log ||            \
-	 (op) == PT_S_log1p || (op) == PT_S_reciprocal || (op) == PT_S_rsqrt ||   \
-	 (op) == PT_S_pow || (op) == PT_S_square)
+#define NEEDS_FLOAT32(op)                                                                \
+	((op) == PT_S_exp || (op) == PT_S_expm1 || (op) == PT_S_log || (op) == PT_S_log1p || \
+	 (op) == PT_S_reciprocal || (op) == PT_S_rsqrt || (op) == PT_S_pow || (op) == PT_S_square)
 
-#define ROW(name_, params_, doc_) \
-	{.name = #name_,              \
-	 .params = params_,           \
-	 .flags = PT_OP_PUBLIC,       \
-	 .nout = 1,                   \
-	 .scalar = PT_S_##name_,      \
+#define ROW(name_, params_, doc_)                                             \
+	{.name = #name_,                                                          \
+	 .params = params_,                                                       \
+	 .flags = PT_OP_PUBLIC,                                                   \
+	 .nout = 1,                                                               \
+	 .scalar = PT_S_##name_,                                                  \
 	 .casting = NEEDS_FLOAT32(PT_S_##name_) ? PT_CAST_FULL : PT_CAST_DEFAULT, \
-	 .infer = infer,              \
-	 .gradient = gradient,        \
+	 .infer = infer,                                                          \
+	 .gradient = gradient,                                                    \
 	 .doc = doc_},
 
 const PtOp pt_scalar_ops[] = {

@@ -104,7 +104,7 @@ pgt_trainer_run(const PgtTask *task)
 	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch trainer", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PtArena *arena = pgt_arena_new(cxt);
-	PtStateDict sd;
+	PtStateDict *sd = palloc0(sizeof(PtStateDict)); /* the fit reads it while it is freed, after an ERROR too */
 	PtFitSpec spec = {0};
 	PtTensor *values, *entries;
 	size_t *offsets;
@@ -126,18 +126,18 @@ pgt_trainer_run(const PgtTask *task)
 		spec.scheduler = pt_sched_parse(arena, PGT_TASK_TEXT(task, scheduler), &err);
 		pgt_check(spec.scheduler != NULL, &err);
 	}
-	pgt_check(pt_module_state(arena, spec.module, &sd, &err), &err);
-	spec.sd = &sd;
+	pgt_check(pt_module_state(arena, spec.module, sd, &err), &err);
+	spec.sd = sd;
 
 	exchange = pgt_exchange_map(cxt, PGT_TASK_TEXT(task, exchange_path), task->exchange_bytes);
-	offsets = palloc(sizeof(size_t) * (sd.count + 1));
-	if (pgt_exchange_layout(&sd, task->epochs, offsets, &epochs_at) != task->exchange_bytes)
+	offsets = palloc(sizeof(size_t) * (sd->count + 1));
+	if (pgt_exchange_layout(sd, task->epochs, offsets, &epochs_at) != task->exchange_bytes)
 		elog(ERROR, "exchange file has another size than the task");
-	values = palloc(sizeof(PtTensor) * (sd.count + 1));
-	entries = palloc(sizeof(PtTensor) * (sd.count + 1));
-	for (int i = 0; i < sd.count; i++)
+	values = palloc(sizeof(PtTensor) * (sd->count + 1));
+	entries = palloc(sizeof(PtTensor) * (sd->count + 1));
+	for (int i = 0; i < sd->count; i++)
 	{
-		entries[i] = values[i] = (PtTensor){sd.entries[i].dtype, sd.entries[i].shape, exchange + offsets[i]};
+		entries[i] = values[i] = (PtTensor){sd->entries[i].dtype, sd->entries[i].shape, exchange + offsets[i]};
 		entries[i].data = NULL; /* written below, in pieces */
 	}
 	spec.values = entries;
@@ -167,12 +167,12 @@ pgt_trainer_run(const PgtTask *task)
 	pgt_check(fit != NULL, &err);
 	pgt_release_with(cxt, close_fit, fit); /* callbacks run last to first: before the device is closed */
 	pgt_check_memory(pt_fit_bytes(fit), "training memory");
-	for (int i = 0; i < sd.count; i++)
+	for (int i = 0; i < sd->count; i++)
 		pgt_network_write(pt_fit_network(fit), i, &values[i]);
 
 	run_epochs(task, fit, (PgtExchange *) exchange, (PgtEpochRecord *) (exchange + epochs_at));
 
-	for (int i = 0; i < sd.count; i++)
+	for (int i = 0; i < sd->count; i++)
 		pgt_network_read(pt_fit_network(fit), i, &values[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);

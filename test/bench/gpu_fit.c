@@ -30,7 +30,7 @@
 /* As pgtorch_train paces it. */
 #define SLICE_NS (50 * 1000 * 1000)
 
-static const char *const optimizer = "optim.Adam(lr => 1e-4)";
+static const char *const optimizer = "optim.Adam(lr=1e-4)";
 
 typedef struct Fit
 {

@@ -34,8 +34,7 @@ compare(const char *name, const char *what, const PtTensor *want, const PtTensor
 	double largest = 1e-6;
 
 	for (int64_t i = 0; i < c.n; i++)
-		largest =
-			fmax(largest, fabs(pt_element_get_double(want->dtype, want->data, (size_t) i)));
+		largest = fmax(largest, fabs(pt_element_get_double(want->dtype, want->data, (size_t) i)));
 	for (int64_t i = 0; i < c.n; i++)
 	{
 		double y = pt_element_get_double(want->dtype, want->data, (size_t) i);
@@ -181,8 +180,7 @@ follow(Golden *f, PtDevice *dev, const PtPlanOptions *options, Compared *all)
 		{
 			PtTensor got = contents(&c, vout);
 
-			CHECK(got.dtype == want.dtype, "%s: the loss is %s", f->name,
-				  pt_dtype_name(got.dtype));
+			CHECK(got.dtype == want.dtype, "%s: the loss is %s", f->name, pt_dtype_name(got.dtype));
 			compare(f->name, "loss", &want, &got, 2);
 		}
 		for (int i = 0; i < sd.count; i++)
@@ -308,8 +306,7 @@ test_ops(void)
 					 strstr(rows[i].text, "to(") == NULL)
 				CHECK(pt_value(g, y)->dtype == PT_BFLOAT16, "without autocast, %s is %s",
 					  rows[i].text, pt_dtype_name(pt_value(g, y)->dtype));
-			CHECK(g->autocast == (on ? PT_AUTOCAST_BFLOAT16 : PT_AUTOCAST_OFF), "%s",
-				  rows[i].text);
+			CHECK(g->autocast == (on ? PT_AUTOCAST_BFLOAT16 : PT_AUTOCAST_OFF), "%s", rows[i].text);
 			pt_graph_free(g);
 		}
 }
@@ -371,8 +368,7 @@ test_modules(void)
 				  err.message))
 		{
 			for (int k = 0; k < sd.count; k++)
-				state[k] =
-					pt_external(g, "w", sd.entries[k].dtype, &sd.entries[k].shape);
+				state[k] = pt_external(g, "w", sd.entries[k].dtype, &sd.entries[k].shape);
 			for (int k = 0; k < 2; k++)
 				x[k] = pt_external(g, "x", rows[i].in, SHAPE(4, 8));
 			b = (PtBuild){.g = g,
@@ -580,7 +576,8 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 static void
 test_training(void)
 {
-	const char *module = "Sequential(Linear(2, 16), GELU(), LayerNorm(16), Dropout(0.0), Linear(16, 1))";
+	const char *module =
+		"Sequential(Linear(2, 16), GELU(), LayerNorm(16), Dropout(0.0), Linear(16, 1))";
 	PtError err = {0};
 	float w[32], v[32];
 	double full = train(PT_AUTOCAST_OFF, module, w, &err);
@@ -591,7 +588,8 @@ test_training(void)
 	/* the weights are float32 that no bfloat16 is, and not those of full precision */
 	for (int i = 0; i < 32; i++)
 		fine += pt_bfloat_to_float(pt_bfloat_from_float(v[i])) != v[i];
-	CHECK(fine > 28 && memcmp(w, v, sizeof(w)) != 0, "%d of 32 weights have float32's digits", fine);
+	CHECK(fine > 28 && memcmp(w, v, sizeof(w)) != 0, "%d of 32 weights have float32's digits",
+		  fine);
 	train(PT_AUTOCAST_BFLOAT16, "Graph('x -> f(x) * 0 + mean(f(x))', 'f', Linear(2, 1))", v, &err);
 }
 

@@ -152,6 +152,9 @@ test_reductions(void)
 					check_reduction(names[n], dtype, shapes[s].ndim, shapes[s].dim, which, false);
 			}
 	}
+	/* more than there are blocks, so that they loop */
+	check_reduction("sum", PT_FLOAT32, 3, (const int64_t[]){4200, 80, 3}, 2, false);
+	check_reduction("sum", PT_FLOAT32, 2, (const int64_t[]){17000, 17}, 2, false);
 	/* of nothing: 0 and 1; or no results at all */
 	for (int n = 0; n < 2; n++)
 		for (unsigned which = 1; which < 8; which++)
@@ -175,8 +178,9 @@ test_integers(void)
 
 	count.shape.ndim = 0;
 	for (int64_t i = 0; i < numel(&x); i++)
-		((int64_t *) x.data)[i] = i % 7 == 0 ? INT64_MAX - i : i % 5 == 0 ? INT64_MIN + i
-																		   : (int64_t) random_bits();
+		((int64_t *) x.data)[i] = i % 7 == 0   ? INT64_MAX - i
+								  : i % 5 == 0 ? INT64_MIN + i
+											   : (int64_t) random_bits();
 	for (size_t n = 0; n < COUNT(names); n++)
 		same_on_cuda(names[n], row, 1, &x, 1, &y, 1, 0, 0, "int64 that overflow");
 	same_on_cuda("sum", column, 1, &small, 1, &sum, 1, 0, 0, "sum of int8");
@@ -257,7 +261,7 @@ check_arg(PtDtype dtype, const int64_t *dim, int d, bool max, double scale, int 
 static void
 test_arg(void)
 {
-	static const int64_t shapes[][3] = {{1, 1, 1},	{5, 10, 1},	   {200, 10, 1}, {3, 900, 1},
+	static const int64_t shapes[][3] = {{1, 1, 1},	{5, 10, 1},	   {200, 10, 1},  {3, 900, 1},
 										{4, 33, 5}, {2, 30000, 1}, {1, 40000, 3}, {7, 2, 300}};
 
 	for (size_t s = 0; s < COUNT(shapes); s++)
@@ -325,9 +329,9 @@ check_softmax(PtDtype dtype, const int64_t *dim, int d, bool logarithm, bool spe
 		for (int64_t i = 0; i < numel(&x); i++)
 		{
 			int64_t row = i / dim[2] / dim[1];
-			double v = row % 4 == 0							? -INFINITY
-					   : row % 4 == 1 && random_bits() % 2	? -INFINITY
-					   : row % 4 == 2 && i % dim[1] == 0	? INFINITY
+			double v = row % 4 == 0								? -INFINITY
+					   : row % 4 == 1 && random_bits() % 2		? -INFINITY
+					   : row % 4 == 2 && i % dim[1] == 0		? INFINITY
 					   : row % 4 == 3 && random_bits() % 9 == 0 ? NAN
 																: at(&x, i);
 
@@ -337,10 +341,10 @@ check_softmax(PtDtype dtype, const int64_t *dim, int d, bool logarithm, bool spe
 			 logarithm ? "log_softmax" : "softmax", pt_dtype_name(dtype), (long long) dim[0],
 			 (long long) dim[1], (long long) dim[2], d, specials ? ", with infinities" : "");
 	same_on_cuda(logarithm ? "log_softmax" : "softmax", attrs, 1, &x, 1, &y, 1, eps * 8,
-				 dtype == PT_FLOAT64 ? 1e-13
-				 : logarithm		 ? 4e-6
+				 dtype == PT_FLOAT64   ? 1e-13
+				 : logarithm		   ? 4e-6
 				 : dtype == PT_FLOAT16 ? 0x1p-23
-									 : 1e-7,
+									   : 1e-7,
 				 what);
 	free(x.data);
 	free(y.data);
@@ -350,11 +354,11 @@ static void
 test_softmax(void)
 {
 	/* lanes holding 1 to 32 elements, blocks, and rows side by side */
-	static const int64_t shapes[][3] = {{1, 1, 1},	  {3, 10, 1},	{70, 10, 1}, {130, 2, 1},
-										{9, 33, 1},	  {5, 100, 1},	{4, 130, 1}, {3, 300, 1},
-										{2, 513, 1},  {2, 1024, 1}, {2, 1025, 1}, {5, 3000, 1},
-										{4, 33, 5},	  {2, 600, 3},	{3, 7, 100}, {1, 20000, 1},
-										{6, 1, 9},	  {0, 3, 2},	{3, 0, 2}};
+	static const int64_t shapes[][3] = {{1, 1, 1},	 {3, 10, 1},   {70, 10, 1},	 {130, 2, 1},
+										{9, 33, 1},	 {5, 100, 1},  {4, 130, 1},	 {3, 300, 1},
+										{2, 513, 1}, {2, 1024, 1}, {2, 1025, 1}, {5, 3000, 1},
+										{4, 33, 5},	 {2, 600, 3},  {3, 7, 100},	 {1, 20000, 1},
+										{6, 1, 9},	 {0, 3, 2},	   {3, 0, 2}};
 
 	for (size_t s = 0; s < COUNT(shapes); s++)
 		for (size_t t = 0; t < COUNT(floats); t++)
@@ -368,6 +372,9 @@ test_softmax(void)
 				if (shapes[s][0] < 10)
 					check_softmax(floats[t], shapes[s], (int) (s + t) % 3, logarithm, false);
 			}
+	/* more than there are blocks, so that they loop */
+	check_softmax(PT_FLOAT32, (const int64_t[]){4200, 80, 3}, 1, false, false);
+	check_softmax(PT_FLOAT32, (const int64_t[]){9000, 17, 1}, 1, true, true);
 }
 
 static void
@@ -386,7 +393,7 @@ check_cross_entropy(PtDtype dtype, int64_t n, int64_t c, bool specials)
 	for (int64_t i = 0; specials && i < n * c; i++)
 		if (random_bits() % 16 == 0)
 			pt_element_set_double(dtype, in[0].data, (size_t) i,
-								  random_bits() % 8 ? -INFINITY
+								  random_bits() % 8	  ? -INFINITY
 								  : random_bits() % 2 ? INFINITY
 													  : NAN);
 	snprintf(what, sizeof(what), "cross entropy of %s %lldx%lld%s", pt_dtype_name(dtype),
@@ -418,10 +425,7 @@ check_bad_targets(int64_t n, int64_t c)
 		for (int64_t i = 0; i < n; i++)
 			target[i] = kind == 4 ? c + i : i % c;
 		target[n - 1] = c;
-		target[n / 2] = kind == 0	? -1
-						: kind == 1 ? c
-						: kind == 2 ? INT64_MIN
-									: INT64_MAX;
+		target[n / 2] = kind == 0 ? -1 : kind == 1 ? c : kind == 2 ? INT64_MIN : INT64_MAX;
 		for (int backward = 0; backward < 2; backward++)
 		{
 			const char *name = backward ? "cross_entropy_backward" : "cross_entropy";
@@ -448,7 +452,7 @@ check_bad_targets(int64_t n, int64_t c)
 static void
 test_cross_entropy(void)
 {
-	static const int64_t shapes[][2] = {{1, 1},	  {5, 10},	  {128, 10}, {700, 100}, {3, 700},
+	static const int64_t shapes[][2] = {{1, 1},	   {5, 10},	  {128, 10}, {700, 100}, {3, 700},
 										{4, 1024}, {3, 2000}, {300, 2},	 {0, 7},	 {7, 0}};
 
 	for (size_t s = 0; s < COUNT(shapes); s++)

@@ -226,7 +226,11 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 		}
 		for (int i = 0; i < sd.count; i++)
 			if (fixture(f, &want, "after/%s", sd.entries[i].name))
+			{
 				compare(sd.entries[i].name, f->name, &want, state[i].data, largest(&want, scale));
+				/* evaluation starts from PyTorch's, not from what rounding made of ours */
+				memcpy(state[i].data, want.data, pt_tensor_bytes(&want));
+			}
 	}
 	end(&r);
 

@@ -126,7 +126,8 @@ check_celu(const PtModule *m, PtError *err)
 static const char *const approximations[] = {"none", "tanh", NULL};
 
 static const Activation activations[] = {
-	{{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE), COMPOSED},
+	{{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE),
+	  COMPOSED},
 	 "y = relu(x)"},
 	{{ROW("ReLU6", "min(max(x, 0), 6) of each element. inplace has no effect on results."),
 	  PARAMS(INPLACE)},
@@ -166,7 +167,8 @@ static const Activation activations[] = {
 	{{ROW("Softplus", "log(1 + exp(beta x)) / beta; x itself where beta x is above threshold."),
 	  PARAMS(NUMBER("beta", 1), NUMBER("threshold", 20)), .casting = PT_CAST_FULL},
 	 "z = x * beta; y = where(z > threshold, x, logaddexp(z, 0.0) / beta)"},
-	{{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS, COMPOSED}, "y = x / (1 + abs(x))"},
+	{{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS, COMPOSED},
+	 "y = x / (1 + abs(x))"},
 	{{.name = "Hardtanh",
 	  .doc = "x kept between min_val and max_val (min_value and max_value are their older names). "
 			 "inplace has no effect on results.",
