@@ -15,6 +15,6 @@ SELECT pgtorch_create_model('gpu_images',
 \endif
 SELECT run FROM pgtorch_train('gpu_images', 'SELECT x, y FROM gpu_images', loss => nn.CrossEntropyLoss(),
 	optimizer => optim.Adam(), epochs => :epochs, batch_size => 128, deploy => false) \gset
-SELECT to_char(sum(rows) / sum(seconds), 'FM999,999,999') || ' rows/s, reading '
+SELECT to_char(sum(e.rows) / sum(e.seconds), 'FM999,999,999') || ' rows/s, reading '
 	|| to_char(min((options->>'read_seconds')::double precision), 'FM990.00') || ' s for 10,240 rows'
-FROM pgtorch.epochs e JOIN pgtorch.runs r ON r.id = e.run WHERE run = :run AND epoch > 1;
+FROM pgtorch.epochs e JOIN pgtorch.runs r ON r.id = e.run WHERE e.run = :run AND e.epoch > 1;
