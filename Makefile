@@ -8,6 +8,7 @@
 #   make engine-check        engine, CPU device and their tests: no PostgreSQL, ASan and UBSan
 #   make engine-test         the same tests on the objects that are shipped
 #   make cuda-emulated       the GPU's device on the CPU, for tests (test/cuda)
+#   make cuda-check          the engine's tests on it, sanitized
 #   make bundle              build/bundle: all of it for a GPU machine without PostgreSQL and network
 #   make fuzz                hostile input for the engine's parsers, FUZZ_SECONDS each (clang)
 #   make check-layers        who may include what, prefixes, headers that stand alone
@@ -214,7 +215,11 @@ $(B)/flags: export FLAGS_NOW := $(FLAGS_NOW)
 # The device "cuda", a library of its own: by nvcc for a GPU, by the host's compilers for tests without one
 # ---------------------------------------------------------------------------
 
-NVCC ?= $(firstword $(wildcard $(CUDA_HOME)/bin/nvcc) $(shell command -v nvcc 2>/dev/null) $(wildcard /usr/local/cuda/bin/nvcc))
+# each may be given, and follows from the other if not
+ifeq ($(origin NVCC),undefined)
+NVCC := $(firstword $(if $(CUDA_HOME),$(wildcard $(CUDA_HOME)/bin/nvcc)) $(shell command -v nvcc 2>/dev/null) \
+	$(wildcard /usr/local/cuda/bin/nvcc))
+endif
 CUDA_HOME ?= $(patsubst %/bin/nvcc,%,$(realpath $(NVCC)))
 CUDA_C := $(call sources,cuda/*.c)
 CUDA_CU := $(call sources,cuda/*.cu)
@@ -252,40 +257,56 @@ cuda_objects = $(CUDA_C:%.c=$(1)/%.o) $(CUDA_CU:%=$(1)/%.o)
 emulated_objects = $(call cuda_objects,$(1)) $(CUDA_EMULATOR:%=$(1)/%.o)
 
 $(eval $(call cuda_rules,$(B)/cuda-gpu,$(CC) $(ENGINE_CFLAGS) $(OPTIMIZE) -isystem $(CUDA_HOME)/include,$(NVCC) $(NVCCFLAGS),))
-EMULATED_CXX = $(CXX) -std=c++17 -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra -Wno-unknown-pragmas $(WERROR_FLAG) \
+# sanitizers of two compilers do not go together
+EMULATED_CXX = $(if $(CLANG_CC),$(subst clang,clang++,$(CC)),$(CXX)) -std=c++17 -fPIC -fvisibility=hidden -fno-strict-aliasing -ffp-contract=off -pthread -Wall -Wextra -Wno-unknown-pragmas $(WERROR_FLAG) \
 	-DPT_EMULATOR_HEADERS='"$(abspath $(or $(S),.)/test/cuda)"'
 EMULATED_FLAGS = -I$(S)test/cuda -DPT_NVRTC_LINKED
 $(eval $(call cuda_rules,$(B)/cuda-emulated,$(CC) $(ENGINE_CFLAGS),$(EMULATED_CXX) -x c++,$(OPTIMIZE) $(EMULATED_FLAGS)))
 $(eval $(call cuda_rules,$(B)/cuda-check,$(CC) $(ENGINE_CFLAGS),$(EMULATED_CXX) -x c++,$(SANITIZE) $(EMULATED_FLAGS)))
 
 .PHONY: cuda cuda-emulated
+ifneq ($(NVCC),)
 cuda: pgtorch_cuda.so
+else
+cuda:
+	@echo 'nvcc was not found: install the CUDA toolkit, or set CUDA_HOME' >&2; exit 1
+endif
 cuda-emulated: $(B)/cuda-emulated/pgtorch_cuda.so
 
 pgtorch_cuda.so: $(call cuda_objects,$(B)/cuda-gpu) $(B)/obj/libpgtorch.a
-	$(if $(NVCC),,@echo 'nvcc was not found: install the CUDA toolkit, or set CUDA_HOME' >&2; exit 1)
 	$(call say,LD,$@)$(NVCC) -shared -cudart static -o $@ $^ -Xlinker --exclude-libs,ALL -Xlinker --gc-sections \
 		-Xlinker -rpath -Xlinker $(CUDA_HOME)/lib64 -lcublasLt -ldl
 $(B)/cuda-emulated/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-emulated) $(B)/obj/libpgtorch.a
-	$(call say,LD,$@)$(CXX) -shared -o $@ $^ $(CUDA_LINK) -ldl -pthread
+	$(call say,LD,$@)$(EMULATED_CXX) -shared -o $@ $^ $(CUDA_LINK) -ldl -pthread
 $(B)/cuda-check/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-check) $(B)/engine-check/libpgtorch.a
-	$(call say,LD,$@)$(CXX) -shared $(SANITIZE) -o $@ $^ $(CUDA_LINK) -ldl -pthread
+	$(call say,LD,$@)$(EMULATED_CXX) -shared $(SANITIZE) -o $@ $^ $(CUDA_LINK) -ldl -pthread
 
 # the stand-in itself, with several orders of threads
 .PHONY: emulator-check
 emulator-check: $(B)/cuda-check/test_emulator
 	@$(or $(S),./)test/engine-run emulator-check $<
 $(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o)
-	$(call say,LD,$@)$(CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
+	$(call say,LD,$@)$(EMULATED_CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
 
-# "make cuda install": with it, if it was built
+# the engine's tests that compute something, on it (test/engine/test_device.h); programs are compiled in one of them
+CUDA_TESTS := $(wildcard $(S)test/engine/test_cuda_*.c) $(addprefix test_,$(addsuffix .c,autocast fit gradient graph layers loss \
+	ops optim plan random random_graphs sched))
+CUDA_CHECK := $(sort $(patsubst %.c,$(B)/engine-check/%,$(notdir $(CUDA_TESTS))))
+.PHONY: cuda-check
+cuda-check: $(B)/cuda-check/pgtorch_cuda.so $(CUDA_CHECK)
+	@PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY='$(abspath $<)' PGTORCH_TEST_PROGRAMS=interpreted \
+		$(or $(S),./)test/engine-run cuda-check $(CUDA_CHECK)
+
+# with it, if it was built
+ifneq ($(PGXS),)
 install: install-cuda
-.PHONY: install-cuda
-install-cuda: installdirs-cuda
+uninstall: uninstall-cuda
+.PHONY: install-cuda uninstall-cuda
+install-cuda: installdirs
 	@if [ -e pgtorch_cuda.so ]; then $(INSTALL_SHLIB) pgtorch_cuda.so '$(DESTDIR)$(pkglibdir)/'; fi
-.PHONY: installdirs-cuda
-installdirs-cuda:
-	@$(MKDIR_P) '$(DESTDIR)$(pkglibdir)'
+uninstall-cuda:
+	rm -f '$(DESTDIR)$(pkglibdir)/pgtorch_cuda.so'
+endif
 
 # ---------------------------------------------------------------------------
 # The install script: parts of sql/ in the order of their names, with what sql/declare.c generates

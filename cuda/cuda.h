@@ -72,6 +72,10 @@ struct PtCudaTask
 	bool (*explain)(const PtCudaTask *task, const PtCudaFault *fault, PtError *err);
 	void (*release)(PtCudaTask *task); /* (optional) */
 	const PtStep *step;
+	/* for the order of tasks (depend.c), what the step's operands do not say */
+	const void *also_writes;
+	size_t also_bytes;
+	bool shares_workspace; /* the device's, with other tasks that say so */
 	PtCudaFault *fault; /* for kernels: the record, and the number that they note */
 	int number;
 };

@@ -179,6 +179,7 @@ info(PtDevice *d, int i, const char **key, char *value, size_t size)
 			return true;
 		case 2:
 			*key = "gpu memory";
+			(void) cudaSetDevice(dev->ordinal);
 			(void) cudaMemGetInfo(&available, &total);
 			snprintf(value, size, "%zu of %zu MB free", available >> 20, total >> 20);
 			return true;
@@ -233,13 +234,22 @@ alloc(PtDevice *d, size_t bytes, PtError *err)
 	return p;
 }
 
-/* cudaFree waits for the device, so nothing under way still uses it. */
+/* Waits for all that is under way, which may use memory that is about to be freed. */
+static void
+settle(PtCuda *dev)
+{
+	(void) cudaSetDevice(dev->ordinal);
+	(void) cudaStreamSynchronize(dev->stream);
+	(void) cudaStreamSynchronize(dev->feed);
+}
+
 static void
 free_memory(PtDevice *d, void *p)
 {
-	(void) d;
-	if (p != NULL)
-		(void) cudaFree(p);
+	if (p == NULL)
+		return;
+	settle(cuda_of(d));
+	(void) cudaFree(p);
 }
 
 /* On the stream of kernels: after what was launched before. */
@@ -275,7 +285,7 @@ available(PtDevice *d)
 {
 	size_t bytes = 0, total = 0;
 
-	(void) d;
+	(void) cudaSetDevice(cuda_of(d)->ordinal);
 	if (cudaMemGetInfo(&bytes, &total) != cudaSuccess)
 		(void) cudaGetLastError();
 	return bytes;
@@ -300,9 +310,10 @@ alloc_host(PtDevice *d, size_t bytes, PtError *err)
 static void
 free_host(PtDevice *d, void *p)
 {
-	(void) d;
-	if (p != NULL)
-		(void) cudaFreeHost(p);
+	if (p == NULL)
+		return;
+	settle(cuda_of(d));
+	(void) cudaFreeHost(p);
 }
 
 static bool

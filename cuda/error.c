@@ -13,7 +13,7 @@
 static bool
 breaks_context(cudaError_t error)
 {
-	switch (error)
+	switch ((int) error)
 	{
 		case cudaErrorIllegalAddress:
 		case cudaErrorLaunchFailure:
@@ -25,6 +25,13 @@ breaks_context(cudaError_t error)
 		case cudaErrorInvalidPc:
 		case cudaErrorAssert:
 		case cudaErrorECCUncorrectable:
+		case cudaErrorContextIsDestroyed:
+		case cudaErrorExternalDevice:
+		/* by number, as older toolkits have no names for them */
+		case 220: /* cudaErrorNvlinkUncorrectable */
+		case 226: /* cudaErrorContained */
+		case 721: /* cudaErrorTensorMemoryLeak */
+		case 810: /* cudaErrorMpsClientTerminated */
 		case cudaErrorDevicesUnavailable:
 		case cudaErrorUnknown:
 			return true;

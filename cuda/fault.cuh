@@ -24,22 +24,25 @@ pt_note_fault(PtCudaFault *f, int number, long long place, long long value)
 	unsigned long long key = (unsigned long long) number << 40 | (unsigned long long) place;
 	volatile PtCudaFault *v = f;
 
-	do
-	{
-		if (pt_fault_stands(v, key))
-			return;
-	} while (atomicCAS(&f->lock, 0, 1) != 0);
-	__threadfence_system();
-	if (!pt_fault_stands(v, key))
-	{
-		v->key = key;
-		v->place = place;
-		v->value = value;
-		__threadfence_system(); /* who sees set sees the rest */
-		v->set = 1;
-	}
-	__threadfence_system();
-	atomicExch(&f->lock, 0);
+	/*
+	 * The lock is given back inside of the loop: lanes of a warp may be made to wait for each other where a loop
+	 * ends, those that have the lock for those that want it.
+	 */
+	while (!pt_fault_stands(v, key))
+		if (atomicCAS(&f->lock, 0, 1) == 0)
+		{
+			__threadfence_system();
+			if (!pt_fault_stands(v, key))
+			{
+				v->key = key;
+				v->place = place;
+				v->value = value;
+				__threadfence_system(); /* who sees set sees the rest */
+				v->set = 1;
+			}
+			__threadfence_system();
+			atomicExch(&f->lock, 0);
+		}
 }
 
 #endif

@@ -267,6 +267,7 @@ static bool
 load(Entry *e, PtError *err)
 {
 	char *code = compile(e->text, e->arch, err);
+	struct cudaFuncAttributes attributes;
 	cudaKernel_t kernel = NULL;
 	cudaError_t error;
 
@@ -278,6 +279,9 @@ load(Entry *e, PtError *err)
 		error = cudaLibraryGetKernel(&kernel, e->library, PT_CUDA_PROGRAM);
 	else
 		e->library = NULL;
+	/* puts it on the device now: it may be first launched in a capture, which is no time to load it */
+	if (error == cudaSuccess)
+		error = cudaFuncGetAttributes(&attributes, (const void *) kernel);
 	if (error != cudaSuccess)
 	{
 		(void) cudaGetLastError();

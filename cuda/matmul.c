@@ -14,7 +14,7 @@
  * Integers, products over nothing, sizes past 2^31 and what cuBLASLt has no algorithm for go to
  * matmul_simple.cu; other epilogues are programs of their own after the product.
  *
- * Memory: one workspace for all products of a device, as its work is in one stream.
+ * Memory: one workspace for all products of a device, as its work is in one stream; behind it room for a bias.
  */
 #include <limits.h>
 #include <math.h>
@@ -27,6 +27,12 @@
 #include "matmul.h"
 
 #define WORKSPACE_BYTES ((size_t) 32 << 20)
+/*
+ * cuBLASLt's kernels load a bias in words of so many bytes, whatever its address: one that lies otherwise is copied
+ * behind the workspace first.
+ */
+#define VECTOR_ALIGN 16
+#define VECTOR_BYTES ((size_t) 1 << 20)
 
 typedef enum Probe
 {
@@ -57,7 +63,8 @@ typedef struct ProductTask
 	PtCudaBlas *blas;
 	PtCudaProduct p;
 	Lt lt;
-	double one, zero; /* of the scale's type */
+	const void *bias; /* to be copied to where p has it; NULL: it lies there */
+	size_t bias_bytes;
 } ProductTask;
 
 /* ---------- the library ---------- */
@@ -80,11 +87,11 @@ pt_cuda_blas_open(PtCuda *dev, PtError *err)
 		pt_cuda_blas_close(blas);
 		return NULL;
 	}
-	error = cudaMalloc(&blas->workspace, WORKSPACE_BYTES);
+	error = cudaMalloc(&blas->workspace, WORKSPACE_BYTES + VECTOR_BYTES);
 	if (error == cudaSuccess)
 		return blas;
 	if (error == cudaErrorMemoryAllocation)
-		pt_cuda_fail_memory(dev, WORKSPACE_BYTES, err);
+		pt_cuda_fail_memory(dev, WORKSPACE_BYTES + VECTOR_BYTES, err);
 	else
 		pt_cuda_fail(dev, error, "allocating memory", err);
 	blas->workspace = NULL;
@@ -220,6 +227,20 @@ prefer(cublasLtMatmulPreference_t pref, cublasLtMatmulPreferenceAttributes_t wha
 												size) == CUBLAS_STATUS_SUCCESS;
 }
 
+/*
+ * How partial sums may be joined.  Not "in place", which adds up with atomics, and not in a type that is narrower than
+ * the sum's: halves would be rounded before they are added.
+ */
+static uint32_t
+reductions(PtDtype dtype)
+{
+	uint32_t mask = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+
+	if (dtype == PT_FLOAT32 || dtype == PT_FLOAT64)
+		mask |= CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE;
+	return mask;
+}
+
 /* The best algorithm for these addresses, if there is one. */
 static bool
 choose(PtCudaBlas *blas, Lt *lt, const PtCudaProduct *p)
@@ -232,9 +253,7 @@ choose(PtCudaBlas *blas, Lt *lt, const PtCudaProduct *p)
 	ok = ok &&
 		 prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE_BYTES,
 				sizeof(uint64_t)) &&
-		 /* not "in place", which adds up with atomics */
-		 prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK,
-				CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE | CUBLASLT_REDUCTION_SCHEME_OUTPUT_TYPE,
+		 prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions(p->dtype),
 				sizeof(uint32_t)) &&
 		 prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p->b),
 				sizeof(uint32_t)) &&
@@ -265,6 +284,8 @@ plan_lt(PtCuda *dev, Lt *lt, const PtCudaProduct *p)
 	cublasLtMatmulDesc_t desc;
 
 	memset(lt, 0, sizeof(*lt));
+	if ((uintptr_t) p->bias % VECTOR_ALIGN != 0 || (uintptr_t) p->bias_gradient % VECTOR_ALIGN != 0)
+		return false;
 	if (p->k == 0 || p->m > INT_MAX || p->n > INT_MAX || p->k > INT_MAX || p->batch > INT_MAX ||
 		!types_of(dev, p->dtype, &type, &scale, &compute) ||
 		cublasLtMatmulDescCreate(&desc, compute, scale) != CUBLAS_STATUS_SUCCESS)
@@ -297,6 +318,14 @@ launch_product(PtCudaTask *task, cudaStream_t stream)
 {
 	ProductTask *t = (ProductTask *) task;
 
+	if (t->bias != NULL)
+	{
+		cudaError_t error = cudaMemcpyAsync((void *) t->p.bias, t->bias, t->bias_bytes,
+											cudaMemcpyDeviceToDevice, stream);
+
+		if (error != cudaSuccess)
+			return error;
+	}
 	switch (run_lt(t->blas, &t->lt, &t->p, stream))
 	{
 		case CUBLAS_STATUS_SUCCESS:
@@ -496,8 +525,10 @@ product_address(const PtStep *step)
 	return out->data;
 }
 
+/* bias: where it lies, if not where p has it */
 static bool
-add_product(PtCudaBind *b, const PtStep *step, const PtCudaProduct *p, const Lt *lt)
+add_product(PtCudaBind *b, const PtStep *step, const PtCudaProduct *p, const void *bias,
+			const Lt *lt)
 {
 	ProductTask *t = pt_cuda_task(b, step, sizeof(ProductTask), launch_product);
 
@@ -506,13 +537,25 @@ add_product(PtCudaBind *b, const PtStep *step, const PtCudaProduct *p, const Lt 
 	t->blas = b->dev->blas;
 	t->p = *p;
 	t->lt = *lt;
+	if (bias != p->bias)
+	{
+		t->bias = bias;
+		t->bias_bytes = (size_t) p->n * pt_dtype_size(p->dtype);
+	}
 	t->task.release = release_product;
+	t->task.shares_workspace = lt->workspace > 0 || bias != p->bias;
+	if (p->bias_gradient != NULL)
+	{
+		t->task.also_writes = p->bias_gradient;
+		t->task.also_bytes = (size_t) p->m * pt_dtype_size(p->dtype);
+	}
 	return true;
 }
 
 static bool
 bind_product(PtCudaBind *b, PtStep *step, PtCudaProduct *p)
 {
+	const void *bias = p->bias;
 	int sum = -1;
 	Lt lt;
 
@@ -522,6 +565,9 @@ bind_product(PtCudaBind *b, PtStep *step, PtCudaProduct *p)
 	p->a = step->in[0].data;
 	p->b = step->in[1].data;
 	p->c = product_address(step);
+	if ((uintptr_t) bias % VECTOR_ALIGN != 0 &&
+		(uint64_t) p->n <= VECTOR_BYTES / pt_dtype_size(p->dtype))
+		p->bias = (char *) b->dev->blas->workspace + WORKSPACE_BYTES;
 	p->relu = fuses_relu(b->dev, step);
 	if (p->ta && !p->tb && p->batch == 1 && p->bias == NULL && !p->relu)
 		sum = find_bias_gradient(b, step);
@@ -543,11 +589,12 @@ bind_product(PtCudaBind *b, PtStep *step, PtCudaProduct *p)
 		if (plan_lt(b->dev, &lt, p))
 			goto product;
 	}
+	p->bias = bias;
 	if (!pt_cuda_add_simple_product(b, step, p))
 		return false;
 	goto epilogue;
 product:
-	if (!add_product(b, step, p, &lt))
+	if (!add_product(b, step, p, bias, &lt))
 	{
 		free_lt(&lt);
 		return false;

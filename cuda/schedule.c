@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "cuda.h"
+#include "depend.h"
 
 #define BURSTS 8
 #define BURST_NS 1000000
@@ -280,36 +281,117 @@ pt_cuda_launch(PtDevice *d, PtSchedule *s, int64_t repeat, PtError *err)
 }
 
 static bool
+submit_task(PtCuda *dev, PtCudaTask *task, PtError *err)
+{
+	cudaError_t error = task->launch(task, dev->stream);
+	char what[128];
+
+	if (error == cudaSuccess)
+		return true;
+	snprintf(what, sizeof(what), "launching %s", step_name(task->step));
+	return pt_cuda_fail(dev, error, what, err);
+}
+
+static bool
 submit_tasks(PtCuda *dev, Run *r, PtError *err)
 {
 	for (int i = 0; i < r->ntasks; i++)
-	{
-		cudaError_t error = r->tasks[i]->launch(r->tasks[i], dev->stream);
-
-		if (error != cudaSuccess)
-		{
-			const PtStep *step = r->tasks[i]->step;
-			char what[128];
-
-			snprintf(what, sizeof(what), "launching %s", step_name(step));
-			return pt_cuda_fail(dev, error, what, err);
-		}
-	}
+		if (!submit_task(dev, r->tasks[i], err))
+			return false;
 	return true;
 }
 
-/* False: it cannot be captured, which costs speed and nothing else. */
+#if CUDART_VERSION >= 13000
+
+/* The nodes that stand for a task: what waits for it waits for them. */
+typedef struct Nodes
+{
+	cudaGraphNode_t *node;
+	size_t n;
+} Nodes;
+
+/* Makes the stream's next operation wait for the tasks that task i waits for, and no others. */
 static bool
-capture(PtCuda *dev, Run *r)
+set_dependencies(PtCuda *dev, const PtCudaOrder *order, const Nodes *nodes)
+{
+	size_t n = 0;
+	cudaGraphNode_t *all;
+	bool ok;
+
+	for (int k = 0; k < order->n; k++)
+		n += nodes[order->on[k]].n;
+	all = malloc((n + 1) * sizeof(cudaGraphNode_t));
+	if (all == NULL)
+		return false;
+	n = 0;
+	for (int k = 0; k < order->n; k++)
+		for (size_t j = 0; j < nodes[order->on[k]].n; j++)
+			all[n++] = nodes[order->on[k]].node[j];
+	ok = cudaStreamUpdateCaptureDependencies(dev->stream, all, NULL, n,
+											 cudaStreamSetCaptureDependencies) == cudaSuccess;
+	free(all);
+	return ok;
+}
+
+/* Remembers what the stream's next operation would wait for now. */
+static bool
+get_nodes(PtCuda *dev, Nodes *nodes)
+{
+	enum cudaStreamCaptureStatus status;
+	const cudaGraphNode_t *node = NULL;
+	size_t n = 0;
+
+	if (cudaStreamGetCaptureInfo(dev->stream, &status, NULL, NULL, &node, NULL, &n) !=
+			cudaSuccess ||
+		status != cudaStreamCaptureStatusActive)
+		return false;
+	nodes->node = malloc((n + 1) * sizeof(cudaGraphNode_t));
+	if (nodes->node == NULL)
+		return false;
+	memcpy(nodes->node, node, n * sizeof(cudaGraphNode_t));
+	nodes->n = n;
+	return true;
+}
+
+/* While the stream is captured: tasks wait for those that they must, and run beside the others. */
+static bool
+submit_side_by_side(PtCuda *dev, Run *r, const PtCudaOrder *order, PtError *err)
+{
+	Nodes *nodes = calloc((size_t) r->ntasks + 1, sizeof(Nodes));
+	bool ok = nodes != NULL;
+
+	for (int i = 0; ok && i < r->ntasks; i++)
+		ok = set_dependencies(dev, &order[i], nodes) && submit_task(dev, r->tasks[i], err) &&
+			 get_nodes(dev, &nodes[i]);
+	for (int i = 0; nodes != NULL && i < r->ntasks; i++)
+		free(nodes[i].node);
+	free(nodes);
+	return ok;
+}
+
+#else
+
+static bool
+submit_side_by_side(PtCuda *dev, Run *r, const PtCudaOrder *order, PtError *err)
+{
+	(void) order;
+	return submit_tasks(dev, r, err);
+}
+
+#endif
+
+/* False: the tasks cannot be captured in this order (NULL: one after the other). */
+static bool
+capture_in_order(PtCuda *dev, Run *r, const PtCudaOrder *order)
 {
 	cudaGraph_t graph = NULL;
 	PtError ignored;
-	bool lost = dev->lost;
 	bool ok = cudaStreamBeginCapture(dev->stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
 
 	if (ok)
 	{
-		bool submitted = submit_tasks(dev, r, &ignored);
+		bool submitted = order != NULL ? submit_side_by_side(dev, r, order, &ignored)
+									   : submit_tasks(dev, r, &ignored);
 
 		ok = cudaStreamEndCapture(dev->stream, &graph) == cudaSuccess && submitted && graph != NULL;
 	}
@@ -317,14 +399,29 @@ capture(PtCuda *dev, Run *r)
 	if (graph != NULL)
 		(void) cudaGraphDestroy(graph);
 	if (ok)
+		return true;
+	r->graph = NULL;
+	(void) cudaGetLastError();
+	return false;
+}
+
+/* False: there can be no graph, which costs speed and nothing else. */
+static bool
+capture(PtCuda *dev, Run *r)
+{
+	PtArena *arena = pt_arena_new();
+	PtCudaOrder *order = arena != NULL ? pt_cuda_order(arena, r->tasks, r->ntasks) : NULL;
+	bool lost = dev->lost;
+	bool ok = (order != NULL && capture_in_order(dev, r, order)) || capture_in_order(dev, r, NULL);
+
+	pt_arena_free(arena);
+	if (ok)
 		dev->captured++;
 	else
 	{
 		dev->not_captured++;
-		r->graph = NULL;
 		/* if it is, the next call says so */
 		dev->lost = lost;
-		(void) cudaGetLastError();
 	}
 	return ok;
 }

@@ -58,6 +58,8 @@ missing_packages()
 	if [ "$1" = tests ]; then
 		command -v prove > /dev/null || echo perl
 		perl -MIPC::Run -e 1 2> /dev/null || echo libipc-run-perl
+		# for the device "cuda" and its stand-in
+		command -v "${CXX:-g++}" > /dev/null || echo g++
 	fi
 }
 

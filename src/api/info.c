@@ -26,21 +26,25 @@ put(ReturnSetInfo *rs, const char *key, const char *value)
 /*
  * pgtorch_info() returns table(key text, value text)
  *
- * Opens the BLAS library, if it is not open yet, to say which one it is.
+ * Opens the device, if it is not open yet, to say what it is, and on a CPU which BLAS.  One that cannot be opened is
+ * told, not raised: that is when this is called.
  */
 PG_FUNCTION_INFO_V1(pgtorch_info);
 Datum
 pgtorch_info(PG_FUNCTION_ARGS)
 {
 	ReturnSetInfo *rs = (ReturnSetInfo *) fcinfo->resultinfo;
-	PtDevice *dev = pgt_device_local();
+	PtError err;
+	PtDevice *dev = pgt_device_try_local(&err);
 	int threads = pgt_threads > 0 ? pgt_threads : pgt_cpu_count();
 
 	InitMaterializedSRF(fcinfo, 0);
 	put(rs, "pgtorch", PGTORCH_VERSION);
 	put(rs, "postgresql", PG_VERSION);
 	put(rs, "device", pgt_device);
-	for (int i = 0;; i++)
+	if (dev == NULL)
+		put(rs, "device error", psprintf("%s: %s", err.message, err.detail[0] ? err.detail : err.hint));
+	for (int i = 0; dev != NULL; i++)
 	{
 		const char *key;
 		char value[256];

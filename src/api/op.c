@@ -34,7 +34,7 @@ typedef struct Site
 	PtPlan *plan;
 	void *copies[MAX_TENSORS + 1]; /* of inputs and output, where the device has memory of its own */
 	char *key; /* what it depends on, in fn_mcxt */
-	int key_len;
+	int key_len; /* -1: the plan is not complete */
 	PtRef inputs[MAX_TENSORS];
 	int ninputs;
 	PtRef output;
@@ -54,13 +54,17 @@ static void
 free_plan(void *arg)
 {
 	Site *site = arg;
+	PgtSignals saved;
 
+	pgt_signals_block(&saved);
 	pt_plan_free(site->plan);
 	site->plan = NULL;
 	for (int i = 0; i < lengthof(site->copies); i++)
 		if (site->copies[i] != NULL)
 			site->dev->type->free(site->dev, site->copies[i]);
+	pgt_signals_restore(&saved);
 	memset(site->copies, 0, sizeof(site->copies));
+	site->key_len = -1;
 }
 
 static Site *

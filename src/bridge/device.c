@@ -22,14 +22,17 @@
 int
 pgt_cpu_count(void)
 {
+	static int n = 0; /* asked for with each call of a tensor function */
 	cpu_set_t set;
-	int n = 0;
 
+	if (n > 0)
+		return n;
 	if (sched_getaffinity(0, sizeof(set), &set) == 0)
 		n = CPU_COUNT(&set);
 	else
 		n = (int) sysconf(_SC_NPROCESSORS_ONLN);
-	return Max(n, 1);
+	n = Max(n, 1);
+	return n;
 }
 
 bool
@@ -139,7 +142,7 @@ pgt_device_open(MemoryContext cxt, const char *name, int threads)
 }
 
 PtDevice *
-pgt_device_local(void)
+pgt_device_try_local(PtError *err)
 {
 	typedef struct Opened
 	{
@@ -154,19 +157,34 @@ pgt_device_local(void)
 	int threads = gpu ? 0 : pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
 	int ordinal = gpu ? ordinal_of(pgt_device) : -1;
 	int precision = gpu ? pgt_matmul_precision : 0;
+	PtDeviceOptions options = {
+		.threads = threads, .ordinal = gpu ? ordinal : 0, .precision = (PtPrecision) precision};
+	PtDevice *dev;
 	Opened *o;
 
 	for (o = opened; o != NULL; o = o->next)
 		if (o->threads == threads && o->ordinal == ordinal && o->precision == precision)
 			return o->dev;
-	o = MemoryContextAllocZero(TopMemoryContext, sizeof(Opened));
-	o->threads = threads;
-	o->ordinal = ordinal;
-	o->precision = precision;
-	o->dev = pgt_device_open(TopMemoryContext, gpu ? pgt_device_resolve(pgt_device) : "cpu", threads);
-	o->next = opened;
+	dev = try_open(&options, gpu, err);
+	if (dev == NULL)
+		return NULL;
+	pgt_release_with(TopMemoryContext, close_device, dev);
+	o = MemoryContextAlloc(TopMemoryContext, sizeof(Opened));
+	*o = (Opened){opened, threads, ordinal, precision, dev};
 	opened = o;
-	return o->dev;
+	return dev;
+}
+
+PtDevice *
+pgt_device_local(void)
+{
+	PtError err;
+	PtDevice *dev = pgt_device_try_local(&err);
+
+	if (dev == NULL)
+		pgt_device_resolve(pgt_device); /* without the library, its error is the better one */
+	pgt_check(dev != NULL, &err);
+	return dev;
 }
 
 /* ---------- limits ---------- */

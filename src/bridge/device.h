@@ -13,7 +13,7 @@
 /* A computation works this long before interrupts are looked at. */
 #define PGT_SLICE_NS ((int64) 50 * 1000 * 1000)
 
-/* CPUs that this process may use. */
+/* CPUs that this process might use when it was first asked. */
 extern int pgt_cpu_count(void);
 
 /* Whether it is written as a device is: auto, cpu, cuda, cuda:N. */
@@ -33,6 +33,8 @@ extern PtDevice *pgt_device_open(MemoryContext cxt, const char *name, int thread
  * pgtorch.threads threads or one.  Raises if it cannot be opened.
  */
 extern PtDevice *pgt_device_local(void);
+/* The same, but NULL after filling err. */
+extern PtDevice *pgt_device_try_local(PtError *err);
 
 /* Memory of a device whose memory is not the host's, and copies to and from it, with interrupts in between. */
 extern void *pgt_device_alloc(PtDevice *dev, size_t bytes);

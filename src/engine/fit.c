@@ -15,6 +15,9 @@
 /* Rows shuffled between two looks at the clock. */
 #define SHUFFLE_SLICE 1000000
 
+/* Of a slot, filled in one call. */
+#define SLOT_BYTES ((size_t) 1 << 20)
+
 /* What a streamed data set leaves to the device between two pieces that are gathered. */
 #define STREAM_NS 500000
 
@@ -326,18 +329,24 @@ make_slot(PtFit *fit, int i, PtError *err)
 	const PtOptimSlot *slot = &fit->slot[i];
 	PtDevice *dev = fit->dev;
 	size_t flat = fit->spec.sd->flat * sizeof(float);
-	float part[1024];
+	size_t most = flat < SLOT_BYTES ? flat : SLOT_BYTES;
+	float *part;
 	bool ok = true;
 
 	if ((fit->slots[i] = room(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
 		return false;
 	if (slot->scalar)
 		return dev->type->upload(dev, fit->slots[i], &slot->init, sizeof(double), err);
-	for (size_t j = 0; j < sizeof(part) / sizeof(part[0]); j++)
+	if (slot->init == 0)
+		return true;
+	if ((part = malloc(most)) == NULL)
+		return pt_fail_memory(err, most);
+	for (size_t j = 0; j < most / sizeof(float); j++)
 		part[j] = (float) slot->init;
-	for (size_t at = 0; ok && slot->init != 0 && at < flat; at += sizeof(part))
+	for (size_t at = 0; ok && at < flat; at += most)
 		ok = dev->type->upload(dev, (char *) fit->slots[i] + at, part,
-							   flat - at < sizeof(part) ? flat - at : sizeof(part), err);
+							   flat - at < most ? flat - at : most, err);
+	free(part);
 	return ok;
 }
 

@@ -20,13 +20,21 @@ static size_t cache_bytes;
 static void
 close_network(void *network)
 {
+	PgtSignals saved;
+
+	pgt_signals_block(&saved);
 	pt_network_free(network);
+	pgt_signals_restore(&saved);
 }
 
 static void
 close_forward(void *forward)
 {
+	PgtSignals saved;
+
+	pgt_signals_block(&saved);
 	pt_forward_free(forward);
+	pgt_signals_restore(&saved);
 }
 
 /* Makes room for what was added: the least recently used go, unless a query uses them. */

@@ -109,7 +109,8 @@ call_site(FunctionCallInfo fcinfo)
 		fcinfo->flinfo->fn_extra = site;
 	}
 	if (site->loaded == NULL || len != strlen(site->reference) ||
-		memcmp(VARDATA_ANY(name), site->reference, len) != 0 || memcmp(&moment, &site->moment, sizeof(Moment)) != 0)
+		memcmp(VARDATA_ANY(name), site->reference, len) != 0 || memcmp(&moment, &site->moment, sizeof(Moment)) != 0 ||
+		site->loaded->dev != pgt_device_local())
 		open_model(site, fcinfo, text_to_cstring(name), &moment);
 	return site;
 }

@@ -128,6 +128,18 @@ read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *
 	return data;
 }
 
+/* The lock keeps others from replacing or dropping the model, but not functions that the dataset query calls. */
+static void
+check_unchanged(const PgtModel *model)
+{
+	PgtModel now = *model;
+
+	if (!pgt_model_find_version(&now, model->version) || now.checkpoint != model->checkpoint)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+						errmsg("version %d of model \"%s\" was replaced or dropped by the dataset query", model->version,
+							   model->name)));
+}
+
 /* Shapes that cannot fit are said here, before a worker starts. */
 static void
 check_shapes(const Network *net, const PgtDataset *data)
@@ -303,6 +315,7 @@ pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 	open_network(&net, &model, args);
 	check_scheduler(net.arena, args);
 	data = read_dataset(&net, from, args);
+	check_unchanged(&model);
 	check_shapes(&net, data);
 
 	offsets = palloc(sizeof(size_t) * (net.sd.count + 1));

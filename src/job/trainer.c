@@ -59,7 +59,11 @@ notice_epoch(const PgtTask *task, const PgtEpochRecord *r, double elapsed)
 static void
 close_fit(void *fit)
 {
+	PgtSignals saved;
+
+	pgt_signals_block(&saved);
 	pt_fit_free(fit);
+	pgt_signals_restore(&saved);
 }
 
 /* The epochs: each is recorded, and told. */

@@ -146,7 +146,7 @@ def load(device):
 
 def one_line(error):
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return f"error: {type(error).__name__}: {lines[0] if lines else ''}"[:300]
+    return f"error: {type(error).__name__}: {' '.join(lines[:2])}"[:300]
 
 
 def serve(device, variant):

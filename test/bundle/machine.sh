@@ -3,7 +3,7 @@
 #	  What "run" finds or makes on the machine: the unpacked bundle, the device, libraries, a user, a server.
 #
 #	  unpack				$work, $tree (tests), $pg (PostgreSQL's programs), $pg_lib
-#	  find_device			$device: cuda or cpu; $library: the pgtorch_cuda.so to use
+#	  find_device			$device: cuda or cpu; $library: the pgtorch_cuda.so to use; $emulated: not empty if that needs no GPU
 #	  find_user				as_user COMMAND... runs as one whom PostgreSQL accepts; $user_why: why there is none
 #	  find_libraries		$libs: the path for the dynamic linker
 #	  describe				the first line of the table, and $out/machine.log
@@ -81,6 +81,9 @@ find_device()
 	fi
 	device=cuda
 	[ "$asked" != cpu ] && [ -z "$why" ] || device=cpu
+	# the tests' stand-in for a GPU computes on the CPU: a thousand times slower
+	emulated=
+	[ "$device" = cpu ] || ! grep -q CUDA_EMULATOR "$library" || emulated=1
 	if [ "$asked" = cuda ] && [ -n "$why" ]; then
 		row FAIL "device cuda" "$why; all that follows is on the CPU"
 	elif [ "$asked" != cpu ] && [ -n "$why" ]; then
@@ -193,7 +196,7 @@ find_libraries()
 		libs="$libs:$work/libc++"
 	fi
 	libs="$libs${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
-	[ "$device" = cuda ] || return
+	[ "$device" = cuda ] && [ -z "$emulated" ] || return
 	python_dirs=$(python3 -c 'import glob, sys
 for p in sys.path:
     for d in sorted(glob.glob(p + "/nvidia/*/lib") + glob.glob(p + "/torch/lib"), reverse=True):
@@ -255,7 +258,7 @@ describe()
 			with_libs ldd "$library" 2>&1
 		fi
 	} >> "$out/machine.log"
-	row "-" machine "${gpu:-no GPU}, $(nproc) CPUs; device $device"
+	row "-" machine "${gpu:-no GPU}, $(nproc) CPUs; device $device${emulated:+ (a stand-in on the CPU)}"
 }
 
 # ---------------------------------------------------------------------------
@@ -264,7 +267,7 @@ describe()
 
 psql()
 {
-	as_user env -C "$work/home" LD_LIBRARY_PATH="$libs" timeout -k 5 150 "$pg/psql" -X -d postgres -v ON_ERROR_STOP=1 "$@"
+	as_user env -C "$work/home" LD_LIBRARY_PATH="$libs" timeout -k 5 "$seconds" "$pg/psql" -X -d postgres -v ON_ERROR_STOP=1 "$@"
 }
 
 start_server()

@@ -213,6 +213,28 @@ extern "C"
 	extern cudaError_t cudaEventQuery(cudaEvent_t event);
 	extern cudaError_t cudaEventSynchronize(cudaEvent_t event);
 
+	/* dependencies of what is captured next */
+	enum cudaStreamCaptureStatus
+	{
+		cudaStreamCaptureStatusNone,
+		cudaStreamCaptureStatusActive,
+		cudaStreamCaptureStatusInvalidated
+	};
+	enum
+	{
+		cudaStreamAddCaptureDependencies,
+		cudaStreamSetCaptureDependencies
+	};
+	typedef struct cudaGraphEdgeData cudaGraphEdgeData; /* none here */
+	extern cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream,
+												enum cudaStreamCaptureStatus *status,
+												unsigned long long *id, cudaGraph_t *graph,
+												const cudaGraphNode_t **dependencies,
+												const cudaGraphEdgeData **edges, size_t *count);
+	extern cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream,
+														   cudaGraphNode_t *dependencies,
+														   const cudaGraphEdgeData *edges,
+														   size_t count, unsigned flags);
 	extern cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
 											unsigned long long flags PT_DEFAULT(0));
 	extern cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count);

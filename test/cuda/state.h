@@ -23,14 +23,22 @@ struct Mark
 
 typedef std::function<cudaError_t()> Work;
 
+struct CUgraphNode_st
+{
+	Work work;
+	std::vector<size_t> on; /* nodes before it that it waits for */
+	size_t place;
+	CUgraph_st *graph;
+};
+
 struct CUgraph_st
 {
-	std::vector<Work> nodes;
+	std::deque<CUgraphNode_st> nodes; /* they stay where they are */
 };
 
 struct CUgraphExec_st
 {
-	std::shared_ptr<std::vector<Work>> nodes;
+	std::shared_ptr<std::deque<CUgraphNode_st>> nodes;
 };
 
 struct CUevent_st
@@ -43,6 +51,7 @@ struct CUstream_st
 	std::deque<Work> queue;
 	bool blocking = true; /* with the NULL stream */
 	CUgraph_st *capture = nullptr;
+	std::vector<cudaGraphNode_t> waits; /* what the next captured operation waits for */
 	cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
 	bool invalid = false; /* the capture is broken */
 };

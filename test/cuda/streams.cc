@@ -84,6 +84,20 @@ emulator::stream_of(cudaStream_t stream)
 	return state().streams.count(stream) != 0 ? stream : nullptr;
 }
 
+/* A captured operation; the next one waits for it. */
+static void
+add_node(CUstream_st *stream, Work work)
+{
+	std::deque<CUgraphNode_st> &nodes = stream->capture->nodes;
+	CUgraphNode_st node{std::move(work), {}, nodes.size(), stream->capture};
+
+	for (cudaGraphNode_t on : stream->waits)
+		node.on.push_back(on->place);
+	nodes.push_back(std::move(node));
+	stream->waits.assign(1, &nodes.back());
+}
+
+
 cudaError_t
 pt_emulator_add(cudaStream_t handle, std::function<cudaError_t()> work)
 {
@@ -94,7 +108,7 @@ pt_emulator_add(cudaStream_t handle, std::function<cudaError_t()> work)
 	if (stream->capture != nullptr)
 	{
 		CHECK_VALUE(!stream->invalid, cudaErrorStreamCaptureInvalidated);
-		stream->capture->nodes.push_back(std::move(work));
+		add_node(stream, std::move(work));
 		return cudaSuccess;
 	}
 	if (handle == NULL)
@@ -318,6 +332,7 @@ cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMode mode)
 	CHECK_VALUE(mode <= cudaStreamCaptureModeRelaxed, cudaErrorInvalidValue);
 	CHECK_VALUE(stream->capture == nullptr, cudaErrorIllegalState);
 	stream->capture = new CUgraph_st();
+	stream->waits.clear();
 	stream->mode = mode;
 	stream->invalid = false;
 	return cudaSuccess;
@@ -344,6 +359,58 @@ cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph)
 }
 
 cudaError_t
+cudaStreamGetCaptureInfo(cudaStream_t handle, enum cudaStreamCaptureStatus *status,
+						 unsigned long long *id, cudaGraph_t *graph,
+						 const cudaGraphNode_t **dependencies, const cudaGraphEdgeData **edges,
+						 size_t *count)
+{
+	CUstream_st *stream = stream_of(handle);
+
+	ENTER();
+	CHECK_VALUE(stream != nullptr, cudaErrorInvalidResourceHandle);
+	*status = stream->capture == nullptr ? cudaStreamCaptureStatusNone
+			  : stream->invalid			 ? cudaStreamCaptureStatusInvalidated
+										 : cudaStreamCaptureStatusActive;
+	if (*status != cudaStreamCaptureStatusActive)
+		return cudaSuccess;
+	if (id != NULL)
+		*id = (unsigned long long) (uintptr_t) stream->capture;
+	if (graph != NULL)
+		*graph = stream->capture;
+	if (dependencies != NULL)
+		*dependencies = stream->waits.data();
+	if (edges != NULL)
+		*edges = NULL;
+	if (count != NULL)
+		*count = stream->waits.size();
+	return cudaSuccess;
+}
+
+cudaError_t
+cudaStreamUpdateCaptureDependencies(cudaStream_t handle, cudaGraphNode_t *dependencies,
+									const cudaGraphEdgeData *edges, size_t count, unsigned flags)
+{
+	CUstream_st *stream = stream_of(handle);
+
+	ENTER();
+	CHECK_VALUE(stream != nullptr, cudaErrorInvalidResourceHandle);
+	CHECK_VALUE(stream->capture != nullptr && !stream->invalid, cudaErrorIllegalState);
+	CHECK_VALUE(edges == NULL && flags <= cudaStreamSetCaptureDependencies, cudaErrorInvalidValue);
+	for (size_t i = 0; i < count; i++)
+	{
+		bool ours = false;
+
+		for (const CUgraphNode_st &node : stream->capture->nodes)
+			ours = ours || &node == dependencies[i];
+		CHECK_VALUE(ours, cudaErrorInvalidValue);
+	}
+	if (flags == cudaStreamSetCaptureDependencies)
+		stream->waits.clear();
+	stream->waits.insert(stream->waits.end(), dependencies, dependencies + count);
+	return cudaSuccess;
+}
+
+cudaError_t
 cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count)
 {
 	ENTER();
@@ -357,22 +424,59 @@ cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long lon
 {
 	ENTER();
 	CHECK_VALUE(state().graphs.count(graph) != 0 && (flags & ~15ull) == 0, cudaErrorInvalidValue);
-	*exec = new CUgraphExec_st{std::make_shared<std::vector<Work>>(graph->nodes)};
+	*exec = new CUgraphExec_st{std::make_shared<std::deque<CUgraphNode_st>>(graph->nodes)};
 	state().execs.insert(*exec);
 	return cudaSuccess;
+}
+
+/* Nodes in some order that their dependencies allow, another one each time. */
+static void
+run_nodes(const std::deque<CUgraphNode_st> &nodes)
+{
+	static uint64_t draw = []() {
+		const char *seed = getenv("CUDA_EMULATOR_SEED");
+
+		return (seed != NULL ? strtoull(seed, NULL, 10) : 0) * 2 + 0x9e3779b97f4a7c15;
+	}();
+	std::vector<size_t> missing(nodes.size()), ready;
+	std::vector<std::vector<size_t>> followers(nodes.size());
+
+	for (const CUgraphNode_st &node : nodes)
+	{
+		missing[node.place] = node.on.size();
+		for (size_t on : node.on)
+			followers[on].push_back(node.place);
+		if (node.on.empty())
+			ready.push_back(node.place);
+	}
+	while (!ready.empty())
+	{
+		size_t at, place;
+
+		draw ^= draw << 13;
+		draw ^= draw >> 7;
+		draw ^= draw << 17;
+		at = draw % ready.size();
+		place = ready[at];
+		ready[at] = ready.back();
+		ready.pop_back();
+		run(nodes[place].work);
+		for (size_t next : followers[place])
+			if (--missing[next] == 0)
+				ready.push_back(next);
+	}
 }
 
 cudaError_t
 cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
-	std::shared_ptr<std::vector<Work>> nodes;
+	std::shared_ptr<std::deque<CUgraphNode_st>> nodes;
 
 	ENTER();
 	CHECK_VALUE(state().execs.count(exec) != 0, cudaErrorInvalidValue);
 	nodes = exec->nodes; /* it may be destroyed before it ran */
 	return pt_emulator_add(stream, [=] {
-		for (const Work &node : *nodes)
-			run(node);
+		run_nodes(*nodes);
 		return state().broken;
 	});
 }

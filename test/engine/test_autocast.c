@@ -13,7 +13,8 @@
 #define MAX_STATE 16
 #define MAX_OUT 16
 
-static PtDevice *devices[3]; /* one thread, three, one with the library */
+static PtDevice *dev, *dev3;  /* under test */
+static PtDevice *devices[3]; /* CPUs: one thread, three, one with the library */
 
 /* ---------- PyTorch's steps ---------- */
 
@@ -221,8 +222,8 @@ test_golden(void)
 	while (golden_case(&f))
 	{
 		cases++;
-		follow(&f, devices[0], &(PtPlanOptions){.poison = true}, &all);
-		follow(&f, devices[1], &(PtPlanOptions){.no_fuse = true, .no_reuse = true}, &all);
+		follow(&f, dev, &(PtPlanOptions){.poison = true}, &all);
+		follow(&f, dev3, &(PtPlanOptions){.no_fuse = true, .no_reuse = true}, &all);
 	}
 	golden_close(&f);
 	CHECK(cases > 25, "%d cases", cases);
@@ -557,7 +558,7 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 	spec.epochs = 60;
 	spec.batch_size = 40;
 	spec.shuffle = true;
-	fit = pt_fit_new(&spec, devices[0], err);
+	fit = pt_fit_new(&spec, dev, err);
 	if (fit != NULL)
 	{
 		PtRun run;
@@ -598,6 +599,8 @@ main(void)
 {
 	PtError err;
 
+	dev = open_device(1);
+	dev3 = open_device(3);
 	devices[0] = open_cpu(1);
 	devices[1] = open_cpu(3);
 	devices[2] = pt_cpu_device.open(&(PtDeviceOptions){.threads = 2}, &err);
@@ -608,5 +611,7 @@ main(void)
 	test_training();
 	for (int i = 0; i < 3; i++)
 		pt_cpu_device.close(devices[i]);
+	dev->type->close(dev);
+	dev3->type->close(dev3);
 	return check_done();
 }

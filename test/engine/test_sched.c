@@ -287,10 +287,8 @@ check_training(Golden *f, const Case *c, PtDevice *dev, const PtTensor *x, const
 static void
 test_long_epoch(PtDevice *dev)
 {
-	enum
-	{
-		ROWS = 40000
-	};
+	const int64_t steps = tries(dev, 40000, 17000);
+	const int64_t epochs = tries(dev, 2, 1);
 	PtError err = {0};
 	PtArena *arena = pt_arena_new();
 	PtModule *model = pt_module_parse(arena, "nn.Linear(1, 1, bias=False)", &err);
@@ -298,7 +296,7 @@ test_long_epoch(PtDevice *dev)
 	float weight = 0.5f;
 	PtTensor value = {PT_FLOAT32, {2, {1, 1}}, &weight};
 	PtColumn input = {PT_FLOAT32, {1, {1}}, 0};
-	float(*rows)[2] = calloc(ROWS, sizeof(*rows));
+	float(*rows)[2] = calloc((size_t) steps, sizeof(*rows));
 	PtFitSpec spec = {.module = model,
 					  .sd = &sd,
 					  .values = &value,
@@ -307,36 +305,36 @@ test_long_epoch(PtDevice *dev)
 					  .scheduler =
 						  pt_sched_parse(arena, "OneCycleLR(1.0, cycle_momentum=False)", &err),
 					  .rows = rows,
-					  .nrows = ROWS,
+					  .nrows = steps,
 					  .stride = sizeof(*rows),
 					  .inputs = &input,
 					  .ninputs = 1,
 					  .target = {PT_FLOAT32, {1, {1}}, sizeof(float)},
-					  .epochs = 2,
+					  .epochs = epochs,
 					  .batch_size = 1};
 	PtFit *fit;
 	PtPace *p;
 	double want = 0;
 
 	CHECK_OK(pt_module_state(arena, model, &sd, &err), &err);
-	p = pt_pace_new(arena, spec.scheduler, spec.optimizer, 2, ROWS, &err);
+	p = pt_pace_new(arena, spec.scheduler, spec.optimizer, epochs, steps, &err);
 	fit = pt_fit_new(&spec, dev, &err);
 	if (CHECK(p != NULL && fit != NULL, "%s", err.message))
 	{
-		for (int64_t epoch = 1; epoch <= 2; epoch++)
+		for (int64_t epoch = 1; epoch <= epochs; epoch++)
 		{
 			PtEpoch e = {0};
 			PtRun run = PT_RUN_MORE;
 
 			while (run == PT_RUN_MORE && e.epoch == 0)
 				run = pt_fit_run(fit, 10 * 1000 * 1000, &e, &err);
-			for (int i = 0; i < ROWS; i++)
+			for (int64_t i = 0; i < steps; i++)
 			{
 				want = pt_pace_lr(p);
-				if (epoch == 1 || i < ROWS - 1)
+				if (epoch < epochs || i < steps - 1)
 					pt_pace_step(p, 0, &err);
 			}
-			CHECK(e.epoch == epoch && e.steps == epoch * ROWS && e.lr == want,
+			CHECK(e.epoch == epoch && e.steps == epoch * steps && e.lr == want,
 				  "epoch %d, %d steps, rate %.17g, wanted %.17g", (int) e.epoch, (int) e.steps,
 				  e.lr, want);
 		}
