@@ -288,14 +288,13 @@ emulator-check: $(B)/cuda-check/test_emulator
 $(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o)
 	$(call say,LD,$@)$(EMULATED_CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
 
-# the engine's tests that compute something, on it (test/engine/test_device.h); programs are compiled in one of them
+# the engine's tests that compute something, on it (test/engine/test_device.h)
 CUDA_TESTS := $(wildcard $(S)test/engine/test_cuda_*.c) $(addprefix test_,$(addsuffix .c,autocast fit gradient graph layers loss \
 	ops optim plan random random_graphs sched))
 CUDA_CHECK := $(sort $(patsubst %.c,$(B)/engine-check/%,$(notdir $(CUDA_TESTS))))
 .PHONY: cuda-check
 cuda-check: $(B)/cuda-check/pgtorch_cuda.so $(CUDA_CHECK)
-	@PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY='$(abspath $<)' PGTORCH_TEST_PROGRAMS=interpreted \
-		$(or $(S),./)test/engine-run cuda-check $(CUDA_CHECK)
+	@PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY='$(abspath $<)' $(or $(S),./)test/engine-run cuda-check $(CUDA_CHECK)
 
 # with it, if it was built
 ifneq ($(PGXS),)

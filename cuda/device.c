@@ -102,7 +102,11 @@ close_device(PtDevice *d)
 	pt_cuda_jit_close(dev->jit);
 	pt_cuda_blas_close(dev->blas);
 	if (dev->fault != NULL)
+	{
+		if (dev->fault->lock != NULL)
+			cudaFree(dev->fault->lock);
 		cudaFreeHost(dev->fault);
+	}
 	if (dev->fed != NULL)
 		cudaEventDestroy(dev->fed);
 	if (dev->feed != NULL)
@@ -127,6 +131,14 @@ open_parts(PtCuda *dev, PtError *err)
 			cudaSuccess)
 		return fail_open(err, dev->ordinal, error);
 	memset(dev->fault, 0, sizeof(PtCudaFault));
+	if ((error = cudaMalloc((void **) &dev->fault->lock, sizeof(int))) != cudaSuccess)
+	{
+		dev->fault->lock = NULL;
+		return fail_open(err, dev->ordinal, error);
+	}
+	if ((error = cudaMemsetAsync(dev->fault->lock, 0, sizeof(int), dev->stream)) != cudaSuccess ||
+		(error = cudaStreamSynchronize(dev->stream)) != cudaSuccess)
+		return fail_open(err, dev->ordinal, error);
 	return (dev->blas = pt_cuda_blas_open(dev, err)) != NULL &&
 		   (dev->jit = pt_cuda_jit_open(dev, err)) != NULL;
 }

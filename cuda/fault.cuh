@@ -29,7 +29,7 @@ pt_note_fault(PtCudaFault *f, int number, long long place, long long value)
 	 * ends, those that have the lock for those that want it.
 	 */
 	while (!pt_fault_stands(v, key))
-		if (atomicCAS(&f->lock, 0, 1) == 0)
+		if (atomicCAS(f->lock, 0, 1) == 0)
 		{
 			__threadfence_system();
 			if (!pt_fault_stands(v, key))
@@ -41,7 +41,7 @@ pt_note_fault(PtCudaFault *f, int number, long long place, long long value)
 				v->set = 1;
 			}
 			__threadfence_system();
-			atomicExch(&f->lock, 0);
+			atomicExch(f->lock, 0);
 		}
 }
 

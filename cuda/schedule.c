@@ -275,7 +275,7 @@ pt_cuda_launch(PtDevice *d, PtSchedule *s, int64_t repeat, PtError *err)
 	/* what was fed before; of an event never recorded nothing is awaited */
 	if ((error = cudaStreamWaitEvent(dev->stream, dev->fed, 0)) != cudaSuccess)
 		return pt_cuda_fail(dev, error, "waiting for data", err);
-	memset(dev->fault, 0, sizeof(*dev->fault));
+	dev->fault->set = 0;
 	r->left = repeat;
 	return true;
 }

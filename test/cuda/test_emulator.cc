@@ -482,6 +482,74 @@ test_graphs()
 	ERROR_IS(cudaStreamEndCapture(stream, &graph), cudaErrorIllegalState);
 }
 
+static __global__ void
+append_kernel(int *x, int digit)
+{
+	*x = *x * 10 + digit;
+}
+
+static cudaGraphNode_t
+captured_last()
+{
+	enum cudaStreamCaptureStatus status;
+	const cudaGraphNode_t *node = NULL;
+	size_t n = 0;
+
+	OK(cudaStreamGetCaptureInfo(stream, &status, NULL, NULL, &node, NULL, &n));
+	CHECK(status == cudaStreamCaptureStatusActive && n == 1, "%d, %zu", (int) status, n);
+	return n == 1 ? *node : NULL;
+}
+
+/* A diamond: 1 comes first, 4 last, 2 and 3 between them in either order. */
+static void
+test_dependencies()
+{
+	cudaGraph_t graph;
+	cudaGraphExec_t exec;
+	cudaGraphNode_t one, both[2];
+	int *x, seen[2] = {0, 0};
+
+	begin();
+	x = pinned<int>(1);
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 1));
+	one = captured_last();
+	for (int i = 0; i < 2; i++)
+	{
+		OK(cudaStreamUpdateCaptureDependencies(stream, &one, NULL, 1,
+											   cudaStreamSetCaptureDependencies));
+		OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 2 + i));
+		both[i] = captured_last();
+	}
+	OK(cudaStreamUpdateCaptureDependencies(stream, both, NULL, 2, cudaStreamSetCaptureDependencies));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 4));
+	OK(cudaStreamEndCapture(stream, &graph));
+	OK(cudaGraphInstantiate(&exec, graph, 0));
+	OK(cudaGraphDestroy(graph));
+	for (int i = 0; i < 64; i++)
+	{
+		*x = 0;
+		OK(cudaGraphLaunch(exec, stream));
+		OK(cudaStreamSynchronize(stream));
+		CHECK(*x == 1234 || *x == 1324, "%d", *x);
+		seen[*x == 1324]++;
+	}
+	CHECK(seen[0] > 0 && seen[1] > 0, "%d and %d times", seen[0], seen[1]);
+	OK(cudaGraphExecDestroy(exec));
+
+	/* nodes of another graph, and a stream that is not captured */
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	one = NULL;
+	ERROR_IS(cudaStreamUpdateCaptureDependencies(stream, &one, NULL, 1,
+												 cudaStreamSetCaptureDependencies),
+			 cudaErrorInvalidValue);
+	OK(cudaStreamEndCapture(stream, &graph));
+	OK(cudaGraphDestroy(graph));
+	ERROR_IS(cudaStreamUpdateCaptureDependencies(stream, NULL, NULL, 0,
+												 cudaStreamSetCaptureDependencies),
+			 cudaErrorIllegalState);
+}
+
 static void
 test_failures()
 {
@@ -878,6 +946,7 @@ main()
 	test_memory();
 	test_streams();
 	test_graphs();
+	test_dependencies();
 	test_failures();
 	test_products();
 	test_products_refused();

@@ -138,6 +138,9 @@ for my $workers (8, 0)
 
 # ---- cancel and timeouts ----
 
+# without a run-time compiler: the emulator's takes seconds where a GPU's takes a tenth of one
+restart_with(CUDA_EMULATOR_CXX => 'false');
+
 my %long = (
 	steps => q{SELECT FROM pgtorch_train('m', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000, device => 'cuda')},
 	'large steps' => q{SELECT FROM pgtorch_train('wide', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000, batch_size => 20, device => 'cuda')},
@@ -219,17 +222,11 @@ is(value('SELECT pg_postmaster_start_time()'), $since, 'the server was never res
 
 # ---- a device that is full ----
 
-restart_with(CUDA_EMULATOR_MEMORY => 40);
+restart_with(CUDA_EMULATOR_MEMORY => 64);
 like(error_of(q{SELECT FROM pgtorch_train('wide', 'SELECT x, y FROM t', nn.MSELoss(), device => 'cuda')}),
-	qr/53200: out of memory on device "cuda:0".*DETAIL:  [0-9.]+ MB were asked for, [0-9.]+ MB of 40.0 MB are free.*HINT:/s, 'out of memory says how much was asked and free');
+	qr/53200: out of memory on device "cuda:0".*DETAIL:  [0-9.]+ MB were asked for, [0-9.]+ MB of 64.0 MB are free.*HINT:/s, 'out of memory says how much was asked and free');
 near(value("$train, device => 'cuda')"), $loss, 1e-4, 'what is small trains');
 like(error_of(q{SET pgtorch.device = 'cuda'; SET pgtorch.cache_memory = '100MB'; SELECT predict_value('wide', x) FROM t LIMIT 1}), qr/^$/, 'what fits predicts');
-# 20 MB of rows, of which the device has no room for half
-my $large = q{SELECT loss FROM pgtorch_train('big', 'SELECT array_fill(sin(i)::real, ARRAY[1000]), cos(i)::real FROM generate_series(1, 6000) i', nn.MSELoss(),
-	optim.SGD(lr => 0.0001), epochs => 2, batch_size => 700, deploy => false};
-value(q{SELECT pgtorch_create_model('big', nn.Linear(1000, 1))});
-near(value("$large, device => 'cuda')"), value("$large, device => 'cpu')"), 1e-4, 'rows that do not fit are streamed');
-near(value("$large, drop_last => true, device => 'cuda')"), value("$large, drop_last => true, device => 'cpu')"), 1e-4, 'without the last batch');
 
 unlike(slurp_file($node->logfile, $log), qr/PANIC|was terminated by signal|server process .* exited/, 'nothing crashed');
 $node->stop;
