@@ -43,15 +43,14 @@ overlap(const void *a, size_t na, const void *b, size_t nb)
 static size_t
 operand_bytes(const PtOperand *o)
 {
-	return o->dtype == PT_NDTYPE ? 0
-								 : (size_t) pt_shape_numel(&o->shape) * pt_dtype_size(o->dtype);
+	return o->dtype == PT_NDTYPE ? 0 : (size_t) pt_shape_numel(&o->shape) * pt_dtype_size(o->dtype);
 }
 
 /* What the tasks of one step do. */
 typedef struct Work
 {
 	const PtStep *step;
-	int first, last; /* tasks */
+	int first, last;		   /* tasks */
 	const PtCudaTask *product; /* the one that says more about memory; NULL: none */
 } Work;
 

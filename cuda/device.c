@@ -74,8 +74,9 @@ check_device(PtCuda *dev, PtError *err)
 	if (dev->ordinal < 0 || dev->ordinal >= count)
 	{
 		pt_fail(err, PT_EDEVICE, "device \"cuda:%d\" is not available", dev->ordinal);
-		return pt_hint(err, count == 1 ? "There is one GPU, \"cuda:0\"."
-									   : "There are %d GPUs, counted from 0.",
+		return pt_hint(err,
+					   count == 1 ? "There is one GPU, \"cuda:0\"."
+								  : "There are %d GPUs, counted from 0.",
 					   count);
 	}
 	if ((error = cudaGetDeviceProperties(&prop, dev->ordinal)) != cudaSuccess)

@@ -173,19 +173,18 @@ describe(Lt *lt, const PtCudaProduct *p, cublasLtMatmulDesc_t desc)
 	/* ours to theirs: a and b change places */
 	cublasOperation_t ta = p->tb ? CUBLAS_OP_T : CUBLAS_OP_N;
 	cublasOperation_t tb = p->ta ? CUBLAS_OP_T : CUBLAS_OP_N;
-	cublasLtEpilogue_t epilogue = p->bias_gradient != NULL	? CUBLASLT_EPILOGUE_BGRADB
-								  : p->bias != NULL ? p->relu ? CUBLASLT_EPILOGUE_RELU_BIAS
-															  : CUBLASLT_EPILOGUE_BIAS
-								  : p->relu			? CUBLASLT_EPILOGUE_RELU
-													: CUBLASLT_EPILOGUE_DEFAULT;
+	cublasLtEpilogue_t epilogue =
+		p->bias_gradient != NULL ? CUBLASLT_EPILOGUE_BGRADB
+		: p->bias != NULL		 ? p->relu ? CUBLASLT_EPILOGUE_RELU_BIAS : CUBLASLT_EPILOGUE_BIAS
+		: p->relu				 ? CUBLASLT_EPILOGUE_RELU
+								 : CUBLASLT_EPILOGUE_DEFAULT;
 	const void *vector = p->bias_gradient != NULL ? p->bias_gradient : p->bias;
 
 	lt->desc = desc;
 	return set(lt, CUBLASLT_MATMUL_DESC_TRANSA, &ta, sizeof(ta)) &&
 		   set(lt, CUBLASLT_MATMUL_DESC_TRANSB, &tb, sizeof(tb)) &&
 		   set(lt, CUBLASLT_MATMUL_DESC_EPILOGUE, &epilogue, sizeof(epilogue)) &&
-		   (vector == NULL ||
-			set(lt, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &vector, sizeof(vector)));
+		   (vector == NULL || set(lt, CUBLASLT_MATMUL_DESC_BIAS_POINTER, &vector, sizeof(vector)));
 }
 
 static bool
@@ -250,22 +249,22 @@ choose(PtCudaBlas *blas, Lt *lt, const PtCudaProduct *p)
 	int count = 0;
 	bool ok = cublasLtMatmulPreferenceCreate(&pref) == CUBLAS_STATUS_SUCCESS;
 
-	ok = ok &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE_BYTES,
-				sizeof(uint64_t)) &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions(p->dtype),
-				sizeof(uint32_t)) &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p->b),
-				sizeof(uint32_t)) &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p->a),
-				sizeof(uint32_t)) &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p->c),
-				sizeof(uint32_t)) &&
-		 prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p->c),
-				sizeof(uint32_t)) &&
-		 cublasLtMatmulAlgoGetHeuristic(blas->handle, lt->desc, lt->a, lt->b, lt->c, lt->c, pref, 1,
-										&found, &count) == CUBLAS_STATUS_SUCCESS &&
-		 count > 0 && found.state == CUBLAS_STATUS_SUCCESS;
+	ok =
+		ok &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, WORKSPACE_BYTES, sizeof(uint64_t)) &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, reductions(p->dtype),
+			   sizeof(uint32_t)) &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p->b),
+			   sizeof(uint32_t)) &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p->a),
+			   sizeof(uint32_t)) &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p->c),
+			   sizeof(uint32_t)) &&
+		prefer(pref, CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p->c),
+			   sizeof(uint32_t)) &&
+		cublasLtMatmulAlgoGetHeuristic(blas->handle, lt->desc, lt->a, lt->b, lt->c, lt->c, pref, 1,
+									   &found, &count) == CUBLAS_STATUS_SUCCESS &&
+		count > 0 && found.state == CUBLAS_STATUS_SUCCESS;
 	if (pref != NULL)
 		(void) cublasLtMatmulPreferenceDestroy(pref);
 	if (!ok)
@@ -372,10 +371,10 @@ probe_relu(PtCuda *dev, PtDtype dtype)
 			cudaSuccess &&
 		plan_lt(dev, &lt, &p))
 	{
-		kept = run_lt(dev->blas, &lt, &p, dev->stream) == CUBLAS_STATUS_SUCCESS &&
-			   cudaMemcpyAsync(host, p.c, bytes, cudaMemcpyDeviceToHost, dev->stream) ==
-				   cudaSuccess &&
-			   cudaStreamSynchronize(dev->stream) == cudaSuccess;
+		kept =
+			run_lt(dev->blas, &lt, &p, dev->stream) == CUBLAS_STATUS_SUCCESS &&
+			cudaMemcpyAsync(host, p.c, bytes, cudaMemcpyDeviceToHost, dev->stream) == cudaSuccess &&
+			cudaStreamSynchronize(dev->stream) == cudaSuccess;
 		for (int i = 0; i < N * N; i++)
 			kept = kept && isnan(pt_element_get_double(dtype, host, (size_t) i));
 		free_lt(&lt);
@@ -462,8 +461,7 @@ find_bias_gradient(const PtCudaBind *b, const PtStep *step)
 		bool fits = true;
 
 		if (dy->shape.ndim != 2 || sum->op == NULL || strcmp(sum->op->name, "sum") != 0 ||
-			sum->epilogue != NULL ||
-			sum->in[0].data != dy->data || sum->in[0].dtype != dy->dtype ||
+			sum->epilogue != NULL || sum->in[0].data != dy->data || sum->in[0].dtype != dy->dtype ||
 			!pt_shape_equal(&sum->in[0].shape, &dy->shape) || sum->out[0].dtype != dy->dtype)
 			continue;
 		dims = pt_args_get(sum->attrs, "dim");

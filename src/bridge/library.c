@@ -18,7 +18,8 @@ pgt_library_open(const char *path, PtError *err)
 	{
 		pt_fail(err, PT_EDEVICE, "device \"cuda\" is not available");
 		pt_detail(err, "There is no library \"%s\".", path);
-		pt_hint(err, "Install it with \"make cuda install\", or set \"pgtorch.device\" to \"cpu\".");
+		pt_hint(err,
+				"Install it with \"make cuda install\", or set \"pgtorch.device\" to \"cpu\".");
 		return NULL;
 	}
 	library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -26,7 +27,8 @@ pgt_library_open(const char *path, PtError *err)
 	{
 		pt_fail(err, PT_EDEVICE, "device \"cuda\" is not available");
 		pt_detail(err, "%s.", dlerror());
-		pt_hint(err, "Install the libraries of the CUDA toolkit, or set \"pgtorch.device\" to \"cpu\".");
+		pt_hint(err,
+				"Install the libraries of the CUDA toolkit, or set \"pgtorch.device\" to \"cpu\".");
 		return NULL;
 	}
 	*(void **) &get = dlsym(library, "pt_cuda_device_type");

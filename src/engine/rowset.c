@@ -31,7 +31,8 @@ struct PtRowset
 	/* streamed: data holds two halves, host what they are copied from */
 	int64_t half; /* rows */
 	char *host[2];
-	int64_t gathered; /* rows of the next part that are in host memory; -1: their copy was started */
+	int64_t
+		gathered; /* rows of the next part that are in host memory; -1: their copy was started */
 
 	int64_t begin, end; /* positions of the part in the epoch */
 	int64_t taken;		/* of them */

@@ -752,44 +752,6 @@ test_nothing(void)
 	pt_graph_free(g);
 }
 
-/* Casts grow the graph while cat looks at its inputs. */
-static void
-test_cat(void)
-{
-	for (int n = 2; n < 40; n++)
-	{
-		Case c;
-		PtError err = {0};
-		PtRef list[40], out[PT_MAX_OUT];
-		PtGiven given[] = {{"tensors", {PT_VALUE_TENSORS, 0, {.tensor = 0}}},
-						   {"dim", {PT_VALUE_INT, 0, {.integer = -1}}}};
-		const PtOp *op = pt_op_find("cat");
-		int y, bad = 0;
-
-		case_begin(&c);
-		for (int i = 0; i < n; i++)
-		{
-			int x = case_external(&c, i == n - 1 ? PT_FLOAT64 : PT_INT32, SHAPE(2, 3));
-
-			list[i] = c.ext[x];
-			for (int k = 0; k < 6; k++)
-				case_set(&c, x, k, i * 10 + k);
-		}
-		CHECK(pt_apply_all(c.g, op, NULL, 0, list, n,
-						   pt_args_bind(c.g->arena, "cat", op->params, given, 2, &err), out),
-			  "%s", c.g->error.message);
-		y = case_output(&c, out[0]);
-		CHECK(y >= 0 && pt_value(c.g, out[0])->dtype == PT_FLOAT64, "dtype of cat");
-		CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
-		for (int i = 0; i < n; i++)
-			for (int r = 0; r < 2; r++)
-				for (int k = 0; k < 3; k++)
-					bad += case_get(&c, y, r * 3 * n + i * 3 + k) != i * 10 + r * 3 + k;
-		CHECK(bad == 0, "cat of %d", n);
-		case_end(&c);
-	}
-}
-
 int
 main(void)
 {
@@ -810,7 +772,6 @@ main(void)
 	test_threads();
 	test_errors();
 	test_nothing();
-	test_cat();
 	dev->type->close(dev);
 	dev2->type->close(dev2);
 	dev3->type->close(dev3);

@@ -143,7 +143,7 @@ restart_with(CUDA_EMULATOR_CXX => 'false');
 
 my %long = (
 	steps => q{SELECT FROM pgtorch_train('m', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000, device => 'cuda')},
-	'large steps' => q{SELECT FROM pgtorch_train('wide', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000, batch_size => 20, device => 'cuda')},
+	'large steps' => q{SELECT FROM pgtorch_train('wide', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000, batch_size => 4, device => 'cuda')},
 	'a prediction' => q{SELECT sum(predict_value('m@1', x)) FROM t, generate_series(1, 1000000)},
 	'tensor functions' => q{SELECT count(torch.relu(torch.randn(100) + i::real)) FROM generate_series(1, 100000000) i},
 );
