@@ -233,11 +233,12 @@ NVCCFLAGS := -std=c++17 -O3 --fmad=false $(CUDA_ARCH) -Xcompiler -fPIC,-fvisibil
 CUDA_LINK := -Wl,--exclude-libs,ALL -Wl,--gc-sections
 
 # Scalar functions as a text for the compiler of programs: preprocessed, each line a string.
-$(B)/cuda/scalar_text.inc: $(S)cuda/scalar.cuh $(S)src/engine/scalar.def $(S)src/engine/half.h
+$(B)/cuda/scalar_text.inc: $(S)cuda/scalar.cuh $(B)/flags
 	@mkdir -p $(@D)
-	$(call say,TEXT,$@)$(CC) -E -P -x c -D__CUDACC_RTC__ -D__CUDACC__ -I$(S)src -I$(S)cuda $< | \
+	$(call say,TEXT,$@)$(CC) -E -P -x c -D__CUDACC_RTC__ -D__CUDACC__ -I$(S)src -I$(S)cuda -MMD -MP -MF $@.d -MT $@ $< | \
 		sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' > $@.tmp
 	@mv $@.tmp $@
+-include $(B)/cuda/scalar_text.inc.d
 
 # $(1): folder, $(2): how C is compiled, $(3): how CUDA C and C++ are, $(4): flags of both
 define cuda_rules

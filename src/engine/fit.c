@@ -21,6 +21,12 @@
 /* What a streamed data set leaves to the device between two pieces that are gathered. */
 #define STREAM_NS 500000
 
+/*
+ * Steps between two looks at the loss on a device with memory of its own.  Fetching it waits for all that is under
+ * way there, so it is fetched when nothing is: a cancel would wait, too, and the device would idle.
+ */
+#define LOOK_STEPS 4096
+
 /* A step for a fixed number of rows. */
 typedef struct Step
 {
@@ -596,6 +602,8 @@ start_steps(PtFit *fit, const Step *step, PtError *err)
 		fit->running = fit->todo;
 	if (fit->nrates > 0 && fit->running > fit->rates_left)
 		fit->running = fit->rates_left;
+	if (!fit->dev->type->shares_host && fit->running > LOOK_STEPS)
+		fit->running = LOOK_STEPS;
 	pt_rowset_take(fit->rowset, fit->running * step->rows);
 	return PT_RUN_DONE;
 }
@@ -618,7 +626,7 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 					  streams && budget_ns > STREAM_NS ? STREAM_NS : budget_ns, err);
 	if (run == PT_RUN_ERROR || !pt_rowset_ahead(fit->rowset, err))
 		return PT_RUN_ERROR;
-	if (run == PT_RUN_MORE && streams)
+	if (run == PT_RUN_MORE && !fit->dev->type->shares_host)
 		return PT_RUN_MORE;
 	if (!look(fit, stats, err))
 		return PT_RUN_ERROR;

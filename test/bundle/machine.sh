@@ -6,6 +6,7 @@
 #	  find_device			$device: cuda or cpu; $library: the pgtorch_cuda.so to use; $emulated: not empty if that needs no GPU
 #	  find_user				as_user COMMAND... runs as one whom PostgreSQL accepts; $user_why: why there is none
 #	  find_libraries		$libs: the path for the dynamic linker
+#	  try_device			$device is cpu if the GPU cannot be opened
 #	  describe				the first line of the table, and $out/machine.log
 #	  start_server			a server on $PGHOST; fails after saying why
 #
@@ -232,6 +233,19 @@ with_libs()
 	env LD_LIBRARY_PATH="$libs" "$@"
 }
 
+# A device that cannot be opened would fail everything, each part in its words.
+try_device()
+{
+	local answer
+
+	[ "$device" = cuda ] || return
+	# it opens the device and refuses the request
+	answer=$(echo probe | with_libs timeout -k 5 60 "$tree/build/obj/gpu_fit" cuda "$library" 2>&1 | head -n 1)
+	case $answer in "error: not a request"*) return ;; esac
+	row FAIL "device cuda" "${answer:-it does not open within 60 s}; all that follows is on the CPU"
+	device=cpu
+}
+
 # ---------------------------------------------------------------------------
 # What machine this is
 # ---------------------------------------------------------------------------
@@ -258,7 +272,7 @@ describe()
 			with_libs ldd "$library" 2>&1
 		fi
 	} >> "$out/machine.log"
-	row "-" machine "${gpu:-no GPU}, $(nproc) CPUs; device $device${emulated:+ (a stand-in on the CPU)}"
+	row "-" machine "${gpu:-no GPU}, $(nproc) CPUs, to be tested: $device${emulated:+ (a stand-in on the CPU)}"
 }
 
 # ---------------------------------------------------------------------------

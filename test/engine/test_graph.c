@@ -5,6 +5,7 @@
 #include "engine/expr.h"
 #include "engine/golden.h"
 #include "engine/module.h"
+#include "engine/graph_harness.h"
 #include "engine/run.h"
 
 static PtDevice *dev;
