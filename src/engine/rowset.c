@@ -45,9 +45,9 @@ open_stream(PtRowset *r, PtError *err)
 	const PtRowsetSpec *s = &r->spec;
 	PtDevice *dev = r->dev;
 	int64_t batch_bytes = s->batch_size * s->stride;
-	int64_t limit = s->resident > 0 && (int64_t) s->resident / 2 < HALF_BYTES
-						? (int64_t) s->resident / 2
-						: HALF_BYTES;
+	/* both halves in what may be used, or in a quarter of what is free */
+	size_t most = s->resident > 0 ? s->resident / 2 : dev->type->available(dev) / 8;
+	int64_t limit = most < (size_t) HALF_BYTES ? (int64_t) most : HALF_BYTES;
 	int64_t batches = batch_bytes > 0 ? limit / batch_bytes : 1;
 	int64_t *positions;
 	bool ok;

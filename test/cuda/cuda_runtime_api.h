@@ -216,25 +216,30 @@ extern "C"
 	/* dependencies of what is captured next */
 	enum cudaStreamCaptureStatus
 	{
-		cudaStreamCaptureStatusNone,
-		cudaStreamCaptureStatusActive,
-		cudaStreamCaptureStatusInvalidated
+		cudaStreamCaptureStatusNone = 0,
+		cudaStreamCaptureStatusActive = 1,
+		cudaStreamCaptureStatusInvalidated = 2
 	};
-	enum
+	enum cudaStreamUpdateCaptureDependenciesFlags
 	{
-		cudaStreamAddCaptureDependencies,
-		cudaStreamSetCaptureDependencies
+		cudaStreamAddCaptureDependencies = 0x0,
+		cudaStreamSetCaptureDependencies = 0x1
 	};
-	typedef struct cudaGraphEdgeData cudaGraphEdgeData; /* none here */
-	extern cudaError_t cudaStreamGetCaptureInfo(cudaStream_t stream,
-												enum cudaStreamCaptureStatus *status,
-												unsigned long long *id, cudaGraph_t *graph,
-												const cudaGraphNode_t **dependencies,
-												const cudaGraphEdgeData **edges, size_t *count);
+	/* all zero: others are not emulated */
+	typedef struct cudaGraphEdgeData_st
+	{
+		unsigned char from_port, to_port, type, reserved[5];
+	} cudaGraphEdgeData;
+	extern cudaError_t cudaStreamGetCaptureInfo(
+		cudaStream_t stream, enum cudaStreamCaptureStatus *status,
+		unsigned long long *id PT_DEFAULT(nullptr), cudaGraph_t *graph PT_DEFAULT(nullptr),
+		const cudaGraphNode_t **dependencies PT_DEFAULT(nullptr),
+		const cudaGraphEdgeData **edges PT_DEFAULT(nullptr), size_t *count PT_DEFAULT(nullptr));
 	extern cudaError_t cudaStreamUpdateCaptureDependencies(cudaStream_t stream,
 														   cudaGraphNode_t *dependencies,
 														   const cudaGraphEdgeData *edges,
-														   size_t count, unsigned flags);
+														   size_t count,
+														   unsigned flags PT_DEFAULT(0));
 	extern cudaError_t cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph,
 											unsigned long long flags PT_DEFAULT(0));
 	extern cudaError_t cudaGraphGetNodes(cudaGraph_t graph, cudaGraphNode_t *nodes, size_t *count);

@@ -18,7 +18,8 @@ struct Mark
 {
 	CUstream_st *stream = nullptr; /* where it was recorded last */
 	uint64_t recorded = 0, done = 0;
-	CUgraph_st *captured = nullptr; /* recorded in the capture of this graph */
+	uint64_t captured = 0;				/* recorded in this capture; 0: in none */
+	std::vector<cudaGraphNode_t> nodes; /* what it stands for there */
 };
 
 typedef std::function<cudaError_t()> Work;
@@ -51,7 +52,9 @@ struct CUstream_st
 	std::deque<Work> queue;
 	bool blocking = true; /* with the NULL stream */
 	CUgraph_st *capture = nullptr;
-	std::vector<cudaGraphNode_t> waits; /* what the next captured operation waits for */
+	uint64_t capture_id = 0;			  /* no two captures have the same */
+	std::vector<cudaGraphNode_t> waits;	  /* what the next captured operation waits for */
+	std::vector<cudaGraphEdgeData> edges; /* as many, for those who ask */
 	cudaStreamCaptureMode mode = cudaStreamCaptureModeGlobal;
 	bool invalid = false; /* the capture is broken */
 };

@@ -5,8 +5,13 @@
  * A stream is a queue that nobody works on: a query of it, or of an event of it, does one item (a
  * graph is one), a synchronisation all.  So work that is not waited for is not done.  Operations
  * on the NULL stream and on streams that block with it wait for each other as CUDA says.
+ * A graph runs its nodes in random order, as far as their dependencies allow.
  */
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <algorithm>
 
 #include "state.h"
 
@@ -97,6 +102,13 @@ add_node(CUstream_st *stream, Work work)
 	stream->waits.assign(1, &nodes.back());
 }
 
+static void
+add_waits(CUstream_st *stream, const std::vector<cudaGraphNode_t> &nodes)
+{
+	for (cudaGraphNode_t node : nodes)
+		if (std::find(stream->waits.begin(), stream->waits.end(), node) == stream->waits.end())
+			stream->waits.push_back(node);
+}
 
 cudaError_t
 pt_emulator_add(cudaStream_t handle, std::function<cudaError_t()> work)
@@ -233,7 +245,8 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t handle)
 	if (stream->capture != nullptr)
 	{
 		CHECK_VALUE(!stream->invalid, cudaErrorStreamCaptureInvalidated);
-		event->mark->captured = stream->capture;
+		event->mark->captured = stream->capture_id;
+		event->mark->nodes = stream->waits;
 		return cudaSuccess;
 	}
 	mark = event->mark;
@@ -244,7 +257,7 @@ cudaEventRecord(cudaEvent_t event, cudaStream_t handle)
 	});
 	if (error != cudaSuccess)
 		return error;
-	mark->captured = nullptr;
+	mark->captured = 0;
 	mark->recorded = number;
 	mark->stream = stream;
 	return cudaSuccess;
@@ -255,7 +268,7 @@ static cudaError_t
 check_event(cudaEvent_t event)
 {
 	CHECK_VALUE(state().events.count(event) != 0, cudaErrorInvalidResourceHandle);
-	CHECK_VALUE(event->mark->captured == nullptr, cudaErrorCapturedEvent);
+	CHECK_VALUE(event->mark->captured == 0, cudaErrorCapturedEvent);
 	return cudaSuccess;
 }
 
@@ -297,14 +310,18 @@ cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned flags)
 	CHECK_VALUE(flags == 0, cudaErrorInvalidValue);
 	mark = event->mark;
 	number = mark->recorded;
-	if (stream->capture != nullptr && mark->captured == stream->capture)
+	if (stream->capture != nullptr && mark->captured == stream->capture_id)
+	{
+		CHECK_VALUE(!stream->invalid, cudaErrorStreamCaptureInvalidated);
+		add_waits(stream, mark->nodes);
 		return cudaSuccess;
+	}
 	if (stream->capture != nullptr)
 	{
 		stream->invalid = true;
 		return say(cudaErrorStreamCaptureIsolation);
 	}
-	if (mark->captured != nullptr)
+	if (mark->captured != 0)
 	{
 		fprintf(stderr,
 				"cuda emulator: a capture that spreads to another stream is not emulated\n");
@@ -324,6 +341,7 @@ cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t event, unsigned flags)
 cudaError_t
 cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMode mode)
 {
+	static uint64_t captures;
 	CUstream_st *stream = stream_of(handle);
 
 	ENTER();
@@ -332,6 +350,7 @@ cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptureMode mode)
 	CHECK_VALUE(mode <= cudaStreamCaptureModeRelaxed, cudaErrorInvalidValue);
 	CHECK_VALUE(stream->capture == nullptr, cudaErrorIllegalState);
 	stream->capture = new CUgraph_st();
+	stream->capture_id = ++captures;
 	stream->waits.clear();
 	stream->mode = mode;
 	stream->invalid = false;
@@ -355,6 +374,7 @@ cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *graph)
 	else
 		delete stream->capture;
 	stream->capture = nullptr;
+	stream->waits.clear();
 	return error;
 }
 
@@ -368,19 +388,24 @@ cudaStreamGetCaptureInfo(cudaStream_t handle, enum cudaStreamCaptureStatus *stat
 
 	ENTER();
 	CHECK_VALUE(stream != nullptr, cudaErrorInvalidResourceHandle);
+	CHECK_VALUE(status != NULL && (edges == NULL || dependencies != NULL), cudaErrorInvalidValue);
+	for (CUstream_st *other : state().streams)
+		CHECK_VALUE(handle != NULL || !other->blocking || other->capture == nullptr,
+					cudaErrorStreamCaptureImplicit);
 	*status = stream->capture == nullptr ? cudaStreamCaptureStatusNone
 			  : stream->invalid			 ? cudaStreamCaptureStatusInvalidated
 										 : cudaStreamCaptureStatusActive;
 	if (*status != cudaStreamCaptureStatusActive)
 		return cudaSuccess;
 	if (id != NULL)
-		*id = (unsigned long long) (uintptr_t) stream->capture;
+		*id = stream->capture_id;
 	if (graph != NULL)
 		*graph = stream->capture;
 	if (dependencies != NULL)
 		*dependencies = stream->waits.data();
+	stream->edges.assign(stream->waits.size(), cudaGraphEdgeData());
 	if (edges != NULL)
-		*edges = NULL;
+		*edges = stream->edges.data();
 	if (count != NULL)
 		*count = stream->waits.size();
 	return cudaSuccess;
@@ -390,12 +415,22 @@ cudaError_t
 cudaStreamUpdateCaptureDependencies(cudaStream_t handle, cudaGraphNode_t *dependencies,
 									const cudaGraphEdgeData *edges, size_t count, unsigned flags)
 {
+	const cudaGraphEdgeData ordinary = {};
 	CUstream_st *stream = stream_of(handle);
+	std::vector<cudaGraphNode_t> added;
 
 	ENTER();
 	CHECK_VALUE(stream != nullptr, cudaErrorInvalidResourceHandle);
-	CHECK_VALUE(stream->capture != nullptr && !stream->invalid, cudaErrorIllegalState);
-	CHECK_VALUE(edges == NULL && flags <= cudaStreamSetCaptureDependencies, cudaErrorInvalidValue);
+	CHECK_VALUE(stream->capture != nullptr, cudaErrorIllegalState);
+	CHECK_VALUE(!stream->invalid, cudaErrorStreamCaptureInvalidated);
+	CHECK_VALUE(flags <= cudaStreamSetCaptureDependencies && (dependencies != NULL || count == 0),
+				cudaErrorInvalidValue);
+	for (size_t i = 0; edges != NULL && i < count; i++)
+		if (memcmp(&edges[i], &ordinary, sizeof(ordinary)) != 0)
+		{
+			fprintf(stderr, "cuda emulator: edges of graphs that are not zero are not emulated\n");
+			return say(cudaErrorNotSupported);
+		}
 	for (size_t i = 0; i < count; i++)
 	{
 		bool ours = false;
@@ -403,10 +438,11 @@ cudaStreamUpdateCaptureDependencies(cudaStream_t handle, cudaGraphNode_t *depend
 		for (const CUgraphNode_st &node : stream->capture->nodes)
 			ours = ours || &node == dependencies[i];
 		CHECK_VALUE(ours, cudaErrorInvalidValue);
+		added.push_back(dependencies[i]);
 	}
 	if (flags == cudaStreamSetCaptureDependencies)
 		stream->waits.clear();
-	stream->waits.insert(stream->waits.end(), dependencies, dependencies + count);
+	add_waits(stream, added);
 	return cudaSuccess;
 }
 
@@ -429,15 +465,16 @@ cudaGraphInstantiate(cudaGraphExec_t *exec, cudaGraph_t graph, unsigned long lon
 	return cudaSuccess;
 }
 
-/* Nodes in some order that their dependencies allow, another one each time. */
+/*
+ * Nodes in some order that their dependencies allow, another one for each launch; for seed 0 as
+ * they were captured.
+ */
 static void
-run_nodes(const std::deque<CUgraphNode_st> &nodes)
+run_nodes(const std::deque<CUgraphNode_st> &nodes, uint64_t launch)
 {
-	static uint64_t draw = []() {
-		const char *seed = getenv("CUDA_EMULATOR_SEED");
-
-		return (seed != NULL ? strtoull(seed, NULL, 10) : 0) * 2 + 0x9e3779b97f4a7c15;
-	}();
+	const char *text = getenv("CUDA_EMULATOR_SEED");
+	uint64_t seed = text == NULL ? 1 : strtoull(text, NULL, 10);
+	uint64_t draw = (seed * 0x9e3779b97f4a7c15u + launch) * 0xbf58476d1ce4e5b9u | 1;
 	std::vector<size_t> missing(nodes.size()), ready;
 	std::vector<std::vector<size_t>> followers(nodes.size());
 
@@ -456,7 +493,8 @@ run_nodes(const std::deque<CUgraphNode_st> &nodes)
 		draw ^= draw << 13;
 		draw ^= draw >> 7;
 		draw ^= draw << 17;
-		at = draw % ready.size();
+		at = seed == 0 ? (size_t) (std::min_element(ready.begin(), ready.end()) - ready.begin())
+					   : (size_t) ((draw >> 32) % ready.size());
 		place = ready[at];
 		ready[at] = ready.back();
 		ready.pop_back();
@@ -470,13 +508,16 @@ run_nodes(const std::deque<CUgraphNode_st> &nodes)
 cudaError_t
 cudaGraphLaunch(cudaGraphExec_t exec, cudaStream_t stream)
 {
+	static uint64_t launches;
 	std::shared_ptr<std::deque<CUgraphNode_st>> nodes;
+	uint64_t launch;
 
 	ENTER();
 	CHECK_VALUE(state().execs.count(exec) != 0, cudaErrorInvalidValue);
 	nodes = exec->nodes; /* it may be destroyed before it ran */
+	launch = ++launches;
 	return pt_emulator_add(stream, [=] {
-		run_nodes(*nodes);
+		run_nodes(*nodes, launch);
 		return state().broken;
 	});
 }

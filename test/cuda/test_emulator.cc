@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -500,6 +501,15 @@ captured_last()
 	return n == 1 ? *node : NULL;
 }
 
+/* Whether a graph's nodes run in other orders than that in which they were captured. */
+static bool
+in_any_order()
+{
+	const char *seed = getenv("CUDA_EMULATOR_SEED");
+
+	return seed == NULL || strtoull(seed, NULL, 10) != 0;
+}
+
 /* A diamond: 1 comes first, 4 last, 2 and 3 between them in either order. */
 static void
 test_dependencies()
@@ -521,7 +531,8 @@ test_dependencies()
 		OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 2 + i));
 		both[i] = captured_last();
 	}
-	OK(cudaStreamUpdateCaptureDependencies(stream, both, NULL, 2, cudaStreamSetCaptureDependencies));
+	OK(cudaStreamUpdateCaptureDependencies(stream, both, NULL, 2,
+										   cudaStreamSetCaptureDependencies));
 	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 4));
 	OK(cudaStreamEndCapture(stream, &graph));
 	OK(cudaGraphInstantiate(&exec, graph, 0));
@@ -534,7 +545,7 @@ test_dependencies()
 		CHECK(*x == 1234 || *x == 1324, "%d", *x);
 		seen[*x == 1324]++;
 	}
-	CHECK(seen[0] > 0 && seen[1] > 0, "%d and %d times", seen[0], seen[1]);
+	CHECK(seen[0] > 0 && (seen[1] > 0) == in_any_order(), "%d and %d times", seen[0], seen[1]);
 	OK(cudaGraphExecDestroy(exec));
 
 	/* nodes of another graph, and a stream that is not captured */
@@ -548,6 +559,189 @@ test_dependencies()
 	ERROR_IS(cudaStreamUpdateCaptureDependencies(stream, NULL, NULL, 0,
 												 cudaStreamSetCaptureDependencies),
 			 cudaErrorIllegalState);
+}
+
+static void
+set_waits(std::vector<cudaGraphNode_t> nodes, unsigned flags = cudaStreamSetCaptureDependencies)
+{
+	OK(cudaStreamUpdateCaptureDependencies(stream, nodes.data(), NULL, nodes.size(), flags));
+}
+
+static cudaGraphExec_t
+end_capture(size_t wanted)
+{
+	cudaGraph_t graph = NULL;
+	cudaGraphExec_t exec = NULL;
+	size_t nodes = 0;
+
+	OK(cudaStreamEndCapture(stream, &graph));
+	OK(cudaGraphGetNodes(graph, NULL, &nodes));
+	CHECK(nodes == wanted, "%zu", nodes);
+	OK(cudaGraphInstantiate(&exec, graph, 0));
+	OK(cudaGraphDestroy(graph));
+	return exec;
+}
+
+/* What x is after the graph and 9, which comes after all of the graph, for each of n launches. */
+static std::map<int, int>
+launch_often(cudaGraphExec_t exec, int *x, int n)
+{
+	std::map<int, int> seen;
+
+	for (int i = 0; i < n; i++)
+	{
+		*x = 0;
+		OK(cudaGraphLaunch(exec, stream));
+		OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 9));
+		OK(cudaStreamSynchronize(stream));
+		seen[*x]++;
+	}
+	return seen;
+}
+
+static void
+test_orders()
+{
+	const char *seed = getenv("CUDA_EMULATOR_SEED");
+	std::string kept = seed != NULL ? seed : "";
+	std::map<int, int> seen;
+	std::vector<cudaGraphNode_t> nodes;
+	cudaGraphExec_t free_order, chain, joined, waited;
+	cudaEvent_t event;
+	int *x;
+
+	begin();
+	x = pinned<int>(1);
+	OK(cudaEventCreateWithFlags(&event, cudaEventDisableTiming));
+
+	/* three that nobody waits for, and that wait for nothing */
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	for (int i = 1; i <= 3; i++)
+	{
+		set_waits({});
+		OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, i));
+	}
+	free_order = end_capture(3);
+
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	for (int i = 1; i <= 3; i++)
+		OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, i));
+	chain = end_capture(3);
+
+	/* 3 waits for 2, as before, and for 1, which was added, twice */
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 1));
+	nodes.assign(1, captured_last());
+	set_waits({});
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 2));
+	set_waits({nodes[0], nodes[0]}, cudaStreamAddCaptureDependencies);
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 3));
+	joined = end_capture(3);
+
+	/* an event stands for what the stream waited for when it was recorded */
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 1));
+	OK(cudaEventRecord(event, stream));
+	set_waits({});
+	OK(cudaStreamWaitEvent(stream, event, 0));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 2));
+	waited = end_capture(2);
+
+	seen = launch_often(free_order, x, 200);
+	CHECK(seen.size() == (in_any_order() ? 6 : 1), "%zu orders", seen.size());
+	for (const auto &order : seen)
+		CHECK(order.second > 10, "%d: %d of 200 times", order.first, order.second);
+	seen = launch_often(chain, x, 20);
+	CHECK(seen[1239] == 20, "%d", seen[1239]);
+	seen = launch_often(joined, x, 64);
+	CHECK(seen[1239] > 0 && (seen[2139] > 0) == in_any_order() && seen[1239] + seen[2139] == 64,
+		  "%d and %d", seen[1239], seen[2139]);
+	seen = launch_often(waited, x, 64);
+	CHECK(seen[129] == 64, "%d", seen[129]);
+
+	setenv("CUDA_EMULATOR_SEED", "0", 1);
+	seen = launch_often(free_order, x, 20);
+	CHECK(seen[1239] == 20, "seed 0: %d", seen[1239]);
+	if (seed != NULL)
+		setenv("CUDA_EMULATOR_SEED", kept.c_str(), 1);
+	else
+		unsetenv("CUDA_EMULATOR_SEED");
+	for (cudaGraphExec_t exec : {free_order, chain, joined, waited})
+		OK(cudaGraphExecDestroy(exec));
+}
+
+static void
+test_dependency_errors()
+{
+	const cudaGraphEdgeData ordinary[2] = {}, *edges = NULL;
+	cudaGraphEdgeData odd = {};
+	enum cudaStreamCaptureStatus status;
+	unsigned long long id = 0, first = 0;
+	const cudaGraphNode_t *now = NULL;
+	cudaGraphNode_t foreign, node;
+	cudaGraph_t graph, other, none;
+	cudaStream_t blocking;
+	size_t n = 7;
+	int *x;
+	void *p;
+	std::string said;
+	auto update = [&](cudaGraphNode_t *nodes, const cudaGraphEdgeData *data, size_t count,
+					  unsigned flags) {
+		return cudaStreamUpdateCaptureDependencies(stream, nodes, data, count, flags);
+	};
+
+	begin();
+	x = pinned<int>(1);
+	OK(cudaStreamGetCaptureInfo(stream, &status));
+	CHECK(status == cudaStreamCaptureStatusNone);
+	ERROR_IS(update(NULL, NULL, 0, 1), cudaErrorIllegalState);
+	ERROR_IS(cudaGetLastError(), cudaErrorIllegalState);
+
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeRelaxed));
+	OK(cudaStreamGetCaptureInfo(stream, &status, &first, NULL, &now, &edges, &n));
+	CHECK(status == cudaStreamCaptureStatusActive && n == 0, "%zu", n);
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 1));
+	foreign = captured_last();
+	OK(cudaStreamEndCapture(stream, &other));
+
+	OK(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal));
+	OK(PT_LAUNCH(stream, 1, 1, 0, append_kernel, x, 1));
+	node = captured_last();
+	OK(cudaStreamGetCaptureInfo(stream, &status, &id, &graph, &now, &edges, &n));
+	CHECK(id != first && n == 1 && *now == node && edges != NULL &&
+		  memcmp(edges, ordinary, sizeof(*edges)) == 0);
+	ERROR_IS(cudaStreamGetCaptureInfo(stream, &status, NULL, NULL, NULL, &edges, &n),
+			 cudaErrorInvalidValue);
+	ERROR_IS(cudaStreamGetCaptureInfo(stream, NULL), cudaErrorInvalidValue);
+
+	/* what is refused changes nothing */
+	cudaGraphNode_t both[2] = {node, foreign};
+	ERROR_IS(update(&foreign, NULL, 1, 1), cudaErrorInvalidValue);
+	ERROR_IS(update(both, NULL, 2, 1), cudaErrorInvalidValue);
+	ERROR_IS(update(NULL, NULL, 1, 1), cudaErrorInvalidValue);
+	ERROR_IS(update(&node, NULL, 1, 2), cudaErrorInvalidValue);
+	odd.type = 1;
+	said = listen([&] { ERROR_IS(update(&node, &odd, 1, 1), cudaErrorNotSupported); });
+	CHECK(said.find("not emulated") != std::string::npos, "%s", said.c_str());
+	CHECK(captured_last() == node);
+	OK(update(&node, ordinary, 1, 1));
+
+	/* the capture breaks */
+	ERROR_IS(cudaMalloc(&p, 4), cudaErrorStreamCaptureUnsupported);
+	OK(cudaStreamGetCaptureInfo(stream, &status));
+	CHECK(status == cudaStreamCaptureStatusInvalidated);
+	ERROR_IS(update(&node, NULL, 1, 1), cudaErrorStreamCaptureInvalidated);
+	ERROR_IS(cudaStreamEndCapture(stream, &none), cudaErrorStreamCaptureInvalidated);
+	OK(cudaGraphDestroy(other));
+
+	/* the NULL stream beside a stream that blocks with it */
+	OK(cudaStreamCreateWithFlags(&blocking, cudaStreamDefault));
+	OK(cudaStreamGetCaptureInfo(NULL, &status));
+	OK(cudaStreamBeginCapture(blocking, cudaStreamCaptureModeRelaxed));
+	ERROR_IS(cudaStreamGetCaptureInfo(NULL, &status), cudaErrorStreamCaptureImplicit);
+	OK(cudaStreamEndCapture(blocking, &graph)); /* that did not break it */
+	OK(cudaGraphDestroy(graph));
+	(void) cudaGetLastError();
 }
 
 static void
@@ -947,6 +1141,8 @@ main()
 	test_streams();
 	test_graphs();
 	test_dependencies();
+	test_orders();
+	test_dependency_errors();
 	test_failures();
 	test_products();
 	test_products_refused();
