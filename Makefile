@@ -341,7 +341,7 @@ bench: all
 # with the GPU's library where there is an nvcc
 .PHONY: bundle
 bundle: all $(TEST_SRC:test/engine/%.c=$(B)/obj/%) $(if $(NVCC),pgtorch_cuda.so)
-	@CC='$(CC)' PG_CONFIG='$(PG_CONFIG)' $(or $(S),./)test/bundle/make '$(B)'
+	@CC='$(CC)' PG_CONFIG='$(PG_CONFIG)' $(or $(S),./)test/bundle/make '$(B)' $(if $(NVCC),pgtorch_cuda.so)
 
 check-layers: all
 	@CC='$(CC)' PG_CONFIG='$(PG_CONFIG)' $(or $(S),./)test/check-layers '$(B)/obj' pgtorch.so

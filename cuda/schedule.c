@@ -326,7 +326,15 @@ set_dependencies(PtCuda *dev, const PtCudaOrder *order, const Nodes *nodes)
 	n = 0;
 	for (int k = 0; k < order->n; k++)
 		for (size_t j = 0; j < nodes[order->on[k]].n; j++)
-			all[n++] = nodes[order->on[k]].node[j];
+		{
+			size_t at = 0;
+
+			/* each once: a task that puts nothing on the stream stands for those before it */
+			while (at < n && all[at] != nodes[order->on[k]].node[j])
+				at++;
+			all[at] = nodes[order->on[k]].node[j];
+			n = at == n ? n + 1 : n;
+		}
 	ok = cudaStreamUpdateCaptureDependencies(dev->stream, all, NULL, n,
 											 cudaStreamSetCaptureDependencies) == cudaSuccess;
 	free(all);
