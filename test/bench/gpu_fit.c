@@ -165,18 +165,20 @@ make_network(Fit *f, PtError *err)
 	{
 		size_t at = strlen(text);
 
-		snprintf(text + at, sizeof(text) - at, "%snn.Linear(%lld, %lld)", i > 0 ? ", nn.ReLU(), " : "",
-				 (long long) f->sizes[i], (long long) f->sizes[i + 1]);
+		snprintf(text + at, sizeof(text) - at, "%snn.Linear(%lld, %lld)%s",
+				 i > 0 ? ", nn.ReLU(), " : "", (long long) f->sizes[i], (long long) f->sizes[i + 1],
+				 i + 2 == f->nsizes ? ")" : "");
 	}
-	strcat(text, ")");
 	f->arena = pt_arena_new();
 	if (f->arena == NULL)
 		return pt_fail_memory(err, 1);
 	f->spec.module = m = pt_module_parse(f->arena, text, err);
 	if (m == NULL || !pt_module_state(f->arena, m, &f->sd, err))
 		return false;
-	f->spec.loss = pt_module_parse(
-		f->arena, f->sizes[f->nsizes - 1] > 1 ? "nn.CrossEntropyLoss()" : "nn.MSELoss()", err);
+	f->spec.loss =
+		pt_module_parse(f->arena,
+						f->sizes[f->nsizes - 1] > 1 ? "nn.CrossEntropyLoss()" : "nn.MSELoss()",
+						err);
 	if (f->spec.loss == NULL ||
 		(f->spec.optimizer = pt_optim_parse(f->arena, optimizer, err)) == NULL)
 		return false;
@@ -347,7 +349,8 @@ main(int argc, char **argv)
 		return some_steps(strtoll(argv[2], NULL, 10), argv[3], argv[4], argv[5]);
 	if (argc < 3 || argc > 4 || argv[1][0] == '-')
 	{
-		fprintf(stderr, "usage: gpu_fit [--first | --steps N] DEVICE LIBRARY [REQUEST | THREADS]\n");
+		fprintf(stderr,
+				"usage: gpu_fit [--first | --steps N] DEVICE LIBRARY [REQUEST | THREADS]\n");
 		return 2;
 	}
 	dev = open_device(argv[1], argv[2], argc > 3 ? atoi(argv[3]) : 1, &err);

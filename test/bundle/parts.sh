@@ -365,10 +365,11 @@ part_bench()
 	done
 	if kill "$background" 2> /dev/null; then
 		row FAIL benchmarks "not done within $seconds s (log bench.log)"
+	elif [ ! -s "$work/bench.tsv" ]; then
+		row FAIL benchmarks "$(tail -n 1 "$out/bench.log")"
 	fi
 	wait "$background" 2> /dev/null
 	background=
-	[ -s "$work/bench.tsv" ] || row FAIL benchmarks "$(tail -n 1 "$out/bench.log")"
 	while IFS=$'\t' read -r result what text; do
 		row "$result" "$what" "$text"
 	done < "$work/bench.tsv"
