@@ -272,9 +272,14 @@ bind_gradient(PtCudaBind *b, PtStep *step)
 
 	if (!add_task(b, step, launch_gradient, &t))
 		return false;
-	if (t != NULL)
-		t->grad = step->in[3].data;
-	return true;
+	if (t == NULL)
+		return true;
+	t->grad = step->in[3].data;
+	/* all but the log-sum-exp, so that it does not wait for the forward's kernel */
+	return pt_cuda_use_operand(b, &t->task, &step->in[0], false) &&
+		   pt_cuda_use_operand(b, &t->task, &step->in[1], false) &&
+		   pt_cuda_use_operand(b, &t->task, &step->in[3], false) &&
+		   pt_cuda_use_operand(b, &t->task, &step->out[0], true);
 }
 
 extern "C" const PtCudaKernel pt_cuda_cross_entropy_kernel;

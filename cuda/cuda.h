@@ -62,6 +62,14 @@ typedef struct PtCuda
 
 /* ---------- tasks ---------- */
 
+/* Device memory that a task reads or writes. */
+typedef struct PtCudaUse
+{
+	const void *data;
+	size_t bytes;
+	bool writes;
+} PtCudaUse;
+
 typedef struct PtCudaTask PtCudaTask;
 struct PtCudaTask
 {
@@ -72,10 +80,9 @@ struct PtCudaTask
 	bool (*explain)(const PtCudaTask *task, const PtCudaFault *fault, PtError *err);
 	void (*release)(PtCudaTask *task); /* (optional) */
 	const PtStep *step;
-	/* for the order of tasks (depend.c), what the step's operands do not say */
-	const void *also_writes;
-	size_t also_bytes;
-	bool shares_workspace; /* the device's, with other tasks that say so */
+	/* what it touches, for the order of tasks (depend.c); NULL: its step's operands and workspace */
+	PtCudaUse *uses;
+	int nuses;
 	PtCudaFault *fault; /* for kernels: the record, and the number that they note */
 	int number;
 };
@@ -109,6 +116,16 @@ extern const PtCudaKernel *pt_cuda_kernel_at(int i);
 /* schedule.c: adds a task of the given size (a struct that begins with PtCudaTask); NULL after b->err is filled */
 extern void *pt_cuda_task(PtCudaBind *b, const PtStep *step, size_t size,
 						  cudaError_t (*launch)(PtCudaTask *, cudaStream_t));
+
+/*
+ * schedule.c: says one more piece of memory that the task touches.  A task that says any must say all: its step's
+ * operands do not count then.  False after b->err is filled.
+ */
+extern bool pt_cuda_use(PtCudaBind *b, PtCudaTask *task, const void *data, size_t bytes,
+						bool writes);
+extern bool pt_cuda_use_operand(PtCudaBind *b, PtCudaTask *task, const PtOperand *o, bool writes);
+/* Bytes of an operand; 0 of one that is not given. */
+extern size_t pt_cuda_operand_bytes(const PtOperand *o);
 
 /*
  * program.c: adds the task of a program over operands in the order of the program's.  result (may be NULL): address

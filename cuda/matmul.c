@@ -14,7 +14,8 @@
  * Integers, products over nothing, sizes past 2^31 and what cuBLASLt has no algorithm for go to
  * matmul_simple.cu; other epilogues are programs of their own after the product.
  *
- * Memory: one workspace for all products of a device, as its work is in one stream; behind it room for a bias.
+ * Memory: products take their workspaces from one piece of a device's memory in turn, so that small ones may run side by
+ *		   side; behind it is room for a bias.
  */
 #include <limits.h>
 #include <math.h>
@@ -27,6 +28,7 @@
 #include "matmul.h"
 
 #define WORKSPACE_BYTES ((size_t) 32 << 20)
+#define WORKSPACE_ALIGN ((size_t) 256)
 /*
  * cuBLASLt's kernels load a bias in words of so many bytes, whatever its address: one that lies otherwise is copied
  * behind the workspace first.
@@ -44,7 +46,8 @@ typedef enum Probe
 struct PtCudaBlas
 {
 	cublasLtHandle_t handle;
-	void *workspace;
+	char *workspace;
+	size_t taken;		   /* of it, since it was begun anew */
 	Probe relu[PT_NDTYPE]; /* whether relu in an epilogue leaves NaN a NaN */
 };
 
@@ -63,6 +66,7 @@ typedef struct ProductTask
 	PtCudaBlas *blas;
 	PtCudaProduct p;
 	Lt lt;
+	void *workspace;
 	const void *bias; /* to be copied to where p has it; NULL: it lies there */
 	size_t bias_bytes;
 } ProductTask;
@@ -87,7 +91,7 @@ pt_cuda_blas_open(PtCuda *dev, PtError *err)
 		pt_cuda_blas_close(blas);
 		return NULL;
 	}
-	error = cudaMalloc(&blas->workspace, WORKSPACE_BYTES + VECTOR_BYTES);
+	error = cudaMalloc((void **) &blas->workspace, WORKSPACE_BYTES + VECTOR_BYTES);
 	if (error == cudaSuccess)
 		return blas;
 	if (error == cudaErrorMemoryAllocation)
@@ -301,7 +305,7 @@ plan_lt(PtCuda *dev, Lt *lt, const PtCudaProduct *p)
 }
 
 static cublasStatus_t
-run_lt(PtCudaBlas *blas, const Lt *lt, const PtCudaProduct *p, cudaStream_t stream)
+run_lt(PtCudaBlas *blas, const Lt *lt, const PtCudaProduct *p, void *workspace, cudaStream_t stream)
 {
 	const float one_f = 1, zero_f = 0;
 	const double one_d = 1, zero_d = 0;
@@ -309,7 +313,7 @@ run_lt(PtCudaBlas *blas, const Lt *lt, const PtCudaProduct *p, cudaStream_t stre
 
 	return cublasLtMatmul(blas->handle, lt->desc, wide ? (void *) &one_d : (void *) &one_f, p->b,
 						  lt->a, p->a, lt->b, wide ? (void *) &zero_d : (void *) &zero_f, p->c,
-						  lt->c, p->c, lt->c, &lt->algo, blas->workspace, lt->workspace, stream);
+						  lt->c, p->c, lt->c, &lt->algo, workspace, lt->workspace, stream);
 }
 
 static cudaError_t
@@ -325,7 +329,7 @@ launch_product(PtCudaTask *task, cudaStream_t stream)
 		if (error != cudaSuccess)
 			return error;
 	}
-	switch (run_lt(t->blas, &t->lt, &t->p, stream))
+	switch (run_lt(t->blas, &t->lt, &t->p, t->workspace, stream))
 	{
 		case CUBLAS_STATUS_SUCCESS:
 			return cudaSuccess;
@@ -372,7 +376,8 @@ probe_relu(PtCuda *dev, PtDtype dtype)
 		plan_lt(dev, &lt, &p))
 	{
 		kept =
-			run_lt(dev->blas, &lt, &p, dev->stream) == CUBLAS_STATUS_SUCCESS &&
+			run_lt(dev->blas, &lt, &p, dev->blas->workspace, dev->stream) ==
+				CUBLAS_STATUS_SUCCESS &&
 			cudaMemcpyAsync(host, p.c, bytes, cudaMemcpyDeviceToHost, dev->stream) == cudaSuccess &&
 			cudaStreamSynchronize(dev->stream) == cudaSuccess;
 		for (int i = 0; i < N * N; i++)
@@ -416,12 +421,6 @@ fuses_relu(PtCuda *dev, const PtStep *step)
 	return *probe == YES;
 }
 
-static size_t
-operand_bytes(const PtOperand *o)
-{
-	return (size_t) pt_shape_numel(&o->shape) * pt_dtype_size(o->dtype);
-}
-
 static bool
 overlap(const void *a, size_t na, const void *b, size_t nb)
 {
@@ -436,11 +435,10 @@ touches(const PtStep *step, const void *p, size_t bytes, bool writes_only)
 	if (overlap(p, bytes, step->scratch, step->workspace))
 		return true;
 	for (int i = 0; i < step->nout; i++)
-		if (overlap(p, bytes, step->out[i].data, operand_bytes(&step->out[i])))
+		if (overlap(p, bytes, step->out[i].data, pt_cuda_operand_bytes(&step->out[i])))
 			return true;
 	for (int i = 0; !writes_only && i < step->nin; i++)
-		if (step->in[i].dtype != PT_NDTYPE &&
-			overlap(p, bytes, step->in[i].data, operand_bytes(&step->in[i])))
+		if (overlap(p, bytes, step->in[i].data, pt_cuda_operand_bytes(&step->in[i])))
 			return true;
 	return false;
 }
@@ -471,12 +469,12 @@ find_bias_gradient(const PtCudaBind *b, const PtStep *step)
 		for (int i = first; fits && i <= last; i++)
 		{
 			const void *out = sum->out[0].data;
-			size_t bytes = operand_bytes(&sum->out[0]);
+			size_t bytes = pt_cuda_operand_bytes(&sum->out[0]);
 
 			if (i != j)
 				fits = !touches(&steps[i], out, bytes, false);
 			if (fits && i != last)
-				fits = !touches(&steps[i], dy->data, operand_bytes(dy), true);
+				fits = !touches(&steps[i], dy->data, pt_cuda_operand_bytes(dy), true);
 		}
 		if (fits)
 			return j;
@@ -518,9 +516,22 @@ product_address(const PtStep *step)
 	if (!fits_output(step))
 		return step->scratch;
 	for (int i = step->nin - step->nepilogue; i < step->nin; i++)
-		if (overlap(out->data, operand_bytes(out), step->in[i].data, operand_bytes(&step->in[i])))
+		if (overlap(out->data, pt_cuda_operand_bytes(out), step->in[i].data,
+					pt_cuda_operand_bytes(&step->in[i])))
 			return step->scratch;
 	return out->data;
+}
+
+/* The next so many bytes of the device's workspace: those of products bound one after the other do not overlap. */
+static void *
+take_workspace(PtCudaBlas *blas, size_t bytes)
+{
+	size_t at = (blas->taken + WORKSPACE_ALIGN - 1) & ~(WORKSPACE_ALIGN - 1);
+
+	if (at + bytes > WORKSPACE_BYTES)
+		at = 0;
+	blas->taken = at + bytes;
+	return blas->workspace + at;
 }
 
 /* bias: where it lies, if not where p has it */
@@ -529,24 +540,30 @@ add_product(PtCudaBind *b, const PtStep *step, const PtCudaProduct *p, const voi
 			const Lt *lt)
 {
 	ProductTask *t = pt_cuda_task(b, step, sizeof(ProductTask), launch_product);
+	size_t size = pt_dtype_size(p->dtype), column = (size_t) p->n * size;
 
 	if (t == NULL)
 		return false;
 	t->blas = b->dev->blas;
 	t->p = *p;
-	t->lt = *lt;
+	t->workspace = take_workspace(t->blas, lt->workspace);
 	if (bias != p->bias)
 	{
 		t->bias = bias;
-		t->bias_bytes = (size_t) p->n * pt_dtype_size(p->dtype);
+		t->bias_bytes = column;
 	}
+	if (!pt_cuda_use_operand(b, &t->task, &step->in[0], false) ||
+		!pt_cuda_use_operand(b, &t->task, &step->in[1], false) ||
+		!pt_cuda_use(b, &t->task, p->c, (size_t) p->batch * (size_t) p->m * column, true) ||
+		!pt_cuda_use(b, &t->task, t->workspace, lt->workspace, true) ||
+		(bias != NULL && !pt_cuda_use(b, &t->task, bias, column, false)) ||
+		(t->bias != NULL && !pt_cuda_use(b, &t->task, p->bias, column, true)) ||
+		(p->bias_gradient != NULL &&
+		 !pt_cuda_use(b, &t->task, p->bias_gradient, (size_t) p->m * size, true)))
+		return false;
+	/* from here on the task's */
+	t->lt = *lt;
 	t->task.release = release_product;
-	t->task.shares_workspace = lt->workspace > 0 || bias != p->bias;
-	if (p->bias_gradient != NULL)
-	{
-		t->task.also_writes = p->bias_gradient;
-		t->task.also_bytes = (size_t) p->m * pt_dtype_size(p->dtype);
-	}
 	return true;
 }
 

@@ -174,7 +174,10 @@ add_part(List *list, char *to, int64_t to_step, const char *from, int64_t from_s
 	part.first = t->blocks;
 	t->parts.part[t->parts.n++] = part;
 	t->blocks += (unsigned) ((rows * (bytes / part.width) + BLOCK_WORDS - 1) / BLOCK_WORDS);
-	return true;
+	/* no more than that: what lies in its place already is not touched, so nothing waits for it */
+	return pt_cuda_use(list->b, &t->task, to, (size_t) ((rows - 1) * to_step + bytes), true) &&
+		   (from == NULL ||
+			pt_cuda_use(list->b, &t->task, from, (size_t) ((rows - 1) * from_step + bytes), false));
 }
 
 static int64_t

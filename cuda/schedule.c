@@ -4,8 +4,9 @@
  *
  * The first run of a schedule goes task by task: it loads kernels and lets libraries set themselves up,
  * which a capture must not have to, and a schedule that runs once (a tensor function) pays for no
- * graph.  Before the second run they are captured.  Once a schedule has taken a quarter of a second its programs are
- * compiled, one at a time between two looks at the clock, and the tasks are captured anew.
+ * graph.  Before the second run they are captured; short runs that come by the thousand are then captured several to a graph,
+ * so that one begins beside the end of the one before.  Once a schedule has taken a quarter of a second its programs
+ * are compiled, one at a time between two looks at the clock, and the tasks are captured anew.
  *
  * Runs are submitted in bursts, an event after each; a few bursts are under way at a time, each sized
  * to take about a millisecond, so the GPU never waits for the host and a cancel waits only for
@@ -24,6 +25,8 @@
 
 #define BURSTS 8
 #define BURST_NS 1000000
+/* Runs in the larger of a schedule's graphs: a power of two, of which a burst has at least as many. */
+#define RUNS 8
 /* Runs that take longer than this are at most two under way: a cancel waits for them. */
 #define LONG_NS 20000000
 /*
@@ -40,12 +43,12 @@ typedef struct Run
 	PtArena *arena;
 	PtCudaTask **tasks;
 	int ntasks;
-	cudaGraphExec_t graph;
-	bool no_graph;	   /* the capture failed: tasks go on the stream one by one */
-	int64_t waited_ns; /* in all */
-	int specialised;   /* tasks that have had their chance to compile */
-	bool stale;		   /* the graph is of the time before that */
-	int64_t submitted; /* runs since bind */
+	cudaGraphExec_t graph, graph_of_runs; /* NULL: not captured, yet */
+	bool no_graph, no_graph_of_runs;	  /* and will not be: tasks go on the stream one by one */
+	int64_t waited_ns;					  /* in all */
+	int specialised;					  /* tasks that have had their chance to compile */
+	bool stale;							  /* the graphs are of the time before that */
+	int64_t submitted;					  /* runs since bind */
 
 	int64_t left; /* runs to submit */
 	/* bursts under way: a ring */
@@ -148,6 +151,37 @@ pt_cuda_task(PtCudaBind *b, const PtStep *step, size_t size,
 	return task;
 }
 
+bool
+pt_cuda_use(PtCudaBind *b, PtCudaTask *task, const void *data, size_t bytes, bool writes)
+{
+	/* grows where it was 4, 8, 16, ... */
+	if (task->nuses == 0 || (task->nuses >= 4 && (task->nuses & (task->nuses - 1)) == 0))
+	{
+		size_t grown = task->nuses == 0 ? 4 : 2 * (size_t) task->nuses;
+		PtCudaUse *uses = pt_arena_alloc(b->arena, grown * sizeof(PtCudaUse));
+
+		if (uses == NULL)
+			return pt_fail_memory(b->err, grown * sizeof(PtCudaUse));
+		if (task->nuses > 0)
+			memcpy(uses, task->uses, (size_t) task->nuses * sizeof(PtCudaUse));
+		task->uses = uses;
+	}
+	task->uses[task->nuses++] = (PtCudaUse){data, bytes, writes};
+	return true;
+}
+
+bool
+pt_cuda_use_operand(PtCudaBind *b, PtCudaTask *task, const PtOperand *o, bool writes)
+{
+	return pt_cuda_use(b, task, o->data, pt_cuda_operand_bytes(o), writes);
+}
+
+size_t
+pt_cuda_operand_bytes(const PtOperand *o)
+{
+	return o->dtype == PT_NDTYPE ? 0 : (size_t) pt_shape_numel(&o->shape) * pt_dtype_size(o->dtype);
+}
+
 /* Waits until nothing that was submitted is under way, be it a burst that was not completed. */
 static void
 drain(PtCuda *dev, Run *r)
@@ -156,6 +190,17 @@ drain(PtCuda *dev, Run *r)
 	r->under_way = 0;
 	r->left = 0;
 	r->finished_ns = 0;
+}
+
+static void
+drop_graphs(Run *r)
+{
+	if (r->graph != NULL)
+		(void) cudaGraphExecDestroy(r->graph);
+	if (r->graph_of_runs != NULL)
+		(void) cudaGraphExecDestroy(r->graph_of_runs);
+	r->graph = r->graph_of_runs = NULL;
+	r->stale = false;
 }
 
 static void
@@ -168,8 +213,7 @@ free_run(PtCuda *dev, Run *r)
 		drain(dev, r);
 		dev->running = NULL;
 	}
-	if (r->graph != NULL)
-		(void) cudaGraphExecDestroy(r->graph);
+	drop_graphs(r);
 	for (int i = 0; i < BURSTS; i++)
 		if (r->done[i] != NULL)
 			(void) cudaEventDestroy(r->done[i]);
@@ -293,10 +337,10 @@ submit_task(PtCuda *dev, PtCudaTask *task, PtError *err)
 }
 
 static bool
-submit_tasks(PtCuda *dev, Run *r, PtError *err)
+submit_tasks(PtCuda *dev, PtCudaTask **tasks, int ntasks, PtError *err)
 {
-	for (int i = 0; i < r->ntasks; i++)
-		if (!submit_task(dev, r->tasks[i], err))
+	for (int i = 0; i < ntasks; i++)
+		if (!submit_task(dev, tasks[i], err))
 			return false;
 	return true;
 }
@@ -363,15 +407,16 @@ get_nodes(PtCuda *dev, Nodes *nodes)
 
 /* While the stream is captured: tasks wait for those that they must, and run beside the others. */
 static bool
-submit_side_by_side(PtCuda *dev, Run *r, const PtCudaOrder *order, PtError *err)
+submit_side_by_side(PtCuda *dev, PtCudaTask **tasks, int ntasks, const PtCudaOrder *order,
+					PtError *err)
 {
-	Nodes *nodes = calloc((size_t) r->ntasks + 1, sizeof(Nodes));
+	Nodes *nodes = calloc((size_t) ntasks + 1, sizeof(Nodes));
 	bool ok = nodes != NULL;
 
-	for (int i = 0; ok && i < r->ntasks; i++)
-		ok = set_dependencies(dev, &order[i], nodes) && submit_task(dev, r->tasks[i], err) &&
+	for (int i = 0; ok && i < ntasks; i++)
+		ok = set_dependencies(dev, &order[i], nodes) && submit_task(dev, tasks[i], err) &&
 			 get_nodes(dev, &nodes[i]);
-	for (int i = 0; nodes != NULL && i < r->ntasks; i++)
+	for (int i = 0; nodes != NULL && i < ntasks; i++)
 		free(nodes[i].node);
 	free(nodes);
 	return ok;
@@ -380,50 +425,65 @@ submit_side_by_side(PtCuda *dev, Run *r, const PtCudaOrder *order, PtError *err)
 #else
 
 static bool
-submit_side_by_side(PtCuda *dev, Run *r, const PtCudaOrder *order, PtError *err)
+submit_side_by_side(PtCuda *dev, PtCudaTask **tasks, int ntasks, const PtCudaOrder *order,
+					PtError *err)
 {
 	(void) order;
-	return submit_tasks(dev, r, err);
+	return submit_tasks(dev, tasks, ntasks, err);
 }
 
 #endif
 
-/* False: the tasks cannot be captured in this order (NULL: one after the other). */
-static bool
-capture_in_order(PtCuda *dev, Run *r, const PtCudaOrder *order)
+/* NULL: the tasks cannot be captured in this order (NULL: one after the other). */
+static cudaGraphExec_t
+capture_in_order(PtCuda *dev, PtCudaTask **tasks, int ntasks, const PtCudaOrder *order)
 {
 	cudaGraph_t graph = NULL;
+	cudaGraphExec_t exec = NULL;
 	PtError ignored;
 	bool ok = cudaStreamBeginCapture(dev->stream, cudaStreamCaptureModeRelaxed) == cudaSuccess;
 
 	if (ok)
 	{
-		bool submitted = order != NULL ? submit_side_by_side(dev, r, order, &ignored)
-									   : submit_tasks(dev, r, &ignored);
+		bool submitted = order != NULL ? submit_side_by_side(dev, tasks, ntasks, order, &ignored)
+									   : submit_tasks(dev, tasks, ntasks, &ignored);
 
 		ok = cudaStreamEndCapture(dev->stream, &graph) == cudaSuccess && submitted && graph != NULL;
 	}
-	ok = ok && cudaGraphInstantiate(&r->graph, graph, 0) == cudaSuccess;
+	if (!ok || cudaGraphInstantiate(&exec, graph, 0) != cudaSuccess)
+	{
+		exec = NULL;
+		(void) cudaGetLastError();
+	}
 	if (graph != NULL)
 		(void) cudaGraphDestroy(graph);
-	if (ok)
-		return true;
-	r->graph = NULL;
-	(void) cudaGetLastError();
-	return false;
+	return exec;
 }
 
-/* False: there can be no graph, which costs speed and nothing else. */
-static bool
-capture(PtCuda *dev, Run *r)
+/* So many runs as one graph.  NULL: there can be none, which costs speed and nothing else. */
+static cudaGraphExec_t
+capture(PtCuda *dev, Run *r, int runs)
 {
 	PtArena *arena = pt_arena_new();
-	PtCudaOrder *order = arena != NULL ? pt_cuda_order(arena, r->tasks, r->ntasks) : NULL;
+	int n = runs * r->ntasks;
+	PtCudaTask **tasks =
+		arena != NULL ? pt_arena_alloc(arena, (size_t) (n + 1) * sizeof(PtCudaTask *)) : NULL;
+	PtCudaOrder *order = NULL;
+	cudaGraphExec_t exec = NULL;
 	bool lost = dev->lost;
-	bool ok = (order != NULL && capture_in_order(dev, r, order)) || capture_in_order(dev, r, NULL);
 
+	if (tasks != NULL)
+	{
+		for (int i = 0; i < n; i++)
+			tasks[i] = r->tasks[i % r->ntasks];
+		order = pt_cuda_order(arena, tasks, n);
+		if (order != NULL)
+			exec = capture_in_order(dev, tasks, n, order);
+		if (exec == NULL)
+			exec = capture_in_order(dev, tasks, n, NULL);
+	}
 	pt_arena_free(arena);
-	if (ok)
+	if (exec != NULL)
 		dev->captured++;
 	else
 	{
@@ -431,7 +491,7 @@ capture(PtCuda *dev, Run *r)
 		/* if it is, the next call says so */
 		dev->lost = lost;
 	}
-	return ok;
+	return exec;
 }
 
 /* Lets the next task compile, if it is time for that. */
@@ -447,34 +507,67 @@ specialise(PtCuda *dev, Run *r, PtError *err)
 	if (r->specialised == r->ntasks)
 		return true;
 	task = r->tasks[r->specialised++];
-	r->stale = r->graph != NULL;
+	r->stale = r->graph != NULL || r->graph_of_runs != NULL;
 	return task->specialise(dev, task, err);
+}
+
+/*
+ * Whether the next runs, up to n, go as the graph of several.  Not while programs are being compiled, as each would
+ * have it captured anew, nor where the order of so many tasks is not looked for.
+ */
+static bool
+several(PtCuda *dev, Run *r, int64_t n)
+{
+	if (n < RUNS || r->burst < RUNS || r->no_graph || r->no_graph_of_runs ||
+		r->ntasks > PT_CUDA_ORDER_MAX / RUNS ||
+		(r->waited_ns >= COMPILE_AFTER_NS && r->specialised < r->ntasks))
+		return false;
+	if (r->graph_of_runs == NULL)
+		r->graph_of_runs = capture(dev, r, RUNS);
+	r->no_graph_of_runs = r->graph_of_runs == NULL;
+	return !r->no_graph_of_runs;
+}
+
+/* Puts the next runs, up to n, on the stream; *runs: how many. */
+static bool
+submit_next(PtCuda *dev, Run *r, int64_t n, int64_t *runs, PtError *err)
+{
+	cudaGraphExec_t graph;
+	cudaError_t error;
+
+	*runs = 1;
+	if (r->submitted == 0)
+		return submit_tasks(dev, r->tasks, r->ntasks, err);
+	if (several(dev, r, n))
+	{
+		*runs = RUNS;
+		graph = r->graph_of_runs;
+	}
+	else
+	{
+		if (r->graph == NULL && !r->no_graph)
+			r->no_graph = (r->graph = capture(dev, r, 1)) == NULL;
+		if (r->graph == NULL)
+			return submit_tasks(dev, r->tasks, r->ntasks, err);
+		graph = r->graph;
+	}
+	error = cudaGraphLaunch(graph, dev->stream);
+	return error == cudaSuccess ? true : pt_cuda_fail(dev, error, "launching a graph", err);
 }
 
 /* Puts n runs on the stream, and an event after them. */
 static bool
 submit(PtCuda *dev, Run *r, int64_t n, PtError *err)
 {
-	cudaError_t error = cudaSuccess;
+	cudaError_t error;
 
-	for (int64_t i = 0; i < n; i++)
+	if (r->stale)
+		drop_graphs(r);
+	for (int64_t i = 0, runs; i < n; i += runs)
 	{
-		if (r->stale)
-		{
-			(void) cudaGraphExecDestroy(r->graph);
-			r->graph = NULL;
-			r->stale = false;
-		}
-		if (r->submitted > 0 && r->graph == NULL && !r->no_graph)
-			r->no_graph = !capture(dev, r);
-		if (r->graph == NULL)
-		{
-			if (!submit_tasks(dev, r, err))
-				return false;
-		}
-		else if ((error = cudaGraphLaunch(r->graph, dev->stream)) != cudaSuccess)
-			return pt_cuda_fail(dev, error, "launching a graph", err);
-		r->submitted++;
+		if (!submit_next(dev, r, n - i, &runs, err))
+			return false;
+		r->submitted += runs;
 	}
 	error = cudaEventRecord(r->done[(r->first + r->under_way) % BURSTS], dev->stream);
 	if (error != cudaSuccess)

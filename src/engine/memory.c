@@ -6,7 +6,7 @@
  * a part of a packed array, is computed right there, if nobody needs the old contents later.
  * (3) All others get room in one arena: intervals from first write to last read are exact, so
  * they are placed greedily, largest first, at the lowest offset that is free for the whole
- * interval.  A program may write over an operand that it is the last to read.
+ * interval; small ones live all the time.  A program may write over an operand that it is the last to read.
  */
 #include <stdint.h>
 #include <stdlib.h>
@@ -15,6 +15,11 @@
 #include "engine/planning.h"
 
 #define ALIGN(bytes) (((bytes) + 63) & ~(size_t) 63)
+/*
+ * Values up to this size have their place to themselves.  It costs next to nothing, and a device that runs
+ * steps side by side need not let one wait only because its few numbers were put where something large was.
+ */
+#define SMALL ((size_t) 1024)
 
 /* A stretch of arena: from the step that first writes it to the last that reads it. */
 typedef struct Block
@@ -207,7 +212,7 @@ join_in_place(const PtPlanning *p, Life *life, PtRef *joined)
 				PtRef owner = joined[x];
 				bool taken = false;
 
-				if (pt_value(p->g, x)->role != PT_ROLE_RESULT ||
+				if (pt_value(p->g, x)->role != PT_ROLE_RESULT || bytes_of(p->g, x) <= SMALL ||
 					p->places[x].external != PT_NO_REF || life[x].from < 0 || life[owner].to != s ||
 					life[x].to != s || !reads_in_place(p, s, x, out))
 					continue;
@@ -273,8 +278,8 @@ pt_plan_places(PtPlanning *p, const PtSchedule *schedule)
 	for (int s = 0; s < p->nsteps; s++)
 		if (schedule->steps[s].workspace > 0)
 			blocks[n++] = (Block){PT_NO_REF, s, ALIGN(schedule->steps[s].workspace), 0, s, s};
-	if (p->options->no_reuse)
-		for (int i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
+		if (p->options->no_reuse || blocks[i].bytes <= SMALL)
 		{
 			blocks[i].from = 0;
 			blocks[i].to = p->nsteps;

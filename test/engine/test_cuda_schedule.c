@@ -1,0 +1,171 @@
+/*
+ * test_cuda_schedule.c
+ *	  Schedules on the device "cuda" that run many times or have many tasks: CUDA graphs of one run and of several.
+ */
+#include "engine/cuda_harness.h"
+
+/* What pgtorch_info() says of the device under a key. */
+static const char *
+info_of(const char *key)
+{
+	static char value[128];
+	const char *k;
+
+	for (int i = 0; cuda_type->info(cuda_dev, i, &k, value, sizeof(value)); i++)
+		if (strcmp(k, key) == 0)
+			return value;
+	return "";
+}
+
+static void
+graphs(long *captured, long * not )
+{
+	CHECK(sscanf(info_of("cuda graphs"), "%ld captured, %ld not", captured, not ) == 2, "\"%s\"",
+		  info_of("cuda graphs"));
+}
+
+/*
+ * The end of a training's step, so many times: each run reads what the one before has written, at addresses that
+ * a third task writes over.
+ */
+static void
+count_runs(int64_t runs)
+{
+	PtOp monitor = {.name = "monitor", .scalar = PT_S_NONE};
+	PtOp advance = {.name = "advance", .scalar = PT_S_NONE};
+	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
+	Attribute count = {"count", {PT_VALUE_INT, 0, {.integer = 3}}};
+	Attribute by = {"by", {PT_VALUE_INT, 0, {.integer = 5}}};
+	Attributes counts, bys;
+	PtOperand ctl = OPERAND(PT_INT64, 8), stats = OPERAND(PT_FLOAT64, 4);
+	PtOperand next_ctl = OPERAND(PT_INT64, 8), next_stats = OPERAND(PT_FLOAT64, 4);
+	PtOperand loss = OPERAND(PT_FLOAT32, 1);
+	PtOperand watched[] = {ctl, stats, loss}, seen[] = {next_ctl, next_stats};
+	PtStep steps[] = {{.op = &monitor,
+					   .attrs = set_attributes(&counts, &count, 1),
+					   .nin = 3,
+					   .nout = 2,
+					   .in = watched,
+					   .out = seen},
+					  {.op = &advance,
+					   .attrs = set_attributes(&bys, &by, 1),
+					   .nin = 1,
+					   .nout = 1,
+					   .in = &next_ctl,
+					   .out = &ctl},
+					  {.op = &copy, .nin = 1, .nout = 1, .in = &next_stats, .out = &stats}};
+	const int64_t *c = ctl.data;
+	const double *s = stats.data;
+	PtError err = {0};
+
+	memset(ctl.data, 0, bytes_of(&ctl));
+	memset(stats.data, 0, bytes_of(&stats));
+	pt_element_set_double(PT_FLOAT32, loss.data, 0, 0.5);
+	cuda_repeat = runs;
+	if (CHECK_OK(run_schedule_cuda(&(PtSchedule){.steps = steps, .nsteps = 3}, &err), &err))
+	{
+		CHECK(c[0] == 5 * runs && c[1] == runs && c[2] == 0, "%lld runs: counted %lld, %lld",
+			  (long long) runs, (long long) c[0], (long long) c[1]);
+		CHECK(s[0] == 1.5 * (double) runs && s[1] == 3 * (double) runs && s[2] == 0.5,
+			  "%lld runs: summed up %g, %g", (long long) runs, s[0], s[1]);
+	}
+	cuda_repeat = 1;
+	free(ctl.data);
+	free(stats.data);
+	free(next_ctl.data);
+	free(next_stats.data);
+	free(loss.data);
+}
+
+/* Any number of runs, in graphs of one and of several; short ones come to be several to a graph. */
+static void
+test_runs(void)
+{
+	long before = 0, captured = 0, not = 0;
+	int tries = 0;
+
+	for (int64_t runs = 1; runs < 300; runs += 1 + runs / 4)
+		count_runs(runs);
+	/* bursts grow with the GPU's speed: on a machine that is busy it takes a while */
+	for (; captured - before < 2 && tries < 100; tries++)
+	{
+		graphs(&before, &not );
+		count_runs(20011);
+		graphs(&captured, &not );
+	}
+	CHECK(captured - before == 2, "%ld graphs were captured, wanted one of one run, one of several",
+		  captured - before);
+	CHECK(not == 0, "%ld graphs were not captured", not );
+}
+
+/*
+ * More products than their workspaces have room for side by side, each of one before, over few places for
+ * results: what it reads is written over as soon as it may be.
+ */
+static void
+test_many_products(int64_t n)
+{
+	enum
+	{
+		SIZE = 4,
+		PLACES = 7
+	};
+	PtOp mm = {.name = "mm", .scalar = PT_S_NONE};
+	PtOperand first = RANDOM(PT_FLOAT32, 0.7, SIZE, SIZE);
+	PtOperand there = OPERAND(PT_FLOAT32, PLACES, SIZE, SIZE);
+	PtOperand here = OPERAND(PT_FLOAT32, PLACES, SIZE, SIZE);
+	PtStep *steps = calloc((size_t) n, sizeof(PtStep));
+	PtOperand *operands = calloc((size_t) n, 3 * sizeof(PtOperand));
+	const Attribute given[] = {{"ta", {PT_VALUE_BOOL, 0, {.boolean = false}}},
+							   {"tb", {PT_VALUE_BOOL, 0, {.boolean = true}}}};
+	Attributes a;
+	const PtArgs *attrs = set_attributes(&a, given, 2);
+	PtError err = {0};
+
+	for (int device = 0; device < 2; device++)
+	{
+		PtOperand *all = device == 0 ? &there : &here;
+		PtSchedule s = {.steps = steps, .nsteps = (int) n};
+
+		memset(all->data, 0, bytes_of(all));
+		for (int64_t i = 0; i < n; i++)
+		{
+			PtOperand *o = &operands[3 * i];
+
+			/* of the first, or of what was put 3 places further 4 products ago; places in turn */
+			for (int k = 0; k < 3; k++)
+				o[k] = first;
+			if (i % 5 != 0)
+				o[0].data = (char *) all->data + (size_t) ((i + 3) % PLACES) * bytes_of(&first);
+			o[2].data = (char *) all->data + (size_t) (i % PLACES) * bytes_of(&first);
+			steps[i] =
+				(PtStep){.op = &mm, .attrs = attrs, .nin = 2, .nout = 1, .in = o, .out = &o[2]};
+		}
+		CHECK_OK(device == 0 ? run_schedule_cuda(&s, &err)
+							 : run_schedule(cuda_cpu, &s, cuda_repeat, INT64_MAX, NULL, &err),
+				 &err);
+	}
+	close_operands(&there, &here, 1e-5, 1e-6, "products of products");
+	free(first.data);
+	free(there.data);
+	free(here.data);
+	free(steps);
+	free(operands);
+}
+
+int
+main(void)
+{
+	if (!cuda_open(NULL))
+		return cuda_skipped();
+	test_runs();
+	for (cuda_repeat = 1; cuda_repeat <= 3; cuda_repeat += 2)
+	{
+		for (int64_t n = 10; n <= 700; n += 10 + n / 4)
+			test_many_products(n);
+		/* too many for their order to be looked for */
+		test_many_products(1100);
+	}
+	cuda_close();
+	return check_done();
+}
