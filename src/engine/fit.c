@@ -70,7 +70,7 @@ struct PtFit
 	int64_t rates_left; /* not used yet */
 
 	Step full, tail;
-	double rate;	/* of the last step */
+	double rate; /* of the last step */
 
 	Phase phase;
 	int64_t todo;	 /* steps of the phase */
@@ -100,8 +100,35 @@ fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef
 }
 
 /*
- * Gradients of all trainable entries as one flat value with the parameters' layout.  Those that the loss
- * does not depend on have gradient 0, and are true in *unused, which is NULL if there are none.
+ * Under autocast gradients come in the lower precision and are cast.  If all are, from one dtype, they are packed
+ * before: the cast of the flat array becomes part of the optimizer's program, which then reads half as much.
+ */
+static void
+before_casts(const PtGraph *g, PtRef *grad, int n)
+{
+	PtDtype dtype = PT_NDTYPE;
+
+	for (int i = 0; i < n; i++)
+	{
+		const PtGraphValue *v = pt_value(g, grad[i]);
+		const PtNode *node = v->role == PT_ROLE_RESULT ? &g->nodes[v->node] : NULL;
+		PtDtype from;
+
+		if (node == NULL || strcmp(node->op->name, "to") != 0)
+			return;
+		from = pt_value(g, node->in[0])->dtype;
+		if ((from != PT_BFLOAT16 && from != PT_FLOAT16) || (i > 0 && from != dtype))
+			return;
+		dtype = from;
+	}
+	for (int i = 0; i < n; i++)
+		grad[i] = g->nodes[pt_value(g, grad[i])->node].in[0];
+}
+
+/*
+ * Gradients of all trainable entries as one flat value with the parameters' layout, in float32 or what they were
+ * computed in.  Those that the loss does not depend on have gradient 0, and are true in *unused, which is NULL if
+ * there are none.
  */
 static PtRef
 flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss, bool **unused)
@@ -137,6 +164,7 @@ flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss, bool **un
 		*unused = NULL;
 	if (parts == 0)
 		return pt_graph_fail(g, PT_EINVAL, "the loss does not depend on any parameter");
+	before_casts(g, grad, parts);
 	return pt_pack(g, grad, offsets, parts, sd->flat);
 }
 
@@ -235,7 +263,8 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	Rates rates;
 	bool *unused;
 	PtRef in[PT_MAX_IN], slots[PT_OPTIM_SLOTS], new_slots[PT_OPTIM_SLOTS];
-	PtRef rows, perm, ctl, stats, grads, gflat, output, target, loss, t, new_p, counted, next;
+	PtRef rows, perm, ctl, stats, gflat, output, target, loss, t, new_p, counted, next;
+	PtRef grads = PT_NO_REF;
 	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = step->rows}}};
 	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = step->rows}}};
 
@@ -247,7 +276,6 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {8}});
 	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {4}});
 	build_rates(fit, g, &rates);
-	grads = pt_external(g, "gradients", PT_FLOAT32, &flat);
 	for (int i = 0; i < fit->nslots; i++)
 		slots[i] = fit->slot[i].scalar ? pt_external(g, fit->slot[i].name, PT_FLOAT64, &scalar)
 									   : pt_external(g, fit->slot[i].name, PT_FLOAT32, &flat);
@@ -276,12 +304,14 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	gflat = flat_gradients(fit, g, &w, loss, &unused);
 	if (g->error.code != PT_OK)
 		goto done;
+	/* memory in which they are packed, nothing that lasts */
+	grads = pt_external(g, "gradients", pt_value(g, gflat)->dtype, &flat);
 
 	/* torch counts the first step as 1 */
 	t = pt_cast(g, pt_slice(g, ctl, 1, &scalar), PT_FLOAT64);
 	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
-	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, gflat), t, rates.lr, rates.momentum,
-					   slots, &new_p, new_slots))
+	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, pt_cast(g, gflat, PT_FLOAT32)), t,
+					   rates.lr, rates.momentum, slots, &new_p, new_slots))
 	{
 		pt_graph_assign(g, grads, gflat);
 		pt_graph_assign(g, w.flat, keep_unused(fit, g, &w, unused, new_p));
@@ -709,7 +739,6 @@ pt_fit_bytes(const PtFit *fit)
 {
 	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
 		   (fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
-		   (2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) +
-		   pt_rowset_bytes(fit->rowset) +
+		   (2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + pt_rowset_bytes(fit->rowset) +
 		   fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
 }

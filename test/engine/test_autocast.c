@@ -592,6 +592,13 @@ test_training(void)
 	CHECK(fine > 28 && memcmp(w, v, sizeof(w)) != 0, "%d of 32 weights have float32's digits",
 		  fine);
 	train(PT_AUTOCAST_BFLOAT16, "Graph('x -> f(x) * 0 + mean(f(x))', 'f', Linear(2, 1))", v, &err);
+	/* gradients are packed in bfloat16 if all are cast, and in float32 if one is not: here that of weights times 0 */
+	train(PT_AUTOCAST_BFLOAT16, "Sequential(Linear(2, 16), ReLU(), Linear(16, 1))", v, &err);
+	train(PT_AUTOCAST_BFLOAT16,
+		  "Graph('x -> f(x) + 0 * mean(n(x))', 'f', Sequential(Linear(2, 16), ReLU(), "
+		  "Linear(16, 1)), 'n', LayerNorm(2))",
+		  w, &err);
+	CHECK(memcmp(w, v, sizeof(w)) == 0, "the first weight is %.9g, wanted %.9g", w[0], v[0]);
 }
 
 int
