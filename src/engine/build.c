@@ -291,6 +291,11 @@ eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
 		in[i] = v[i].kind == PT_VALUE_TENSOR ? v[i].tensor : pt_build_number(b, &v[i]);
 	if (e->text[0] == '@')
 		return pt_build_set(b, pt_apply_name(b->g, "matmul", in, 2, NULL, 0), out);
+	/* PyTorch's number / x is reciprocal(x) * number, which autocast computes in float32 */
+	if (strcmp(e->text, "/") == 0 && v[0].kind != PT_VALUE_TENSOR &&
+		b->g->autocast != PT_AUTOCAST_OFF)
+		return pt_build_set(
+			b, pt_scalar2(b->g, PT_S_mul, pt_scalar1(b->g, PT_S_reciprocal, in[1]), in[0]), out);
 	return pt_build_set(b, pt_scalar2(b->g, operator_scalar(e->text), in[0], in[1]), out);
 }
 
