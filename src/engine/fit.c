@@ -452,7 +452,8 @@ prepare(PtFit *fit, PtError *err)
 												.used = fit->full.repeat * fit->full.rows +
 														fit->tail.repeat * fit->tail.rows,
 												.batch_size = spec->batch_size,
-												.resident = spec->resident},
+												.resident = spec->resident,
+												.limit = spec->options.max_bytes},
 								dev, err);
 	if (fit->rowset == NULL)
 		return false;

@@ -36,7 +36,8 @@ typedef struct PtFitSpec
 
 	const void *rows; /* nrows x stride bytes; stays mapped while the fit lives */
 	int64_t nrows, stride;
-	size_t resident; /* most bytes of rows that a GPU keeps; 0: half of what is free there */
+	/* most bytes of rows that a GPU keeps; 0: half of what is free there, and of options.max_bytes */
+	size_t resident;
 	const PtColumn *inputs;
 	int ninputs;
 	PtColumn target;

@@ -39,14 +39,26 @@ struct PtRowset
 	int64_t part;		/* parts begun in the epoch */
 };
 
+/* Bytes of rows that may lie on the device. */
+static size_t
+room_for_rows(const PtRowset *r)
+{
+	const PtRowsetSpec *s = &r->spec;
+	size_t half = r->dev->type->available(r->dev) / 2;
+
+	if (s->resident > 0)
+		return s->resident;
+	return s->limit > 0 && s->limit / 2 < half ? s->limit / 2 : half;
+}
+
 static bool
 open_stream(PtRowset *r, PtError *err)
 {
 	const PtRowsetSpec *s = &r->spec;
 	PtDevice *dev = r->dev;
 	int64_t batch_bytes = s->batch_size * s->stride;
-	/* both halves in what may be used, or in a quarter of what is free */
-	size_t most = s->resident > 0 ? s->resident / 2 : dev->type->available(dev) / 8;
+	/* both halves in what was asked for, or in half of what there is */
+	size_t most = s->resident > 0 ? s->resident / 2 : room_for_rows(r) / 4;
 	int64_t limit = most < (size_t) HALF_BYTES ? (int64_t) most : HALF_BYTES;
 	int64_t batches = batch_bytes > 0 ? limit / batch_bytes : 1;
 	int64_t *positions;
@@ -90,7 +102,7 @@ open_rows(PtRowset *r, PtError *err)
 		r->order_data = r->order;
 		return true;
 	}
-	if (bytes + order_bytes > (s->resident > 0 ? s->resident : dev->type->available(dev) / 2))
+	if (bytes + order_bytes > room_for_rows(r))
 		return open_stream(r, err);
 	return (r->data = dev->type->alloc(dev, bytes, err)) != NULL &&
 		   (r->order_data = dev->type->alloc(dev, order_bytes, err)) != NULL;

@@ -27,7 +27,9 @@ typedef struct PtRowsetSpec
 	int64_t nrows, stride;
 	int64_t used;		/* rows of an epoch, at most nrows */
 	int64_t batch_size; /* parts are multiples of it, save the last */
-	size_t resident; /* most bytes of rows to keep on the device; 0: half of what is free there */
+	/* most bytes of rows to keep on the device; 0: half of what is free there, and of limit */
+	size_t resident;
+	size_t limit; /* bytes that a training may take; 0: any number */
 } PtRowsetSpec;
 
 extern PtRowset *pt_rowset_new(const PtRowsetSpec *spec, PtDevice *dev, PtError *err);

@@ -105,6 +105,38 @@ test_streamed(void)
 	}
 }
 
+/* Rows that would exceed the limit of a training are streamed, as the limit is not theirs on a CPU. */
+static void
+test_limit(void)
+{
+	const Regime r = {4000, 8, 1, true, false, NULL};
+	const size_t limit = 100000;
+	PtEpoch want, got;
+	int n = 0;
+	size_t bytes = 0;
+	float *w = train_regime(&r, 0, INT64_MAX, &want, &bytes);
+	Setup s;
+
+	CHECK(bytes > limit, "%zu bytes", bytes);
+	if (w != NULL && begin_regime(&s, &r, 0))
+	{
+		s.spec.options.max_bytes = limit;
+		s.fit = pt_fit_new(&s.spec, dev, &s.err);
+		if (CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, &got, &n, NULL) == PT_RUN_DONE, "%s",
+				  s.err.message))
+		{
+			float *v = read_weights(&s);
+
+			CHECK(pt_fit_bytes(s.fit) <= limit, "%zu bytes", pt_fit_bytes(s.fit));
+			CHECK(memcmp(v, w, REGIME_WEIGHTS * sizeof(float)) == 0 && got.loss == want.loss,
+				  "other weights");
+			free(v);
+		}
+		tear_down(&s);
+	}
+	free(w);
+}
+
 /* A training that is given up anywhere leaves nothing that disturbs the next. */
 static void
 test_left(void)
@@ -284,6 +316,7 @@ main(void)
 	}
 	dev = open_device(1);
 	test_streamed();
+	test_limit();
 	test_left();
 	test_memory();
 	if (is_emulated(dev))
