@@ -6,7 +6,8 @@
  * which a capture must not have to, and a schedule that runs once (a tensor function) pays for no
  * graph.  Before the second run they are captured; short runs that come by the thousand are then captured several to a graph,
  * so that one begins beside the end of the one before.  Once a schedule has taken a quarter of a second its programs
- * are compiled, one at a time between two looks at the clock, and the tasks are captured anew.
+ * are compiled, one at a time between two looks at the clock and no faster than they run, and the tasks are captured
+ * anew.
  *
  * Runs are submitted in bursts, an event after each; a few bursts are under way at a time, each sized
  * to take about a millisecond, so the GPU never waits for the host and a cancel waits only for
@@ -30,10 +31,12 @@
 /* Runs that take longer than this are at most two under way: a cancel waits for them. */
 #define LONG_NS 20000000
 /*
- * A schedule that has kept us waiting this long has its programs compiled: about what that costs, so that it is never
- * the larger part of the time.
+ * A schedule that has kept us waiting this long has a program compiled: about what that costs.  The next one waits
+ * until as much time has passed beside compiling as in it, so that it is never the larger part of the time.
  */
 #define COMPILE_AFTER_NS 250000000
+/* Less than compiling takes, and more than finding what was compiled before. */
+#define COMPILED_NS 2000000
 /* Polls this long without sleeping: what a single small run takes. */
 #define SPIN_NS 300000
 #define SLEEP_NS 20000
@@ -46,6 +49,7 @@ typedef struct Run
 	cudaGraphExec_t graph, graph_of_runs; /* NULL: not captured, yet */
 	bool no_graph, no_graph_of_runs;	  /* and will not be: tasks go on the stream one by one */
 	int64_t waited_ns;					  /* in all */
+	int64_t compiled_ns;				  /* of it, in compiling */
 	int specialised;					  /* tasks that have had their chance to compile */
 	bool stale;							  /* the graphs are of the time before that */
 	int64_t submitted;					  /* runs since bind */
@@ -494,33 +498,37 @@ capture(PtCuda *dev, Run *r, int runs)
 	return exec;
 }
 
-/* Lets the next task compile, if it is time for that. */
+/* Lets the next tasks compile, if it is time for that: up to one that takes time, as it was not compiled before. */
 static bool
 specialise(PtCuda *dev, Run *r, PtError *err)
 {
-	PtCudaTask *task;
+	int64_t spent = r->compiled_ns;
 
-	if (r->waited_ns < COMPILE_AFTER_NS || r->left == 0)
+	if (r->waited_ns < COMPILE_AFTER_NS + 2 * r->compiled_ns || r->left == 0)
 		return true;
-	while (r->specialised < r->ntasks && r->tasks[r->specialised]->specialise == NULL)
-		r->specialised++;
-	if (r->specialised == r->ntasks)
-		return true;
-	task = r->tasks[r->specialised++];
-	r->stale = r->graph != NULL || r->graph_of_runs != NULL;
-	return task->specialise(dev, task, err);
+	while (r->specialised < r->ntasks && r->compiled_ns - spent < COMPILED_NS)
+	{
+		PtCudaTask *task = r->tasks[r->specialised++];
+		cudaError_t (*before)(PtCudaTask *, cudaStream_t) = task->launch;
+		int64_t started = now_ns();
+
+		if (task->specialise == NULL)
+			continue;
+		if (!task->specialise(dev, task, err))
+			return false;
+		r->compiled_ns += now_ns() - started;
+		if (task->launch != before)
+			r->stale = r->graph != NULL || r->graph_of_runs != NULL;
+	}
+	return true;
 }
 
-/*
- * Whether the next runs, up to n, go as the graph of several.  Not while programs are being compiled, as each would
- * have it captured anew, nor where the order of so many tasks is not looked for.
- */
+/* Whether the next runs, up to n, go as the graph of several; not where the order of so many tasks is not looked for. */
 static bool
 several(PtCuda *dev, Run *r, int64_t n)
 {
 	if (n < RUNS || r->burst < RUNS || r->no_graph || r->no_graph_of_runs ||
-		r->ntasks > PT_CUDA_ORDER_MAX / RUNS ||
-		(r->waited_ns >= COMPILE_AFTER_NS && r->specialised < r->ntasks))
+		r->ntasks > PT_CUDA_ORDER_MAX / RUNS)
 		return false;
 	if (r->graph_of_runs == NULL)
 		r->graph_of_runs = capture(dev, r, RUNS);
