@@ -46,10 +46,15 @@ static bool
 fail_open(PtError *err, int ordinal, cudaError_t error)
 {
 	(void) cudaGetLastError();
-	pt_fail(err, PT_EDEVICE, "device \"cuda:%d\" is not available", ordinal);
+	pt_fail(err, error == cudaErrorMemoryAllocation ? PT_ENOMEM : PT_EDEVICE,
+			"device \"cuda:%d\" is not available", ordinal);
 	pt_detail(err, "CUDA says: %s (%s).", cudaGetErrorString(error), cudaGetErrorName(error));
 	switch (error)
 	{
+		/* on a GPU that others have filled there is no room for a context */
+		case cudaErrorMemoryAllocation:
+			return pt_hint(err,
+						   "Wait until others free memory, or set \"pgtorch.device\" to \"cpu\".");
 		case cudaErrorInsufficientDriver:
 			return pt_hint(err, "Install an NVIDIA driver, or a newer one.");
 		case cudaErrorNoDevice:

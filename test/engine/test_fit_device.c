@@ -196,6 +196,22 @@ test_memory(void)
 			  before - dev->type->available(dev));
 }
 
+/* A GPU without room for a context is out of memory, not missing. */
+static void
+test_no_context(void)
+{
+	const PtDeviceType *type = pgt_library_open(getenv("PGTORCH_CUDA_LIBRARY"), &(PtError){0});
+	PtError err = {0};
+	PtDevice *d;
+
+	setenv("CUDA_EMULATOR_FAIL", "cudaStreamCreateWithFlags:1:2", 1);
+	d = type->open(&(PtDeviceOptions){.threads = 1}, &err);
+	unsetenv("CUDA_EMULATOR_FAIL");
+	CHECK(d == NULL && err.code == PT_ENOMEM && strstr(err.hint, "free memory") != NULL,
+		  "code %d: %s; %s", err.code, err.message, err.hint);
+	type->close(d);
+}
+
 /* CUDA's calls fail one after the other, in whatever a training does: an error each time, and nothing is lost. */
 static void
 test_failures(void)
@@ -321,6 +337,7 @@ main(void)
 	test_memory();
 	if (is_emulated(dev))
 	{
+		test_no_context();
 		test_failures();
 		test_lost(); /* and is from then on, in this process */
 	}
