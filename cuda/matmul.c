@@ -320,12 +320,12 @@ static cudaError_t
 launch_product(PtCudaTask *task, cudaStream_t stream)
 {
 	ProductTask *t = (ProductTask *) task;
+	cudaError_t error;
 
 	if (t->bias != NULL)
 	{
-		cudaError_t error = cudaMemcpyAsync((void *) t->p.bias, t->bias, t->bias_bytes,
-											cudaMemcpyDeviceToDevice, stream);
-
+		error = cudaMemcpyAsync((void *) t->p.bias, t->bias, t->bias_bytes,
+								cudaMemcpyDeviceToDevice, stream);
 		if (error != cudaSuccess)
 			return error;
 	}
@@ -334,9 +334,14 @@ launch_product(PtCudaTask *task, cudaStream_t stream)
 		case CUBLAS_STATUS_SUCCESS:
 			return cudaSuccess;
 		case CUBLAS_STATUS_EXECUTION_FAILED:
-			/* an error of CUDA's says more, if there is one */
-			return cudaPeekAtLastError() != cudaSuccess ? cudaPeekAtLastError()
-														: cudaErrorLaunchFailure;
+			/*
+			 * The error itself is with cuBLASLt's own copy of the CUDA runtime.  If it broke the context the
+			 * stream says so; otherwise there was no room for the kernel.
+			 */
+			error = cudaStreamQuery(stream);
+			return error == cudaSuccess || error == cudaErrorNotReady
+					   ? cudaErrorLaunchOutOfResources
+					   : error;
 		default:
 			/* the call was refused; the device is as it was */
 			return cudaErrorNotSupported;

@@ -217,8 +217,8 @@ static void
 test_failures(void)
 {
 	/*
-	 * Errors that leave the device in order: out of memory (2), not supported (801 and cuBLASLt's 15).  "launch" is
-	 * what the emulator calls the start of any kernel.
+	 * Errors that leave the device in order: out of memory (2), not supported (801 and cuBLASLt's 15), a product that
+	 * could not be launched (cuBLASLt's 13).  "launch" is what the emulator calls the start of any kernel.
 	 */
 	static const struct
 	{
@@ -238,7 +238,8 @@ test_failures(void)
 				 {"cudaGraphLaunch", 801, PT_EDEVICE},
 				 {"launch", 801, PT_EDEVICE},
 				 {"cublasLtMatmulAlgoGetHeuristic", 15, PT_OK},
-				 {"cublasLtMatmul", 15, PT_EDEVICE}};
+				 {"cublasLtMatmul", 15, PT_EDEVICE},
+				 {"cublasLtMatmul", 13, PT_EDEVICE}};
 	const Regime *r = &regimes[1];
 	size_t before, bytes;
 	PtEpoch epochs[4];
