@@ -383,6 +383,9 @@ pt_cuda_device_type(void)
 {
 	static const PtDeviceType type = {
 		.abi = PT_DEVICE_ABI,
+		.step_bytes = sizeof(PtStep),
+		.program_bytes = sizeof(PtProgram),
+		.scalars = pt_device_scalars,
 		.name = "cuda",
 		.shares_host = false,
 		.open = open_device,

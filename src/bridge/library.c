@@ -5,7 +5,24 @@
 #include "bridge/library.h"
 
 #include <dlfcn.h>
+#include <string.h>
 #include <unistd.h>
+
+bool
+pgt_library_fits(const PtDeviceType *type, const char *path, PtError *err)
+{
+	if (type != NULL && type->abi == PT_DEVICE_ABI && type->step_bytes == sizeof(PtStep) &&
+		type->program_bytes == sizeof(PtProgram) &&
+		strcmp(type->scalars(), pt_device_scalars()) == 0)
+		return true;
+	pt_fail(err, PT_EDEVICE, "library \"%s\" does not belong to this version of pgtorch", path);
+	if (type == NULL || type->abi != PT_DEVICE_ABI)
+		pt_detail(err, "Its device interface is version %d, not %d.", type != NULL ? type->abi : 0,
+				  PT_DEVICE_ABI);
+	else
+		pt_detail(err, "It was built from other sources.");
+	return pt_hint(err, "Build and install both together: \"make; make cuda; make install\".");
+}
 
 const PtDeviceType *
 pgt_library_open(const char *path, PtError *err)
@@ -33,12 +50,8 @@ pgt_library_open(const char *path, PtError *err)
 	}
 	*(void **) &get = dlsym(library, "pt_cuda_device_type");
 	type = get != NULL ? get() : NULL;
-	if (type != NULL && type->abi == PT_DEVICE_ABI)
+	if (pgt_library_fits(type, path, err))
 		return type;
-	pt_fail(err, PT_EDEVICE, "library \"%s\" does not belong to this version of pgtorch", path);
-	pt_detail(err, "Its device interface is version %d, not %d.", type != NULL ? type->abi : 0,
-			  PT_DEVICE_ABI);
-	pt_hint(err, "Build and install both together: \"make; make cuda; make install\".");
 	dlclose(library);
 	return NULL;
 }

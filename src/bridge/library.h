@@ -15,5 +15,7 @@
  * Blocks no signals; the caller does.
  */
 extern const PtDeviceType *pgt_library_open(const char *path, PtError *err);
+/* Whether a library's type (NULL: it has none) was built from the sources that this was. */
+extern bool pgt_library_fits(const PtDeviceType *type, const char *path, PtError *err);
 
 #endif

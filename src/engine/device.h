@@ -22,7 +22,7 @@
 
 #include "engine/program.h"
 
-#define PT_DEVICE_ABI 1
+#define PT_DEVICE_ABI 2
 
 typedef struct PtOperand
 {
@@ -81,9 +81,27 @@ typedef struct PtDeviceOptions
 
 typedef struct PtDevice PtDevice;
 
+/*
+ * What the numbers in a program mean: the scalar ops in their order.  A library that was built from other sources has
+ * another text, and would compute something else.
+ */
+static inline const char *
+pt_device_scalars(void)
+{
+#define PT_UNARY(name, ...) #name " "
+#define PT_BINARY(name, ...) #name " "
+#define PT_TERNARY(name, ...) #name " "
+	return
+#include "engine/scalar.def"
+		"";
+}
+
 typedef struct PtDeviceType
 {
 	int abi; /* PT_DEVICE_ABI */
+	/* with the same abi these still differ where only ops or limits were changed */
+	size_t step_bytes, program_bytes; /* sizes of PtStep, PtProgram */
+	const char *(*scalars)(void);	  /* pt_device_scalars */
 	const char *name;
 	bool shares_host; /* host pointers are device addresses */
 

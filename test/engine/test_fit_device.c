@@ -196,6 +196,32 @@ test_memory(void)
 			  before - dev->type->available(dev));
 }
 
+static const char *
+other_scalars(void)
+{
+	return "cosh sinh ";
+}
+
+/* A library of another version, or built from other sources, is refused. */
+static void
+test_other_library(void)
+{
+	const PtDeviceType *type = pgt_library_open(getenv("PGTORCH_CUDA_LIBRARY"), &(PtError){0});
+	PtDeviceType older = *type, longer = *type, other = *type;
+	PtError err = {0};
+
+	older.abi--;
+	longer.program_bytes += 8;
+	other.scalars = other_scalars;
+	CHECK(pgt_library_fits(type, "x", &err), "%s", err.detail);
+	CHECK(!pgt_library_fits(NULL, "x", &err), "without a type");
+	CHECK(!pgt_library_fits(&older, "x", &err) && strstr(err.detail, "version") != NULL, "%s",
+		  err.detail);
+	CHECK(!pgt_library_fits(&longer, "x", &err), "another program");
+	CHECK(!pgt_library_fits(&other, "x", &err) && err.code == PT_EDEVICE && err.hint[0] != '\0',
+		  "other scalar ops");
+}
+
 /* A GPU without room for a context is out of memory, not missing. */
 static void
 test_no_context(void)
@@ -332,6 +358,7 @@ main(void)
 		return 0;
 	}
 	dev = open_device(1);
+	test_other_library();
 	test_streamed();
 	test_limit();
 	test_left();
