@@ -77,6 +77,7 @@ PtCudaBlas *
 pt_cuda_blas_open(PtCuda *dev, PtError *err)
 {
 	PtCudaBlas *blas = calloc(1, sizeof(PtCudaBlas));
+	cublasStatus_t status;
 	cudaError_t error;
 
 	if (blas == NULL)
@@ -84,10 +85,14 @@ pt_cuda_blas_open(PtCuda *dev, PtError *err)
 		pt_fail_memory(err, sizeof(PtCudaBlas));
 		return NULL;
 	}
-	if (cublasLtCreate(&blas->handle) != CUBLAS_STATUS_SUCCESS)
+	status = cublasLtCreate(&blas->handle);
+	if (status != CUBLAS_STATUS_SUCCESS)
 	{
 		blas->handle = NULL;
-		pt_fail(err, PT_EDEVICE, "cuBLASLt cannot be used on device \"cuda:%d\"", dev->ordinal);
+		pt_fail(err, status == CUBLAS_STATUS_ALLOC_FAILED ? PT_ENOMEM : PT_EDEVICE,
+				"cuBLASLt cannot be used on device \"cuda:%d\"", dev->ordinal);
+		pt_detail(err, "cublasLtCreate gave status %d.", (int) status);
+		pt_hint(err, "Set \"pgtorch.device\" to \"cpu\".");
 		pt_cuda_blas_close(blas);
 		return NULL;
 	}
@@ -463,8 +468,9 @@ find_bias_gradient(const PtCudaBind *b, const PtStep *step)
 		int first = j < self ? j : self, last = j < self ? self : j;
 		bool fits = true;
 
-		if (dy->shape.ndim != 2 || sum->op == NULL || strcmp(sum->op->name, "sum") != 0 ||
-			sum->epilogue != NULL || sum->in[0].data != dy->data || sum->in[0].dtype != dy->dtype ||
+		if (b->done_elsewhere[j] || dy->shape.ndim != 2 || sum->op == NULL ||
+			strcmp(sum->op->name, "sum") != 0 || sum->epilogue != NULL ||
+			sum->in[0].data != dy->data || sum->in[0].dtype != dy->dtype ||
 			!pt_shape_equal(&sum->in[0].shape, &dy->shape) || sum->out[0].dtype != dy->dtype)
 			continue;
 		dims = pt_args_get(sum->attrs, "dim");

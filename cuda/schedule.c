@@ -30,6 +30,8 @@
 #define RUNS 8
 /* Runs that take longer than this are at most two under way: a cancel waits for them. */
 #define LONG_NS 20000000
+/* Than this: one, though the GPU pauses between them. */
+#define LONGEST_NS 250000000
 /*
  * A schedule that has kept us waiting this long has a program compiled: about what that costs.  The next one waits
  * until as much time has passed beside compiling as in it, so that it is never the larger part of the time.
@@ -617,7 +619,7 @@ retire(Run *r)
 			r->burst *= 2;
 		else if (took > 2 * BURST_NS && r->burst > 1)
 			r->burst /= 2;
-		r->depth = took > LONG_NS ? 2 : BURSTS;
+		r->depth = took > LONGEST_NS ? 1 : took > LONG_NS ? 2 : BURSTS;
 	}
 	r->finished_ns = now;
 	r->first = (r->first + 1) % BURSTS;

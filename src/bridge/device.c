@@ -135,7 +135,11 @@ pgt_device_open(MemoryContext cxt, const char *name, int threads)
 
 	dev = try_open(&options, gpu, &err);
 	if (dev == NULL && any)
+	{
+		ereport(NOTICE, (errmsg("training on the CPU: %s", err.message),
+						 err.detail[0] != '\0' ? errdetail("%s", err.detail) : 0));
 		dev = try_open(&options, false, &err);
+	}
 	pgt_check(dev != NULL, &err);
 	pgt_release_with(cxt, close_device, dev);
 	return dev;
@@ -199,9 +203,12 @@ memory_limit(void)
 }
 
 PtPlanOptions
-pgt_plan_options(void)
+pgt_plan_options(const PtDevice *dev)
 {
-	return (PtPlanOptions){.max_bytes = memory_limit()};
+	/* how much memory the machine has says nothing of a GPU's, which knows itself when it is full */
+	bool limited = pgt_max_memory > 0 || dev->type->shares_host;
+
+	return (PtPlanOptions){.max_bytes = limited ? memory_limit() : 0};
 }
 
 void
@@ -217,7 +224,7 @@ pgt_check_memory(uint64 bytes, const char *what)
 PtPlan *
 pgt_plan_compile(PtGraph *g, PtDevice *dev)
 {
-	PtPlanOptions options = pgt_plan_options();
+	PtPlanOptions options = pgt_plan_options(dev);
 	PgtSignals saved;
 	PtPlan *plan;
 	PtError err;

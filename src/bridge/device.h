@@ -41,8 +41,8 @@ extern void *pgt_device_alloc(PtDevice *dev, size_t bytes);
 extern void pgt_device_upload(PtDevice *dev, void *dst, const void *host, size_t bytes);
 extern void pgt_device_download(PtDevice *dev, void *host, const void *src, size_t bytes);
 
-/* Limits for plans from pgtorch.max_memory. */
-extern PtPlanOptions pgt_plan_options(void);
+/* Limits for plans on a device from pgtorch.max_memory: its default is for those that compute in the machine's memory. */
+extern PtPlanOptions pgt_plan_options(const PtDevice *dev);
 
 /* Refuses (54000) what would take more than pgtorch.max_memory. */
 extern void pgt_check_memory(uint64 bytes, const char *what);

@@ -18,9 +18,6 @@
 /* Of a slot, filled in one call. */
 #define SLOT_BYTES ((size_t) 1 << 20)
 
-/* What a streamed data set leaves to the device between two pieces that are gathered. */
-#define STREAM_NS 500000
-
 /*
  * Steps between two looks at the loss on a device with memory of its own.  Fetching it waits for all that is under
  * way there, so it is fetched when nothing is: a cancel would wait, too, and the device would idle.
@@ -644,7 +641,6 @@ static PtRun
 run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 {
 	Step *step = fit->phase == FULL ? &fit->full : &fit->tail;
-	bool streams = pt_rowset_streams(fit->rowset);
 	double stats[4];
 	PtRun run;
 
@@ -652,9 +648,9 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 		return PT_RUN_DONE;
 	if (fit->running == 0 && (run = start_steps(fit, step, err)) != PT_RUN_DONE)
 		return run;
-	/* what comes next is gathered while the device works, so it must not be waited for long */
-	run = pt_plan_run(step->plan, fit->running,
-					  streams && budget_ns > STREAM_NS ? STREAM_NS : budget_ns, err);
+	/* as long as there are rows to gather the device is not waited for: it only gets new work between two pieces */
+	run =
+		pt_plan_run(step->plan, fit->running, pt_rowset_gathers(fit->rowset) ? 0 : budget_ns, err);
 	if (run == PT_RUN_ERROR || !pt_rowset_ahead(fit->rowset, err))
 		return PT_RUN_ERROR;
 	if (run == PT_RUN_MORE && !fit->dev->type->shares_host)

@@ -184,12 +184,6 @@ pt_rowset_order(PtRowset *r)
 	return r->order;
 }
 
-bool
-pt_rowset_streams(const PtRowset *r)
-{
-	return r->streamed;
-}
-
 void
 pt_rowset_begin(PtRowset *r)
 {
@@ -235,13 +229,22 @@ next_part(const PtRowset *r, int64_t *rows)
 }
 
 bool
+pt_rowset_gathers(const PtRowset *r)
+{
+	int64_t rows;
+
+	next_part(r, &rows);
+	return r->streamed && r->gathered >= 0 && rows > 0;
+}
+
+bool
 pt_rowset_ahead(PtRowset *r, PtError *err)
 {
 	int64_t stride = r->spec.stride, piece = stride > 0 ? (int64_t) GATHER_BYTES / stride : 0;
 	int64_t rows, begin = next_part(r, &rows);
 	char *host = r->host[r->part % 2];
 
-	if (!r->streamed || r->gathered < 0 || rows <= 0)
+	if (!pt_rowset_gathers(r))
 		return true;
 	piece = piece > 0 ? piece : 1;
 	for (; piece > 0 && r->gathered < rows; piece--, r->gathered++)

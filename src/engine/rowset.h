@@ -50,8 +50,8 @@ extern int64_t pt_rowset_left(const PtRowset *r);
 extern void pt_rowset_take(PtRowset *r, int64_t rows);
 /* MORE: call again.  DONE: the part is ready, from *position on.  Nothing launched for the last part may be under way. */
 extern PtRun pt_rowset_next(PtRowset *r, int64_t *position, PtError *err);
-/* Whether parts are gathered while others are worked on; then ahead wants to be called often. */
-extern bool pt_rowset_streams(const PtRowset *r);
+/* Whether the next part is being gathered while one is worked on: ahead gathers some more of it, and wants to be called often. */
+extern bool pt_rowset_gathers(const PtRowset *r);
 extern bool pt_rowset_ahead(PtRowset *r, PtError *err);
 
 #endif

@@ -178,7 +178,7 @@ same_inputs(const PgtForwardEntry *e, const PtResult *inputs, int ninputs)
 PgtForwardEntry *
 pgt_loaded_forward(PgtLoaded *m, bool probability, const PtResult *inputs, int ninputs)
 {
-	PtPlanOptions options = pgt_plan_options();
+	PtPlanOptions options = pgt_plan_options(m->dev);
 	PgtForwardEntry *e;
 	PtForward *forward;
 	PgtSignals saved;

@@ -160,9 +160,9 @@ pgt_trainer_run(const PgtTask *task)
 	spec.clip_grad_value = task->clip_grad_value;
 	spec.autocast = task->autocast;
 	spec.seed = task->seed;
-	spec.options = pgt_plan_options();
 
 	dev = pgt_device_open(cxt, task->device, task->threads);
+	spec.options = pgt_plan_options(dev);
 	strlcpy(((PgtExchange *) exchange)->device, strcmp(task->device, "auto") == 0 ? dev->type->name : task->device,
 			PGT_DEVICE_NAME);
 	pgt_signals_block(&saved);
@@ -170,7 +170,8 @@ pgt_trainer_run(const PgtTask *task)
 	pgt_signals_restore(&saved);
 	pgt_check(fit != NULL, &err);
 	pgt_release_with(cxt, close_fit, fit); /* callbacks run last to first: before the device is closed */
-	pgt_check_memory(pt_fit_bytes(fit), "training memory");
+	if (spec.options.max_bytes > 0)
+		pgt_check_memory(pt_fit_bytes(fit), "training memory");
 	for (int i = 0; i < sd->count; i++)
 		pgt_network_write(pt_fit_network(fit), i, &values[i]);
 
