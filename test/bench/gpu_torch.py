@@ -75,12 +75,13 @@ class Training:
             with torch.autocast(device, dtype=torch.bfloat16, enabled=lower, cache_enabled=not graph):
                 return criterion(model(x), y)
 
+        # dynamic: each network for its own sizes, not the second and third for any
         if variant in ("compile", "graph-compile"):
-            loss_of = torch.compile(loss_of)
+            loss_of = torch.compile(loss_of, dynamic=False)
         elif variant == "compile-autotune":
-            loss_of = torch.compile(loss_of, mode="max-autotune-no-cudagraphs")
+            loss_of = torch.compile(loss_of, dynamic=False, mode="max-autotune-no-cudagraphs")
         elif variant == "reduce-overhead":
-            loss_of = torch.compile(loss_of, mode="reduce-overhead")
+            loss_of = torch.compile(loss_of, dynamic=False, mode="reduce-overhead")
         elif variant not in ("eager", "graph"):
             raise ValueError(f"no variant {variant}")
         mark = torch.compiler.cudagraph_mark_step_begin if variant == "reduce-overhead" else None
