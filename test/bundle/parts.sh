@@ -182,7 +182,7 @@ part_sql()
 
 part_tap()
 {
-	local dir=$work/home/tap start=$SECONDS log=$work/log/tap status p f jobs=1 bad
+	local dir=$work/home/tap start=$SECONDS log=$work/log/tap status p f name jobs=1 bad
 
 	if [ -n "$user_why" ]; then
 		row SKIP "tap, $device" "$user_why"
@@ -215,8 +215,15 @@ part_tap()
 	p=$(grep -c '^ok ' "$log")
 	p=$((p - $(grep -c '^ok .*# skip' "$log")))
 	f=$(grep -c '^not ok ' "$log")
-	bad=$(grep '^not ok ' "$log" | head -n 3 | sed 's/^not ok [0-9]* - //' | cut -c 1-80 | tr '\n' ';')
-	grep -v '^ok ' "$log" | head -n 3000 > "$out/tap.log"
+	bad=$(sed -n 's/^not ok [0-9]* - //p; s/^\(t[^ ]*\) .*(Wstat: [^0].*/\1 died/p' "$log" | head -n 4 | cut -c 1-80 | tr '\n' ';')
+	grep -v '^ok ' "$log" > "$log.rest"
+	{
+		keep_log "tap, $device (status $status)" "$log.rest" 3000
+		# a script's last words stand in a log of its own
+		[ "$status" -eq 0 ] || for name in "$dir"/log/regress_log_*; do
+			keep_log "${name##*/}" "$name" 60
+		done
+	} > "$out/tap.log"
 	if [ "$status" -eq 0 ] && [ "$p" -gt 0 ]; then
 		row PASS "tap, $device" "$p of $p, $((SECONDS - start)) s"
 	elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
