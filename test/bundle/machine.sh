@@ -9,6 +9,7 @@
 #	  try_device			$device is cpu if the GPU cannot be opened
 #	  describe				the first line of the table, and $out/machine.log
 #	  start_server			a server on $PGHOST; fails after saying why
+#	  end_processes TEXT	kills those whose environment, command or program has TEXT
 #
 # Sourced by bash.  Nothing outside $work and $out changes, save the mode of the GPU's device files where
 # nobody but root could open them.
@@ -32,7 +33,7 @@ unpack()
 	for base in "${TMPDIR:-/tmp}" /tmp /var/tmp "$out"; do
 		work=$(mktemp -d "$base/pgtorch.XXXXXX" 2> /dev/null) || continue
 		# the name of a Unix socket has 107 bytes
-		if [ "${#work}" -lt 80 ] && tar -xzf "$here/files.tar.gz" -C "$work" --no-same-owner 2> "$out/machine.log" &&
+		if [ "${#work}" -lt 70 ] && tar -xzf "$here/files.tar.gz" -C "$work" --no-same-owner 2> "$out/machine.log" &&
 			"$work/tree/build/obj/gpu_fit" --steps 1 cpu - 4-2-1/2/float32 >> "$out/machine.log" 2>&1; then
 			break
 		fi
@@ -51,6 +52,8 @@ unpack()
 	tree=$work/tree
 	mkdir -p "$work/log" "$work/cuda" "$work/home"
 	chmod 777 "$work/home"
+	# by this end_processes knows what was started
+	export PGTORCH_BUNDLE=$work
 }
 
 # ---------------------------------------------------------------------------
@@ -327,4 +330,35 @@ stop_server()
 {
 	[ -z "$server" ] || as_user env LD_LIBRARY_PATH="$libs" timeout -k 5 20 "$pg/pg_ctl" -D "$server" -m immediate -w stop > /dev/null 2>&1
 	server=
+}
+
+# All there are, those of the Perl tests too, without waiting for a hung one.
+stop_servers()
+{
+	local file pids= i
+
+	for file in "$work/home/data/postmaster.pid" "$work"/home/tap/*/*/pgdata/postmaster.pid; do
+		[ ! -s "$file" ] || pids="$pids $(head -n 1 "$file")"
+	done
+	# immediately; a postmaster that is killed instead leaves shared memory behind
+	[ -z "$pids" ] || kill -QUIT $pids 2> /dev/null
+	for ((i = 0; i < 60; i++)); do
+		[ -n "$pids" ] && kill -0 $pids 2> /dev/null || return
+		sleep 0.1
+	done
+}
+
+# What was started from here has $work in its environment; PostgreSQL's processes write over theirs.
+end_processes()
+{
+	local round list
+
+	for round in 1 2 3; do
+		list=$({
+			timeout -k 1 10 grep -l -s -a -F -e "$1" /proc/[0-9]*/environ /proc/[0-9]*/cmdline
+			ls -l /proc/[0-9]*/exe 2> /dev/null | grep -F -e "-> $1" | sed 's/ -> .*//; s|.* /|/|'
+		} | cut -d / -f 3 | sort -u | grep -v -x -e "$$" -e "$BASHPID")
+		[ -n "$list" ] || return
+		kill -9 $list 2> /dev/null
+	done
 }

@@ -207,7 +207,7 @@ part_tap()
 	[ "$(nproc)" -lt 8 ] || jobs=3
 	timeout -k 10 "$seconds" bash -c '
 		. "$here/machine.sh"; eval "$1"; shift; as_user env -C "$@"' - "$(user_state)" \
-		"$dir" -u PGHOST -u PGPORT -u PGUSER LD_LIBRARY_PATH="$libs" PATH="$pg:$PATH" LC_ALL=C TZ=GMT TEMP_CONFIG="$dir/conf" \
+		"$dir" -u PGHOST -u PGPORT -u PGUSER LD_LIBRARY_PATH="$libs" PATH="$pg:$PATH" LC_ALL=C TZ=GMT TMPDIR="$work/home" TEMP_CONFIG="$dir/conf" \
 		PG_REGRESS="$pgxs/test/regress/pg_regress" TESTDIR="$dir" TESTLOGDIR="$dir/log" TESTDATADIR="$dir/tmp" \
 		bash -c "prove -j $jobs --nocolor -v t/*.pl" > "$log" 2>&1
 	status=$?
@@ -220,7 +220,7 @@ part_tap()
 	{
 		keep_log "tap, $device (status $status)" "$log.rest" 3000
 		# a script's last words stand in a log of its own
-		[ "$status" -eq 0 ] || for name in "$dir"/log/regress_log_*; do
+		[ "$status" -eq 0 ] || for name in "$dir"/log/regress_log_* "$dir"/tmp_check/log/regress_log_*; do
 			keep_log "${name##*/}" "$name" 60
 		done
 	} > "$out/tap.log"
