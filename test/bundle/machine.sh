@@ -62,7 +62,7 @@ unpack()
 
 has_gpu()
 {
-	[ -e /dev/nvidiactl ] || [ -e /dev/nvidia0 ] || [ -e /dev/dxg ] || nvidia-smi -L 2> /dev/null | grep -q '^GPU'
+	[ -e /dev/nvidiactl ] || [ -e /dev/nvidia0 ] || [ -e /dev/dxg ] || timeout -k 5 20 nvidia-smi -L 2> /dev/null | grep -q '^GPU'
 }
 
 find_device()
@@ -257,7 +257,7 @@ describe()
 {
 	local gpu=
 
-	gpu=$(timeout 20 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null | head -n 1)
+	gpu=$(timeout -k 5 20 nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader 2> /dev/null | head -n 1)
 	{
 		cat "$here/VERSION"
 		uname -a
@@ -270,7 +270,7 @@ describe()
 		for tool in nvcc gcc compute-sanitizer python3 perl prove; do
 			echo "$tool: $(command -v "$tool") $("$tool" --version 2> /dev/null | grep -v '^ *$' | head -n 1)"
 		done
-		timeout 20 nvidia-smi 2>&1
+		timeout -k 5 20 nvidia-smi 2>&1
 		if [ "$device" = cuda ]; then
 			with_libs ldd "$library" 2>&1
 		fi
