@@ -36,11 +36,13 @@ no_time()
 # Engine
 # ---------------------------------------------------------------------------
 
-# $1: program, $2: log, $3: limit.  Its exit status goes to a file beside the log.
+# $1: program, $2: log, $3: when it has to end, in seconds since 1970.  Its exit status goes to a file beside the log.
 one_program()
 {
-	cd "$tree" || exit
-	timeout -k 5 "$3" "build/obj/$1" > "$2" 2>&1
+	local left=$(($3 - $(date +%s)))
+
+	[ "$left" -gt 0 ] && cd "$tree" || return
+	timeout -k 5 "$left" "build/obj/$1" > "$2" 2>&1
 	echo $? > "$2.status"
 }
 
@@ -61,8 +63,9 @@ part_engine()
 	else
 		programs=$(echo "$programs" | grep -v '^test_cuda_')
 	fi
-	echo "$programs" | tree=$tree LD_LIBRARY_PATH=$libs timeout -k 5 "$seconds" xargs -P "$jobs" -I{} \
-		bash -c 'one_program "$1" "$2/$1" "$3"' - {} "$dir" "$seconds" > /dev/null 2>&1
+	# the outer limit only for what does not end by its own: a timeout does not reach those of another
+	echo "$programs" | tree=$tree LD_LIBRARY_PATH=$libs timeout -k 5 $((seconds + 6)) xargs -P "$jobs" -I{} \
+		bash -c 'one_program "$1" "$2/$1" "$3"' - {} "$dir" $(($(date +%s) + seconds)) > /dev/null 2>&1
 	unset PGTORCH_TEST_DEVICE PGTORCH_CUDA_LIBRARY
 	for name in $programs; do
 		status=$(cat "$dir/$name.status" 2> /dev/null)
@@ -274,10 +277,10 @@ sanitize()
 		(cd "$tree/build/obj" && ls -d test_cuda_* test_fit test_loss test_optim 2> /dev/null) | sed 's|.*|& build/obj/&|'
 	} > "$dir/list"
 	# two parts: how it begins and the rest are the name and the command
-	timeout -k 10 $(($2 + 10)) xargs -a "$dir/list" -P 4 -L 1 bash -c '
-		tool=$1 dir=$2 limit=$3 name=$4
+	timeout -k 5 $(($2 + 6)) xargs -a "$dir/list" -P 4 -L 1 bash -c '
+		tool=$1 dir=$2 left=$(($3 - $(date +%s))) name=$4
 		shift 4
-		cd "$tree" && check "$tool" "$dir/$name" "$limit" "$@"' - "$tool" "$dir" "$2" > /dev/null 2>&1
+		[ "$left" -gt 0 ] && cd "$tree" && check "$tool" "$dir/$name" "$left" "$@"' - "$tool" "$dir" $(($(date +%s) + $2)) > /dev/null 2>&1
 	while read -r name _; do
 		end=$(cat "$dir/$name.end" 2> /dev/null)
 		case $end in
