@@ -86,8 +86,10 @@ part_engine()
 		fi
 		keep_log "$name, $on (status ${status:-none})" "$dir/$name" 200
 	done >> "$out/engine.log"
-	[ -z "$late" ] || bad="$bad; not done within $seconds s:$late"
-	if [ "$failed" -ne 0 ]; then
+	if [ -n "$late" ] && [ -z "$bad" ]; then
+		late "engine, $on" "not ended:$late ($passed checks passed, log engine.log)"
+	elif [ "$failed" -ne 0 ]; then
+		bad="$bad${late:+; not done within $seconds s:$late}"
 		row FAIL "engine, $on" "${bad#; } ($passed checks passed, log engine.log)"
 	else
 		row PASS "engine, $on" "$passed checks in $ran programs$([ "$skipped" -eq 0 ] || echo ", $skipped skipped"), $((SECONDS - start)) s"
@@ -127,7 +129,11 @@ regress()
 	if [ "$status" -eq 0 ] && [ "$p" -gt 0 ]; then
 		row PASS "$1, $5" "$p of $p, $((SECONDS - start)) s"
 	elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-		row FAIL "$1, $5" "not done within $seconds s: $p passed${name:+, failed: $name}(log sql.log)"
+		if [ -n "$name" ]; then
+			row FAIL "$1, $5" "$p passed, failed: $name, not done within $seconds s (log sql.log)"
+		else
+			late "$1, $5" "$p passed (log sql.log)"
+		fi
 		# what it left running would disturb the next
 		stop_server
 	else
@@ -230,7 +236,14 @@ part_tap()
 	if [ "$status" -eq 0 ] && [ "$p" -gt 0 ]; then
 		row PASS "tap, $device" "$p of $p, $((SECONDS - start)) s"
 	elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ]; then
-		row FAIL "tap, $device" "not done within $seconds s: $p passed, $f failed (log tap.log)"
+		if [ "$f" -gt 0 ]; then
+			row FAIL "tap, $device" "$p passed, $f failed: $bad not done within $seconds s (log tap.log)"
+		else
+			late "tap, $device" "$p passed (log tap.log)"
+		fi
+		# its servers would disturb what follows
+		stop_servers
+		end_processes "$dir"
 	else
 		row FAIL "tap, $device" "$p passed, $f failed: $bad (log tap.log)"
 	fi
