@@ -51,7 +51,7 @@ part_engine()
 	local on=$1 dir=$work/log/engine-$1 start=$SECONDS programs name p f status counts
 	local passed=0 failed=0 skipped=0 ran=0 bad= late= jobs=$(($(nproc) / 2))
 
-	room 130 $([ "$on" = "$device" ] && echo 240 || echo 5) || { no_time "engine, $on"; return; }
+	room 130 $([ "$on" = "$device" ] && echo 240 || echo 20) || { no_time "engine, $on"; return; }
 	[ "$jobs" -ge 1 ] || jobs=1
 	[ "$jobs" -le 8 ] || jobs=8
 	mkdir -p "$dir"
@@ -169,7 +169,7 @@ demo()
 
 part_regress()
 {
-	if room 90 $([ "$1" = "$device" ] && echo 200 || echo 10); then
+	if room 90 $([ "$1" = "$device" ] && echo 200 || echo 25); then
 		regress regress regress/pg_regress sql schedule "$1"
 	else
 		no_time "regress, $1"
@@ -332,7 +332,7 @@ part_sanitizer()
 		row SKIP compute-sanitizer "it is not installed"
 		return
 	fi
-	room 40 150 || { no_time compute-sanitizer; return; }
+	room 40 20 || { no_time compute-sanitizer; return; }
 	# some machines refuse it
 	cd "$tree" || return
 	check memcheck "$log" "$seconds" build/obj/gpu_fit --steps 2 cuda "$library" 8-4-2/4/float32
@@ -343,21 +343,21 @@ part_sanitizer()
 		row SKIP compute-sanitizer "it does not work here: ${why:-no answer within $seconds s}"
 		return
 	fi
-	if room 60 150; then sanitize memcheck "$seconds"; else no_time memcheck; fi
-	if room 60 140; then sanitize racecheck "$seconds"; else no_time racecheck; fi
+	if room 60 20; then sanitize memcheck "$seconds"; else no_time memcheck; fi
+	if room 60 20; then sanitize racecheck "$seconds"; else no_time racecheck; fi
 }
 
 # ---------------------------------------------------------------------------
 # Benchmarks
 # ---------------------------------------------------------------------------
 
-# The moment after which no round begins: 40 s for what follows.
+# The moment after which no round begins leaves 60 s for what follows.
 start_bench()
 {
 	: > "$work/bench.tsv"
 	mkdir -p "$work/inductor"
 	[ -z "$emulated" ] || export BENCH_SMALL=1
-	BENCH_WAIT=$work/go BENCH_UNTIL=$(($(date +%s) + total - SECONDS - 40)) TMPDIR=$work BENCH_LIBS=$libs \
+	BENCH_WAIT=$work/go BENCH_UNTIL=$(($(date +%s) + total - SECONDS - 60 * total / 510)) TMPDIR=$work BENCH_LIBS=$libs \
 		TORCHINDUCTOR_CACHE_DIR=$work/inductor TRITON_CACHE_DIR=$work/inductor/triton \
 		bash "$tree/test/bench/gpu_compare" "$device" "$([ "$device" = cuda ] && echo "$library" || echo -)" \
 		"$tree/build/obj/gpu_fit" "$work/bench.tsv" > "$out/bench.log" 2>&1 &
@@ -377,7 +377,7 @@ part_bench()
 {
 	local result what text until speed cpu seconds
 
-	if ! room 180 15; then
+	if ! room 180 40; then
 		no_time benchmarks
 		end_processes "BENCH_WAIT=$work/go"
 		return
@@ -403,7 +403,7 @@ part_bench()
 	while IFS=$'\t' read -r result what text; do
 		row "$result" "$what" "$text"
 	done < "$work/bench.tsv"
-	room 40 5 || { no_time "train in SQL, $device"; return; }
+	room 40 20 || { no_time "train in SQL, $device"; return; }
 	start_server || return
 	if [ "$device" = cuda ] && [ -z "$emulated" ]; then
 		speed=$(sql_speed cuda 21)
@@ -414,6 +414,6 @@ part_bench()
 		row FAIL "train in SQL, $device" "$(grep ERROR "$out/bench.log" || echo "not done within $seconds s")"
 		return
 	fi
-	[ "$device" = cpu ] || ! room 20 0 || cpu=$(sql_speed cpu 3)
+	[ "$device" = cpu ] || ! room 20 20 || cpu=$(sql_speed cpu 3)
 	row PASS "train in SQL, $device" "784-512-256-10, 128: $speed${cpu:+; on the CPU $cpu}"
 }
