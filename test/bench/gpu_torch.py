@@ -66,7 +66,7 @@ class Training:
             layers.append(torch.nn.Linear(a, b))
         model = torch.nn.Sequential(*layers).to(device)
         criterion = torch.nn.CrossEntropyLoss() if sizes[-1] > 1 else torch.nn.MSELoss()
-        options = {"fused": True, "capturable": graph} if cuda else {}
+        options = {"fused": True, "capturable": graph} if cuda else {"fused": True}
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, **options)
         lower = precision == "bfloat16"
 
