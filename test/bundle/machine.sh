@@ -268,7 +268,7 @@ describe()
 		head -n 3 /proc/meminfo
 		df -h "$work" | tail -n 1
 		for tool in nvcc gcc compute-sanitizer python3 perl prove; do
-			echo "$tool: $(command -v "$tool") $("$tool" --version 2> /dev/null | grep -v '^ *$' | head -n 1)"
+			echo "$tool: $(command -v "$tool") $(timeout -k 5 10 "$tool" --version 2> /dev/null | grep -v '^ *$' | head -n 1)"
 		done
 		timeout -k 5 20 nvidia-smi 2>&1
 		if [ "$device" = cuda ]; then
