@@ -256,7 +256,7 @@ part_tap()
 # $1: tool, $2: log, $3: limit, then the command.  Prints as what it ended: clean, errors, late, failed.
 check()
 {
-	local tool=$1 log=$2 limit=$3 status summary
+	local tool=$1 log=$2 limit=$3 status summary ran=
 
 	shift 3
 	# only what kernels do counts: tests ask for too much memory on purpose
@@ -265,11 +265,14 @@ check()
 		env LD_LIBRARY_PATH="$libs" PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY="$library" "$@" > "$log" 2>&1
 	status=$?
 	summary=$(grep -E '(ERROR|RACECHECK) SUMMARY' "$log" | grep -v -E 'SUMMARY: 0 |SUMMARY: .* \(0 errors, 0 warnings\)')
-	if [ -n "$summary" ] || [ "$status" -eq 86 ] || grep -q -E '^=+ +(Invalid|Error: (Race|Potential)|Barrier error|Uninitialized)' "$log"; then
+	# a tool that refuses the machine counts that as an error, or says that all is well, without a word of the program
+	! grep -q -E '^[0-9]+ (steps|passed, [0-9]+ failed)$' "$log" || ran=1
+	if grep -q -E '^=+ +(Invalid|Misaligned|(Error|Warning): (Race|Potential)|Barrier error|Uninitialized)' "$log" ||
+		{ [ -n "$ran" ] && { [ -n "$summary" ] || [ "$status" -eq 86 ]; }; }; then
 		echo errors
 	elif [ "$status" -eq 124 ] || [ "$status" -eq 137 ] || [ "$status" -eq 130 ]; then
 		echo late
-	elif [ "$status" -ne 0 ] || ! grep -q 'SUMMARY' "$log"; then
+	elif [ "$status" -ne 0 ] || [ -z "$ran" ] || ! grep -q 'SUMMARY' "$log"; then
 		echo failed
 	else
 		echo clean
@@ -340,7 +343,8 @@ part_sanitizer()
 	keep_log "probe" "$log" 100 >> "$out/sanitizer.log"
 	if [ "$(cat "$log.end")" != clean ] && [ "$(cat "$log.end")" != errors ]; then
 		why=$(grep -i -E 'not supported|error|fail|unable' "$log" | head -n 1 | sed 's/^=* *//')
-		row SKIP compute-sanitizer "it does not work here: ${why:-no answer within $seconds s}"
+		[ "$(cat "$log.end")" = failed ] || why="no answer within $seconds s"
+		row SKIP compute-sanitizer "it does not work here: ${why:-status other than 0}"
 		return
 	fi
 	if room 60 20; then sanitize memcheck "$seconds"; else no_time memcheck; fi
