@@ -340,16 +340,18 @@ stop_server()
 # All there are, those of the Perl tests too, without waiting for a hung one.
 stop_servers()
 {
-	local file pids= i
+	local file files i=0
 
-	for file in "$work/home/data/postmaster.pid" "$work"/home/tap/*/*/pgdata/postmaster.pid; do
-		[ ! -s "$file" ] || pids="$pids $(head -n 1 "$file")"
-	done
+	files=("$work/home/data/postmaster.pid" "$work"/home/tap/*/*/pgdata/postmaster.pid)
 	# immediately; a postmaster that is killed instead leaves shared memory behind
-	[ -z "$pids" ] || kill -QUIT $pids 2> /dev/null
-	for ((i = 0; i < 60; i++)); do
-		[ -n "$pids" ] && kill -0 $pids 2> /dev/null || return
-		sleep 0.1
+	for file in "${files[@]}"; do
+		[ ! -s "$file" ] || kill -QUIT "$(head -n 1 "$file")" 2> /dev/null
+	done
+	# the file goes first: a process that nobody waits for stays a zombie
+	for file in "${files[@]}"; do
+		while [ -s "$file" ] && kill -0 "$(head -n 1 "$file")" 2> /dev/null && [ $((i++)) -lt 60 ]; do
+			sleep 0.1
+		done
 	done
 }
 
