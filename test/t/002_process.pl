@@ -84,14 +84,15 @@ my $usual = main_mask($idle_pid);
 $idle->query_safe(q{LOAD 'pgtorch'; SELECT 'nn.Linear(1, 1)'::nn.module; SHOW pgtorch.device});
 unlike(read_proc("/proc/$idle_pid/maps"), qr/blas|libcu(da|blas)/, 'loading pgtorch opens no library');
 is(scalar(masks($idle_pid)), 0, 'and starts no thread');
+$idle->query_safe(q{SET pgtorch.device = 'cpu'});
 $idle->query_safe('SELECT * FROM pgtorch_info()');
 my $has_blas = read_proc("/proc/$idle_pid/maps") =~ /openblas/;
-is($node->safe_psql('postgres', q{SELECT value ~ 'OpenBLAS' FROM pgtorch_info() WHERE key = 'blas'}), $has_blas ? 't' : 'f', 'pgtorch_info says which BLAS runs');
+is($node->safe_psql('postgres', q{SET pgtorch.device = 'cpu'; SELECT value ~ 'OpenBLAS' FROM pgtorch_info() WHERE key = 'blas'}), $has_blas ? 't' : 'f', 'pgtorch_info says which BLAS runs');
 $idle->quit;
 my $postmaster = (split /\n/, read_proc($node->data_dir . '/postmaster.pid'))[0];
 unlike(read_proc("/proc/$postmaster/maps"), qr/pgtorch\.so|blas/, 'the postmaster has none of it');
 
-# ---- threads ----
+# ---- threads of the CPU device ----
 
 $node->safe_psql(
 	'postgres', q{
@@ -105,7 +106,7 @@ $node->safe_psql(
 my $all = ~((1 << 8) | (1 << 18) | (1 << 31) | (1 << 32));
 for my $where ('a worker', 'the backend')
 {
-	my ($s, $pid) = session('pgtorch.threads = 2', $where eq 'a worker' ? 'max_parallel_workers = 8' : 'max_parallel_workers = 0');
+	my ($s, $pid) = session("pgtorch.device = 'cpu'", 'pgtorch.threads = 2', $where eq 'a worker' ? 'max_parallel_workers = 8' : 'max_parallel_workers = 0');
 	$s->query_until(qr/started/, "\\echo started\nSELECT * FROM pgtorch_train('wide', 'SELECT x, y FROM wide', nn.CrossEntropyLoss(), batch_size => 500, epochs => 1000000);\n");
 	my $who = $where eq 'a worker' ? worker_of($pid) : $pid;
 	my (%seen, %open);
@@ -216,7 +217,7 @@ is($node->safe_psql('postgres', "SET client_min_messages = error; SELECT steps F
 
 # ---- without OpenBLAS (libraries of its names are found first that are none): the built-in product serves ----
 
-my $trained = q{SET client_min_messages = error; SELECT loss FROM pgtorch_train('wide', 'SELECT x, y FROM wide ORDER BY x', nn.CrossEntropyLoss(), batch_size => 500, deploy => false)};
+my $trained = q{SET client_min_messages = error; SET pgtorch.device = 'cpu'; SELECT loss FROM pgtorch_train('wide', 'SELECT x, y FROM wide ORDER BY x', nn.CrossEntropyLoss(), batch_size => 500, deploy => false)};
 my $loss = $node->safe_psql('postgres', $trained);
 my $fakes = PostgreSQL::Test::Utils::tempdir();
 append_to_file("$fakes/$_", '') for qw(libopenblas.so.0 libopenblas.so libopenblasp.so.0 libopenblas64.so.0);
@@ -225,7 +226,7 @@ $node->stop;
 	local $ENV{LD_LIBRARY_PATH} = $fakes . ($ENV{LD_LIBRARY_PATH} ? ":$ENV{LD_LIBRARY_PATH}" : '');
 	$node->start;
 }
-is($node->safe_psql('postgres', q{SELECT value FROM pgtorch_info() WHERE key = 'blas'}), 'built-in', 'without OpenBLAS pgtorch_info says so');
+is($node->safe_psql('postgres', q{SET pgtorch.device = 'cpu'; SELECT value FROM pgtorch_info() WHERE key = 'blas'}), 'built-in', 'without OpenBLAS pgtorch_info says so');
 my $without = $node->safe_psql('postgres', $trained);
 cmp_ok(abs($without - $loss), '<', 1e-4 * $loss, 'and training gives the same loss');
 
