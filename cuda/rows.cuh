@@ -16,6 +16,8 @@
 
 #define LANES_COLS 1024
 #define LANES_THREADS 128
+/* elements that a thread of a block has under way */
+#define ROWS_EACH 4
 /* Tiles are done in a loop by this many blocks at most. */
 #define ROWS_BLOCKS 4096
 
@@ -157,7 +159,8 @@ rows_lanes_begin(const Rows &r, const void *from, int64_t row, bool exponentials
 				 double *sum)
 {
 	int lane = (int) threadIdx.x % r.width;
-	double best = -HUGE_VAL, total = 0;
+	T best = (T) -HUGE_VAL;
+	double total = 0;
 
 #pragma unroll
 	for (int k = 0; k < HELD; k++)
@@ -167,21 +170,21 @@ rows_lanes_begin(const Rows &r, const void *from, int64_t row, bool exponentials
 		x[k] = row < r.rows && col < r.cols
 				   ? Load::template load<T>(r.dtype, from, row * r.cols + col)
 				   : (T) -HUGE_VAL;
-		best = pt_larger(best, (double) x[k]);
+		best = pt_larger(best, x[k]);
 	}
-	best = pt_lanes_join<PtMaxOp>(best, r.width);
+	best = (T) pt_lanes_join<PtMaxOp>((double) best, r.width);
 #pragma unroll
 	for (int k = 0; k < HELD; k++)
 	{
 		T e;
 
-		x[k] = x[k] - (T) best;
+		x[k] = x[k] - best;
 		e = rows_exp(x[k]);
 		total += (double) e;
 		if (exponentials)
 			x[k] = e;
 	}
-	*largest = (T) best;
+	*largest = best;
 	*sum = pt_lanes_join<PtSumOp>(total, r.width);
 }
 
@@ -208,25 +211,50 @@ rows_place(const Rows &r, int64_t tile)
 	return p;
 }
 
+/*
+ * A thread's elements from j on, as many as it has under way at once: one at a time it would wait for memory
+ * most of the time.  What is not there is -inf, having been loaded from j, for no branch to come between loads.
+ */
+template <typename T, typename Load>
+static __device__ __forceinline__ void
+rows_block_load(const Rows &r, const void *from, const RowsPlace &p, int64_t j, T *x)
+{
+#pragma unroll
+	for (int k = 0; k < ROWS_EACH; k++)
+	{
+		int64_t i = j + k * p.step;
+
+		x[k] = Load::template load<T>(r.dtype, from, p.base + (i < r.cols ? i : j) * r.inner);
+		x[k] = i < r.cols ? x[k] : (T) -HUGE_VAL;
+	}
+}
+
 /* As rows_lanes_begin for a block's rows; each thread gets its row's.  shared: PT_BLOCK_THREADS numbers */
 template <typename T, typename Load>
 static __device__ __forceinline__ void
 rows_block_begin(const Rows &r, const void *from, const RowsPlace &p, double *shared, T *largest,
 				 double *sum)
 {
-	double best = -HUGE_VAL, total = 0;
+	T best = (T) -HUGE_VAL, x[ROWS_EACH];
+	double total = 0;
 
-	if (p.in)
-		for (int64_t j = p.first; j < r.cols; j += p.step)
-			best = pt_larger(best,
-							 (double) Load::template load<T>(r.dtype, from, p.base + j * r.inner));
-	best = pt_columns_join<PtMaxOp>(best, r.width, shared);
+	for (int64_t j = p.first; p.in && j < r.cols; j += ROWS_EACH * p.step)
+	{
+		rows_block_load<T, Load>(r, from, p, j, x);
+#pragma unroll
+		for (int k = 0; k < ROWS_EACH; k++)
+			best = pt_larger(best, x[k]);
+	}
+	best = (T) pt_columns_join<PtMaxOp>((double) best, r.width, shared);
 	__syncthreads();
-	if (p.in)
-		for (int64_t j = p.first; j < r.cols; j += p.step)
-			total += (double) rows_exp(Load::template load<T>(r.dtype, from, p.base + j * r.inner) -
-									   (T) best);
-	*largest = (T) best;
+	for (int64_t j = p.first; p.in && j < r.cols; j += ROWS_EACH * p.step)
+	{
+		rows_block_load<T, Load>(r, from, p, j, x);
+#pragma unroll
+		for (int k = 0; k < ROWS_EACH; k++)
+			total += (double) rows_exp(x[k] - best);
+	}
+	*largest = best;
 	*sum = pt_columns_join<PtSumOp>(total, r.width, shared);
 	__syncthreads();
 }

@@ -69,15 +69,20 @@ __launch_bounds__(PT_BLOCK_THREADS) softmax_block(Rows r, bool logarithm, const 
 
 		rows_block_begin<T, Load>(r, x, p, shared, &largest, &sum);
 		by = softmax_by<T>(logarithm, sum);
-		if (p.in)
-			for (int64_t j = p.first; j < r.cols; j += p.step)
-			{
-				int64_t at = p.base + j * r.inner;
-				T z = Load::template load<T>(r.dtype, x, at) - largest;
+		for (int64_t j = p.first; p.in && j < r.cols; j += ROWS_EACH * p.step)
+		{
+			T z[ROWS_EACH];
 
-				pt_store<T>(r.dtype, y, at,
-							softmax_of<T>(logarithm, logarithm ? z : rows_exp(z), by));
+			rows_block_load<T, Load>(r, x, p, j, z);
+#pragma unroll
+			for (int k = 0; k < ROWS_EACH; k++)
+			{
+				z[k] = z[k] - largest;
+				if (j + k * p.step < r.cols)
+					pt_store<T>(r.dtype, y, p.base + (j + k * p.step) * r.inner,
+								softmax_of<T>(logarithm, logarithm ? z[k] : rows_exp(z[k]), by));
 			}
+		}
 	}
 }
 
