@@ -83,7 +83,17 @@ open_nvrtc(PtError *err)
 static bool
 open_nvrtc(PtError *err)
 {
-	static const char *const names[] = {"libnvrtc.so.13", "libnvrtc.so.12", "libnvrtc.so"};
+	/* that of the toolkit that made the interpreter first: the same mathematics, and code that the driver knows */
+	static const char *const names[] = {
+#if CUDART_VERSION >= 13000
+		"libnvrtc.so.13",
+		"libnvrtc.so.12",
+#else
+		"libnvrtc.so.12",
+		"libnvrtc.so.13",
+#endif
+		"libnvrtc.so"
+	};
 	const struct
 	{
 		const char *name;
@@ -125,7 +135,7 @@ open_nvrtc(PtError *err)
 		return true;
 	pt_fail(err, PT_EDEVICE, "CUDA's run-time compiler is not available");
 	pt_detail(err, "%s.", why);
-	return pt_hint(err, "Install NVRTC (libnvrtc.so.13) where the dynamic linker finds it.");
+	return pt_hint(err, "Install NVRTC (%s) where the dynamic linker finds it.", names[0]);
 }
 
 #endif
