@@ -108,9 +108,12 @@ pt_smaller(C a, C b)
 	return a != a ? a : a < b ? a : b;
 }
 
-/* ---------- loads ---------- */
+/* ---------- loads and stores ---------- */
 
-/* Element i, converted to V: of one known type, or of any dtype of a kind. */
+/*
+ * Element i, converted to V or from it: of one known type, or of any dtype of a kind.  pt_store, which asks for the
+ * dtype, is for what is stored once in a while: for each element its branches cost more than the store.
+ */
 template <typename T> struct LoadNative
 {
 	template <typename V>
@@ -118,6 +121,13 @@ template <typename T> struct LoadNative
 	{
 		(void) dtype;
 		return (V) ((const T *) x)[i];
+	}
+
+	template <typename V>
+	static __device__ __forceinline__ void store(PtDtype dtype, void *y, int64_t i, V x)
+	{
+		(void) dtype;
+		((T *) y)[i] = (T) x;
 	}
 };
 
@@ -129,6 +139,13 @@ struct LoadHalf
 		uint16_t bits = ((const uint16_t *) x)[i];
 
 		return (V) (dtype == PT_FLOAT16 ? pt_half_load(bits) : pt_bfloat_load(bits));
+	}
+
+	template <typename V>
+	static __device__ __forceinline__ void store(PtDtype dtype, void *y, int64_t i, V x)
+	{
+		((uint16_t *) y)[i] =
+			dtype == PT_FLOAT16 ? pt_half_store((float) x) : pt_bfloat_store((float) x);
 	}
 };
 

@@ -50,7 +50,8 @@ __launch_bounds__(LANES_THREADS) softmax_lanes(Rows r, bool logarithm, const voi
 			int col = lane + k * r.width;
 
 			if (row < r.rows && col < r.cols)
-				pt_store<T>(r.dtype, y, row * r.cols + col, softmax_of<T>(logarithm, held[k], by));
+				Load::template store<T>(r.dtype, y, row * r.cols + col,
+										softmax_of<T>(logarithm, held[k], by));
 		}
 	}
 }
@@ -79,8 +80,9 @@ __launch_bounds__(PT_BLOCK_THREADS) softmax_block(Rows r, bool logarithm, const 
 			{
 				z[k] = z[k] - largest;
 				if (j + k * p.step < r.cols)
-					pt_store<T>(r.dtype, y, p.base + (j + k * p.step) * r.inner,
-								softmax_of<T>(logarithm, logarithm ? z[k] : rows_exp(z[k]), by));
+					Load::template store<T>(r.dtype, y, p.base + (j + k * p.step) * r.inner,
+											softmax_of<T>(logarithm,
+														  logarithm ? z[k] : rows_exp(z[k]), by));
 			}
 		}
 	}
