@@ -134,8 +134,9 @@ __launch_bounds__(LANES_THREADS)
 				int col = lane + k * r.width;
 
 				if (col < r.cols)
-					pt_store<T>(r.dtype, out, row * r.cols + col,
-								gradient_of<T>(held[k], (T) (1 / sum), col, target, grad));
+					Load::template store<T>(r.dtype, out, row * r.cols + col,
+											gradient_of<T>(held[k], (T) (1 / sum), col, target,
+														   grad));
 			}
 		}
 	}
@@ -165,7 +166,8 @@ __launch_bounds__(PT_BLOCK_THREADS)
 			int64_t at = p.base + j * r.inner;
 			T e = rows_exp(Load::template load<T>(r.dtype, x, at) - largest);
 
-			pt_store<T>(r.dtype, out, at, gradient_of<T>(e, (T) (1 / sum), j, target, grad));
+			Load::template store<T>(r.dtype, out, at,
+									gradient_of<T>(e, (T) (1 / sum), j, target, grad));
 		}
 	}
 }
