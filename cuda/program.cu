@@ -84,11 +84,12 @@ store(const Registers &r, unsigned reg, unsigned dtype, void *data, const int64_
 	}
 }
 
-/* Where an input of any strides has point i. */
+/* Where an input of any strides has a point.  I: 32 bits divide faster */
 template <typename I>
 static __device__ __forceinline__ int64_t
-place(const PtCudaOperands &p, const PtCudaInput &in, int ndim, I i)
+place(const PtCudaOperands &p, const PtCudaInput &in, int ndim, int64_t point)
 {
+	I i = (I) point;
 	int64_t at = 0;
 
 	for (int d = ndim - 1; d > 0; d--)
@@ -174,10 +175,8 @@ execute(const Registers &r, const PtInstruction &ins, const int64_t *point, unsi
 
 /* ---------- the kernel ---------- */
 
-/* I: of points; 32 bits divide faster */
-template <typename I>
-static __device__ __forceinline__ void
-run(const PtCudaOperands &p, const PtCudaCode &code)
+static __global__ void
+interpret(PtCudaOperands p, PtCudaCode code)
 {
 	PT_SHARED(PtCudaCell, cells);
 	Registers r = {cells + threadIdx.x, blockDim.x};
@@ -214,9 +213,9 @@ run(const PtCudaOperands &p, const PtCudaCode &code)
 				continue;
 			EACH(l)
 			{
-				at[l] = code.in[k].access == PT_ACCESS_LINEAR
-							? point[l]
-							: place(p, p.in[k], code.ndim, (I) point[l]);
+				at[l] = code.in[k].access == PT_ACCESS_LINEAR ? point[l]
+						: code.wide ? place<int64_t>(p, p.in[k], code.ndim, point[l])
+									: place<uint32_t>(p, p.in[k], code.ndim, point[l]);
 			}
 			load(r, code.in[k].reg, code.in[k].dtype, p.in[k].data, at, count);
 		}
@@ -227,15 +226,6 @@ run(const PtCudaOperands &p, const PtCudaCode &code)
 	}
 	if (zero)
 		pt_note_fault(p.fault, p.task, 0, 0);
-}
-
-static __global__ void
-interpret(PtCudaOperands p, PtCudaCode code)
-{
-	if (code.wide)
-		run<int64_t>(p, code);
-	else
-		run<uint32_t>(p, code);
 }
 
 cudaError_t
