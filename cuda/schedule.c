@@ -326,6 +326,8 @@ pt_cuda_launch(PtDevice *d, PtSchedule *s, int64_t repeat, PtError *err)
 	if ((error = cudaStreamWaitEvent(dev->stream, dev->fed, 0)) != cudaSuccess)
 		return pt_cuda_fail(dev, error, "waiting for data", err);
 	dev->fault->set = 0;
+	/* of a thread that sees set before it sees the key none is overlooked */
+	dev->fault->key = ~0ULL;
 	r->left = repeat;
 	return true;
 }
