@@ -60,9 +60,9 @@ typedef struct Run
 	/* bursts under way: a ring */
 	cudaEvent_t done[BURSTS];
 	int first, under_way;
-	int depth;			 /* how many at a time */
-	int64_t burst;		 /* runs in one */
-	int64_t finished_ns; /* when the last burst was seen to be done; 0: the ring was empty */
+	int depth;		  /* how many at a time */
+	int64_t burst;	  /* runs in one */
+	int64_t began_ns; /* when the oldest began: the one before was seen to be done; 0: unknown */
 } Run;
 
 static PtCuda *
@@ -195,7 +195,7 @@ drain(PtCuda *dev, Run *r)
 	(void) cudaStreamSynchronize(dev->stream);
 	r->under_way = 0;
 	r->left = 0;
-	r->finished_ns = 0;
+	r->began_ns = 0;
 }
 
 static void
@@ -575,6 +575,9 @@ submit(PtCuda *dev, Run *r, int64_t n, PtError *err)
 
 	if (r->stale)
 		drop_graphs(r);
+	/* one at a time would otherwise never be seen to have become short */
+	if (r->depth == 1)
+		r->began_ns = now_ns();
 	for (int64_t i = 0, runs; i < n; i += runs)
 	{
 		if (!submit_next(dev, r, n - i, &runs, err))
@@ -612,10 +615,10 @@ retire(Run *r)
 {
 	int64_t now = now_ns();
 
-	/* with a burst behind it the GPU did not pause, so the time between two ends is a burst's */
-	if (r->finished_ns > 0 && r->under_way > 1)
+	/* with a burst behind it, it was a whole one, and the GPU did not pause before it */
+	if (r->began_ns > 0 && (r->under_way > 1 || r->depth == 1))
 	{
-		int64_t took = now - r->finished_ns;
+		int64_t took = now - r->began_ns;
 
 		if (took < BURST_NS / 2 && r->burst < 1 << 16)
 			r->burst *= 2;
@@ -623,11 +626,9 @@ retire(Run *r)
 			r->burst /= 2;
 		r->depth = took > LONGEST_NS ? 1 : took > LONG_NS ? 2 : BURSTS;
 	}
-	r->finished_ns = now;
 	r->first = (r->first + 1) % BURSTS;
 	r->under_way--;
-	if (r->under_way == 0)
-		r->finished_ns = 0;
+	r->began_ns = r->under_way > 0 ? now : 0;
 }
 
 PtRun

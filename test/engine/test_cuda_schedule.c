@@ -2,6 +2,8 @@
  * test_cuda_schedule.c
  *	  Schedules on the device "cuda" that run many times or have many tasks: CUDA graphs of one run and of several.
  */
+#include <time.h>
+
 #include "engine/cuda_harness.h"
 
 /* What pgtorch_info() says of the device under a key. */
@@ -153,12 +155,72 @@ test_many_products(int64_t n)
 	free(operands);
 }
 
+/* How many bursts are put on the stream at once, up to most: the emulated GPU fails the one after them. */
+static int
+bursts_under_way(PtSchedule *s, int most)
+{
+	int n = 0;
+
+	for (bool failed = true; failed && n < most;)
+	{
+		char text[64];
+		PtError err = {0};
+
+		snprintf(text, sizeof(text), "cudaEventRecord:%d:2", n + 1);
+		setenv("CUDA_EMULATOR_FAIL", text, 1);
+		failed = !cuda_type->launch(cuda_dev, s, INT64_MAX, &err) ||
+				 cuda_type->wait(cuda_dev, s, 0, &err) == PT_RUN_ERROR;
+		n += failed;
+	}
+	unsetenv("CUDA_EMULATOR_FAIL");
+	return n;
+}
+
+/* Bursts that seem to take long at first, as nobody looks whether they are done, are not the end of several at a time. */
+static void
+test_pause(void)
+{
+	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
+	PtOperand from = OPERAND(PT_FLOAT32, 1), to = OPERAND(PT_FLOAT32, 1);
+	PtStep step = {.op = &copy, .nin = 1, .nout = 1, .in = &from, .out = &to};
+	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtError err = {0};
+	bool ok;
+	int n = 0;
+
+	if (strcmp(info_of("gpu"), "Emulated GPU") != 0)
+		return;
+	free(from.data);
+	free(to.data);
+	from.data = cuda_type->alloc(cuda_dev, 4, &err);
+	to.data = cuda_type->alloc(cuda_dev, 4, &err);
+	ok = cuda_type->prepare(cuda_dev, &s, &err) && cuda_type->bind(cuda_dev, &s, &err) &&
+		 cuda_type->launch(cuda_dev, &s, INT64_MAX, &err);
+	for (int i = 0; ok && i < 6; i++)
+	{
+		ok = cuda_type->wait(cuda_dev, &s, 0, &err) == PT_RUN_MORE;
+		nanosleep(&(struct timespec){0, 300000000}, NULL);
+	}
+	for (int tries = 0; ok && n < 3 && tries < 20; tries++)
+	{
+		ok = cuda_type->wait(cuda_dev, &s, 100000000, &err) == PT_RUN_MORE;
+		n = bursts_under_way(&s, 3);
+		ok = ok && cuda_type->launch(cuda_dev, &s, INT64_MAX, &err);
+	}
+	CHECK_OK(ok, &err);
+	CHECK(n >= 3, "%d bursts at a time", n);
+	cuda_type->unbind(cuda_dev, &s);
+	cuda_type->free(cuda_dev, from.data);
+	cuda_type->free(cuda_dev, to.data);
+}
+
 int
 main(void)
 {
 	if (!cuda_open(NULL))
 		return cuda_skipped();
 	test_runs();
+	test_pause();
 	for (cuda_repeat = 1; cuda_repeat <= 3; cuda_repeat += 2)
 	{
 		for (int64_t n = 10; n <= 700; n += 10 + n / 4)
