@@ -155,6 +155,89 @@ test_many_products(int64_t n)
 	free(operands);
 }
 
+/* Part of an array of float32. */
+static PtOperand
+part_of(const PtOperand *all, int64_t at, int64_t rows, int64_t cols)
+{
+	PtOperand o = {PT_FLOAT32, {1, {cols}}, (float *) all->data + at};
+
+	if (rows > 0)
+		o.shape = (PtShape){2, {rows, cols}};
+	return o;
+}
+
+/*
+ * Products with vectors: a bias that changes between them, biases that lie where cuBLASLt takes none (shift), a bias's
+ * gradient that is fused with the weight's, read alone, and written over.
+ */
+static void
+test_vectors(int64_t shift)
+{
+	enum
+	{
+		ROWS = 8,
+		COLS = 16,
+		Y = 64 /* results of ROWS x COLS from here on; before them vectors */
+	};
+	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
+	PtOp linear = {.name = "linear", .scalar = PT_S_NONE};
+	PtOp mm = {.name = "mm", .scalar = PT_S_NONE};
+	PtOp sum = {.name = "sum", .scalar = PT_S_NONE};
+	const int64_t rows_dim[] = {0};
+	const Attribute given[] = {{"ta", {PT_VALUE_BOOL, 0, {.boolean = true}}},
+							   {"tb", {PT_VALUE_BOOL, 0, {.boolean = false}}}};
+	const Attribute over[] = {INTS_ATTR("dim", 1, rows_dim),
+							  {"keepdim", {PT_VALUE_BOOL, 0, {.boolean = false}}}};
+	Attributes a, d;
+	PtOperand from = RANDOM(PT_FLOAT32, 1, 1024);
+	PtOperand there = OPERAND(PT_FLOAT32, 1024), here = OPERAND(PT_FLOAT32, 1024);
+	PtError err = {0};
+
+	set_attributes(&a, given, 2);
+	set_attributes(&d, over, 2);
+	for (int device = 0; device < 2; device++)
+	{
+		const PtOperand *to = device == 0 ? &there : &here;
+		PtOperand first = part_of(&from, 0, 0, COLS), second = part_of(&from, 16, 0, COLS);
+		PtOperand other = part_of(&from, 32 + shift, 0, COLS);
+		PtOperand x = part_of(&from, 64, ROWS, COLS), w = part_of(&from, 256, COLS, COLS);
+		PtOperand bias = part_of(to, shift, 0, COLS);
+		PtOperand y = part_of(to, Y, ROWS, COLS), y2 = part_of(to, Y + 128, ROWS, COLS);
+		PtOperand y3 = part_of(to, Y + 256, ROWS, COLS), g = part_of(to, Y + 384, COLS, COLS);
+		PtOperand gradient = part_of(to, 32, 0, COLS), seen = part_of(to, 48, 0, COLS);
+		PtOperand in[][3] = {{first}, {x, w, bias}, {second},	{x, w, bias}, {x, w, other},
+							 {x, x},  {x},			{gradient}, {first}};
+		PtOperand out[] = {bias, y, bias, y2, y3, g, gradient, seen, gradient};
+		PtStep steps[] = {
+			{.op = &copy, .nin = 1},
+			{.op = &linear, .nin = 3},
+			{.op = &copy, .nin = 1},
+			{.op = &linear, .nin = 3},
+			{.op = &linear, .nin = 3},
+			{.op = &mm, .attrs = &a.args, .nin = 2},
+			{.op = &sum, .attrs = &d.args, .nin = 1},
+			{.op = &copy, .nin = 1},
+			{.op = &copy, .nin = 1},
+		};
+		PtSchedule s = {.steps = steps, .nsteps = sizeof(steps) / sizeof(steps[0])};
+
+		memset(to->data, 0, bytes_of(to));
+		for (int i = 0; i < s.nsteps; i++)
+		{
+			steps[i].in = in[i];
+			steps[i].out = &out[i];
+			steps[i].nout = 1;
+		}
+		CHECK_OK(device == 0 ? run_schedule_cuda(&s, &err)
+							 : run_schedule(cuda_cpu, &s, cuda_repeat, INT64_MAX, NULL, &err),
+				 &err);
+	}
+	close_operands(&there, &here, 1e-5, 1e-5, "products with vectors");
+	free(from.data);
+	free(there.data);
+	free(here.data);
+}
+
 /* How many bursts are put on the stream at once, up to most: the emulated GPU fails the one after them. */
 static int
 bursts_under_way(PtSchedule *s, int most)
@@ -228,6 +311,10 @@ main(void)
 		/* too many for their order to be looked for */
 		test_many_products(1100);
 	}
+	/* a graph's tasks run in another order each time */
+	for (cuda_repeat = 2; cuda_repeat <= 9; cuda_repeat++)
+		for (int64_t shift = 0; shift < 2; shift++)
+			test_vectors(shift);
 	cuda_close();
 	return check_done();
 }
