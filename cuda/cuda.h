@@ -4,8 +4,8 @@
  *
  * A kernel's bind resolves a step into tasks, each of which puts work on a stream.  A schedule
  * (schedule.c) runs its tasks one after the other the first time; from the second time on they are
- * a CUDA graph, launched as a whole.  So a task's launch must do the same work every time: whatever
- * changes between runs is read from device memory.
+ * a CUDA graph, of one run or several, launched as a whole.  So a task's launch must do the same work
+ * every time: whatever changes between runs is read from device memory.
  *
  * Host code is C; the files *.cu hold kernels and the functions that launch them, and
  * reach the device only through launch.cuh.  That is what lets the tests run them on a machine without a GPU.
@@ -32,7 +32,7 @@ extern "C"
 /* How programs run: tests force one or the other. */
 typedef enum PtCudaPrograms
 {
-	PT_CUDA_ADAPTIVE,	 /* interpreted until a schedule has run often enough */
+	PT_CUDA_ADAPTIVE,	 /* interpreted until a schedule has run long enough */
 	PT_CUDA_INTERPRETED, /* never compiled */
 	PT_CUDA_COMPILED	 /* compiled at once; an error without NVRTC */
 } PtCudaPrograms;

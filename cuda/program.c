@@ -2,8 +2,8 @@
  * program.c
  *	  Elementwise programs on the GPU: how one is read and written, and in which of two forms it runs.
  *
- * A program is one launch.  It is interpreted (program.cu) until its schedule has run once, then
- * compiled (source.c, jit.c); both forms give the same bits.  Where NVRTC is missing or fails, programs
+ * A program is one launch.  It is interpreted (program.cu) until its schedule has run for a while (schedule.c),
+ * then compiled (source.c, jit.c); both forms give the same bits.  Where NVRTC is missing or fails, programs
  * stay interpreted: slower, nothing else.
  *
  * Outputs may be inputs' memory at the same index: a thread reads its points before it writes them.

@@ -52,8 +52,8 @@ _PG_init(void)
 							 "highest: in float32; high: in TensorFloat32, which is faster.", &pgt_matmul_precision,
 							 PT_HIGHEST, precisions, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomIntVariable("pgtorch.max_memory", "Memory that one model, training or computation may take.",
-							"0 means three quarters of the machine's memory.", &pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB,
-							NULL, NULL, NULL);
+							"0 means three quarters of the machine's memory, and all that is free of a GPU's.",
+							&pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	DefineCustomIntVariable("pgtorch.cache_memory", "Memory for models that a session keeps for predict.",
 							"The model in use is kept, however large.", &pgt_cache_memory, 256, 0, INT_MAX / 1024,
 							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);

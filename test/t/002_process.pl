@@ -182,11 +182,12 @@ for my $workers (8, 0)
 		my ($rss, $fds, $maps, $threads) = footprint($pid);
 		$s->query_safe(many($name, $n));
 		my ($rss2, $fds2, $maps2, $threads2) = footprint($pid);
-		my $where = $workers ? 'in workers' : 'in the backend';
-		cmp_ok($rss2 - $rss, '<', 10 * 1024, sprintf('%s %s: RSS grows by %.1f MB', $name, $where, ($rss2 - $rss) / 1024));
-		cmp_ok($fds2 - $fds, '<=', 10, "$name $where: files stay " . ($fds2 - $fds));
-		cmp_ok($maps2 - $maps, '<=', 30, "$name $where: mappings stay " . ($maps2 - $maps));
-		is($threads2, $threads, "$name $where: threads stay");
+		(my $what = $name) =~ s/100/$n/;
+		$what .= $workers ? ' in workers' : ' in the backend';
+		cmp_ok($rss2 - $rss, '<', 10 * 1024, sprintf('%s: RSS grows by %.1f MB', $what, ($rss2 - $rss) / 1024));
+		cmp_ok($fds2 - $fds, '<=', 10, "$what: files stay " . ($fds2 - $fds));
+		cmp_ok($maps2 - $maps, '<=', 30, "$what: mappings stay " . ($maps2 - $maps));
+		is($threads2, $threads, "$what: threads stay");
 	}
 	$s->quit;
 }
