@@ -185,7 +185,7 @@ for my $workers (8, 0)
 		(my $what = $name) =~ s/100/$n/;
 		$what .= $workers ? ' in workers' : ' in the backend';
 		cmp_ok($rss2 - $rss, '<', 10 * 1024, sprintf('%s: RSS grows by %.1f MB', $what, ($rss2 - $rss) / 1024));
-		# a leak would be one for each; a dozen is what the backend's cache of open relations comes to hold meanwhile
+		# a leak would be one for each; what the backend keeps open are free space maps and indexes as tables come to have them
 		cmp_ok($fds2 - $fds, '<', 10 + $n / 4, "$what: files stay " . ($fds2 - $fds));
 		cmp_ok($maps2 - $maps, '<=', 30, "$what: mappings stay " . ($maps2 - $maps));
 		is($threads2, $threads, "$what: threads stay");
