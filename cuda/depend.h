@@ -1,6 +1,6 @@
 /*
  * depend.h
- *	  The order that the tasks of a schedule need.
+ *	  The order that the tasks of a queue need.
  */
 #ifndef PT_CUDA_DEPEND_H
 #define PT_CUDA_DEPEND_H

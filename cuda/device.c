@@ -354,26 +354,26 @@ feed(PtDevice *d, void *dst, const void *host, size_t bytes, PtError *err)
 /* ---------- the rest of the table, which first makes sure of the device ---------- */
 
 static bool
-prepare(PtDevice *d, PtSchedule *s, PtError *err)
+prepare(PtDevice *d, PtQueue *s, PtError *err)
 {
 	s->state = NULL;
 	return usable(cuda_of(d), err) && pt_cuda_prepare(d, s, err);
 }
 
 static bool
-bind(PtDevice *d, PtSchedule *s, PtError *err)
+bind(PtDevice *d, PtQueue *s, PtError *err)
 {
 	return usable(cuda_of(d), err) && pt_cuda_bind(d, s, err);
 }
 
 static bool
-launch(PtDevice *d, PtSchedule *s, int64_t repeat, PtError *err)
+launch(PtDevice *d, PtQueue *s, int64_t repeat, PtError *err)
 {
 	return usable(cuda_of(d), err) && pt_cuda_launch(d, s, repeat, err);
 }
 
 static PtRun
-await(PtDevice *d, PtSchedule *s, int64_t budget_ns, PtError *err)
+await(PtDevice *d, PtQueue *s, int64_t budget_ns, PtError *err)
 {
 	return usable(cuda_of(d), err) ? pt_cuda_wait(d, s, budget_ns, err) : PT_RUN_ERROR;
 }

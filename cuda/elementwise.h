@@ -14,7 +14,7 @@
 #endif
 #include "fault.h"
 
-/* as engine/program.h and tensor.h have them; program.c makes sure */
+/* as engine/plan/program.h and tensor.h have them; program.c makes sure */
 #define PT_CUDA_DIMS 8
 #define PT_CUDA_INPUTS 16
 #define PT_CUDA_NUMBERS 16

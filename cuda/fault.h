@@ -11,8 +11,8 @@
 
 typedef struct PtCudaFault
 {
-	int *lock; /* 1: taken */
-	int set;   /* 0: the rest means nothing */
+	int *lock;				/* 1: taken */
+	int set;				/* 0: the rest means nothing */
 	unsigned long long key; /* step << 40 | place */
 	long long place;		/* e.g. the row of a batch */
 	long long value;		/* what was there */

@@ -2,7 +2,7 @@
  * feed.cu
  *	  What a training plan does between steps: gather a batch, count, watch the loss.
  *
- * ctl (int64[8]) and stats (float64[4]) are op_train.c's.  They stay on the device: a step that reads
+ * ctl (int64[8]) and stats (float64[4]) are ops/train.c's.  They stay on the device: a step that reads
  * its place in the epoch from there can be repeated as it is, so thousands of steps need no host.
  */
 #include "launch.cuh"

@@ -12,7 +12,7 @@
 
 #include "cuda.h"
 #include "fault.cuh"
-#include "engine/half.h"
+#include "engine/data/half.h"
 
 /*
  * PT_LAUNCH(stream, grid, block, shared bytes, kernel, arguments...), an expression of cudaError_t.  A kernel's name that
@@ -22,7 +22,7 @@
 #define PT_LAUNCH(stream, grid, block, shared, kernel, ...) \
 	(kernel<<<(grid), (block), (shared), (stream)>>>(__VA_ARGS__), cudaGetLastError())
 /* the dynamic shared memory of a block */
-#define PT_SHARED(type, name)                            \
+#define PT_SHARED(type, name)                             \
 	extern __shared__ __align__(16) char pt_shared_mem[]; \
 	type *name = reinterpret_cast<type *>(pt_shared_mem)
 #endif

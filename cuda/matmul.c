@@ -457,11 +457,11 @@ touches(const PtStep *step, const void *p, size_t bytes, bool writes_only)
 static int
 find_bias_gradient(const PtCudaBind *b, const PtStep *step)
 {
-	const PtStep *steps = b->schedule->steps;
+	const PtStep *steps = b->queue->steps;
 	const PtOperand *dy = &step->in[0];
 	int self = (int) (step - steps);
 
-	for (int j = 0; j < b->schedule->nsteps; j++)
+	for (int j = 0; j < b->queue->nsteps; j++)
 	{
 		const PtStep *sum = &steps[j];
 		const PtValue *dims;
@@ -599,7 +599,7 @@ bind_product(PtCudaBind *b, PtStep *step, PtCudaProduct *p)
 		sum = find_bias_gradient(b, step);
 	if (sum >= 0)
 	{
-		p->bias_gradient = b->schedule->steps[sum].out[0].data;
+		p->bias_gradient = b->queue->steps[sum].out[0].data;
 		if (plan_lt(b->dev, &lt, p))
 		{
 			b->done_elsewhere[sum] = true;

@@ -24,7 +24,8 @@ element(const PtCudaProduct &p, const void *from, int64_t matrix, bool transpose
 {
 	if (row >= rows || col >= cols)
 		return 0;
-	return (Acc) pt_load<T>(p.dtype, from, matrix + (transposed ? col * rows + row : row * cols + col));
+	return (Acc) pt_load<T>(p.dtype, from,
+							matrix + (transposed ? col * rows + row : row * cols + col));
 }
 
 /* T: the class of the elements, Acc: what they add up in */

@@ -2,7 +2,7 @@
  * program.c
  *	  Elementwise programs on the GPU: how one is read and written, and in which of two forms it runs.
  *
- * A program is one launch.  It is interpreted (program.cu) until its schedule has run for a while (schedule.c),
+ * A program is one launch.  It is interpreted (program.cu) until its queue has run for a while (queue.c),
  * then compiled (source.c, jit.c); both forms give the same bits.  Where NVRTC is missing or fails, programs
  * stay interpreted: slower, nothing else.
  *
@@ -50,7 +50,7 @@ classes_of(PtScalar op)
 		return HAS_##integers;
 #define PT_BINARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
 #define PT_TERNARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 		case PT_S_to_f32:
 		case PT_S_to_f64:
 		case PT_S_to_i64:
@@ -81,7 +81,7 @@ name_of(PtScalar op)
 		return #name;
 #define PT_BINARY(name, ...) PT_UNARY(name)
 #define PT_TERNARY(name, ...) PT_UNARY(name)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 		default:
 			return "a conversion";
 	}

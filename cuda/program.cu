@@ -156,7 +156,7 @@ execute(const Registers &r, const PtInstruction &ins, const int64_t *point, unsi
 		}
 	switch (ins.op * 3 + ins.cls)
 	{
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 		ALL(copy)
 		ALL(to_bool)
 		CONVERT(to_f32, f32)

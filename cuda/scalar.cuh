@@ -35,7 +35,7 @@
 #endif
 
 #include "elementwise.h"
-#include "engine/half.h"
+#include "engine/data/half.h"
 #include "fault.cuh"
 
 /* ---------- integers that wrap ---------- */
@@ -283,7 +283,7 @@ magnitude(Integer a)
 #define PT_UNARY(name, rule, integers, f, ...) DEFINE1(name##_f32, float, f)
 #define PT_BINARY(name, rule, integers, f, ...) DEFINE2(name##_f32, float, f)
 #define PT_TERNARY(name, rule, integers, f, ...) DEFINE3(name##_f32, float, f)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE1(copy_f32, float, a)
 DEFINE1(to_bool_f32, float, (T) (a != 0))
 DEFINE1(round_float16_f32, float, pt_half_load(pt_half_store(a)))
@@ -298,7 +298,7 @@ DEFINE1(round_bfloat16_f32, float, pt_bfloat_load(pt_bfloat_store(a)))
 #define PT_UNARY(name, rule, integers, f, ...) DEFINE1(name##_f64, double, f)
 #define PT_BINARY(name, rule, integers, f, ...) DEFINE2(name##_f64, double, f)
 #define PT_TERNARY(name, rule, integers, f, ...) DEFINE3(name##_f64, double, f)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE1(copy_f64, double, a)
 DEFINE1(to_bool_f64, double, (T) (a != 0))
 #undef T
@@ -310,7 +310,7 @@ DEFINE1(to_bool_f64, double, (T) (a != 0))
 #define PT_UNARY(name, rule, integers, f, ...) IF_##integers(DEFINE1(name##_i64, int64_t, f))
 #define PT_BINARY(name, rule, integers, f, ...) IF_##integers(DEFINE2(name##_i64, int64_t, f))
 #define PT_TERNARY(name, rule, integers, f, ...) IF_##integers(DEFINE3(name##_i64, int64_t, f))
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE1(copy_i64, int64_t, a)
 DEFINE1(to_bool_i64, int64_t, (T) (a != 0))
 DEFINE1(wrap_int32_i64, int64_t, (int32_t) a.v)
@@ -365,7 +365,7 @@ to_f64_i64(int64_t x)
 	return (double) x;
 }
 
-/* as engine/convert.c: what does not fit gives the smallest integer */
+/* as engine/data/convert.c: what does not fit gives the smallest integer */
 DEVICE int64_t
 to_i64_f32(float x)
 {
@@ -386,7 +386,7 @@ to_i64_i64(int64_t x)
 
 /* ---------- random numbers ---------- */
 
-/* The number of a point (engine/op_random.c): a word of Philox4x32-10. */
+/* The number of a point (ops/random.c): a word of Philox4x32-10. */
 DEVICE float
 philox(int64_t seed, int64_t stream, int64_t point)
 {

@@ -83,7 +83,7 @@ static const struct
 #define PT_UNARY(name, ...) [PT_S_##name] = {#name, 1},
 #define PT_BINARY(name, ...) [PT_S_##name] = {#name, 2},
 #define PT_TERNARY(name, ...) [PT_S_##name] = {#name, 3},
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 	[PT_S_to_f32] = {"to_f32", 1},
 	[PT_S_to_f64] = {"to_f64", 1},
 	[PT_S_to_i64] = {"to_i64", 1},

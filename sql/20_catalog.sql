@@ -6,7 +6,7 @@
 -- table is gone (DROP TABLE, DROP OWNED) counts as dropped, whatever the tables below still hold.
 --
 -- There are no foreign keys: pg_restore -j loads these tables in any order.  What belongs to a model is deleted with it by
--- src/catalog/model.c.
+-- src/store/model.c.
 --
 -- The column order of these tables is known to src/catalog: append, never reorder.
 

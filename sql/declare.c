@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/fold.h"
-#include "engine/module.h"
-#include "engine/op.h"
-#include "engine/sched.h"
+#include "engine/lang/fold.h"
+#include "engine/nn/module.h"
+#include "engine/graph/op.h"
+#include "engine/train/sched.h"
 
 #define TENSOR "@extschema@.tensor"
 

@@ -35,15 +35,15 @@
 #define PGDLLEXPORT __attribute__((visibility("default")))
 
 #undef PG_FUNCTION_INFO_V1
-#define PG_FUNCTION_INFO_V1(name) \
-	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS); \
+#define PG_FUNCTION_INFO_V1(name)                                               \
+	extern PGDLLEXPORT Datum name(PG_FUNCTION_ARGS);                            \
 	extern PGDLLEXPORT const Pg_finfo_record *CppConcat(pg_finfo_, name)(void); \
-	const Pg_finfo_record *CppConcat(pg_finfo_, name)(void) \
-	{ \
-		static const Pg_finfo_record record = {1}; \
-\
-		return &record; \
-	} \
+	const Pg_finfo_record *CppConcat(pg_finfo_, name)(void)                     \
+	{                                                                           \
+		static const Pg_finfo_record record = {1};                              \
+                                                                                \
+		return &record;                                                         \
+	}                                                                           \
 	extern int no_such_variable
 
 extern PGDLLEXPORT void _PG_init(void);
@@ -54,7 +54,8 @@ extern PGDLLEXPORT void _PG_init(void);
 #define pgt_tablespace_aclcheck(oid, role, mode) pg_tablespace_aclcheck(oid, role, mode)
 #define pgt_class_ownercheck(oid, role) pg_class_ownercheck(oid, role)
 #else
-#define pgt_tablespace_aclcheck(oid, role, mode) object_aclcheck(TableSpaceRelationId, oid, role, mode)
+#define pgt_tablespace_aclcheck(oid, role, mode) \
+	object_aclcheck(TableSpaceRelationId, oid, role, mode)
 #define pgt_class_ownercheck(oid, role) object_ownercheck(RelationRelationId, oid, role)
 #endif
 
@@ -63,8 +64,9 @@ extern PGDLLEXPORT void _PG_init(void);
 #define pgt_define_index(relid, stmt) \
 	DefineIndex(relid, stmt, InvalidOid, InvalidOid, InvalidOid, false, false, false, false, true)
 #else
-#define pgt_define_index(relid, stmt) \
-	DefineIndex(relid, stmt, InvalidOid, InvalidOid, InvalidOid, -1, false, false, false, false, true)
+#define pgt_define_index(relid, stmt)                                                            \
+	DefineIndex(relid, stmt, InvalidOid, InvalidOid, InvalidOid, -1, false, false, false, false, \
+				true)
 #endif
 
 #endif

@@ -42,20 +42,24 @@ void _PG_init(void);
 PGDLLEXPORT void
 _PG_init(void)
 {
-	DefineCustomStringVariable("pgtorch.device", "Device that computations run on.",
-							   "auto trains on a GPU if there is one, and does all else on the CPU.", &pgt_device, "auto",
-							   PGC_USERSET, 0, check_device, NULL, NULL);
+	DefineCustomStringVariable(
+		"pgtorch.device", "Device that computations run on.",
+		"auto trains on a GPU if there is one, and does all else on the CPU.", &pgt_device, "auto",
+		PGC_USERSET, 0, check_device, NULL, NULL);
 	DefineCustomIntVariable("pgtorch.threads", "Threads that computations use.",
 							"0 means the CPUs there are for training, and one for everything else.",
 							&pgt_threads, 0, 0, 1024, PGC_USERSET, 0, NULL, NULL, NULL);
 	DefineCustomEnumVariable("pgtorch.matmul_precision", "How a GPU multiplies float32 matrices.",
-							 "highest: in float32; high: in TensorFloat32, which is faster.", &pgt_matmul_precision,
-							 PT_HIGHEST, precisions, PGC_USERSET, 0, NULL, NULL, NULL);
-	DefineCustomIntVariable("pgtorch.max_memory", "Memory that one model, training or computation may take.",
-							"0 means three quarters of the machine's memory, and all that is free of a GPU's.",
-							&pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
-	DefineCustomIntVariable("pgtorch.cache_memory", "Memory for models that a session keeps for predict.",
-							"The model in use is kept, however large.", &pgt_cache_memory, 256, 0, INT_MAX / 1024,
-							PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+							 "highest: in float32; high: in TensorFloat32, which is faster.",
+							 &pgt_matmul_precision, PT_HIGHEST, precisions, PGC_USERSET, 0, NULL,
+							 NULL, NULL);
+	DefineCustomIntVariable(
+		"pgtorch.max_memory", "Memory that one model, training or computation may take.",
+		"0 means three quarters of the machine's memory, and all that is free of a GPU's.",
+		&pgt_max_memory, 0, 0, INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
+	DefineCustomIntVariable("pgtorch.cache_memory",
+							"Memory for models that a session keeps for predict.",
+							"The model in use is kept, however large.", &pgt_cache_memory, 256, 0,
+							INT_MAX / 1024, PGC_SUSET, GUC_UNIT_MB, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("pgtorch");
 }

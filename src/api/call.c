@@ -13,8 +13,8 @@
 
 #include "api/ints.h"
 #include "bridge/bridge.h"
-#include "engine/module.h"
-#include "engine/sched.h"
+#include "engine/nn/module.h"
+#include "engine/train/sched.h"
 
 PgtCall *
 pgt_call_open(FunctionCallInfo fcinfo)
@@ -126,7 +126,7 @@ schedulers(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out
 
 	for (int i = 0; i < n; i++)
 		list[i] = scheduler_in_arena(elements[i], arena);
-	*out = (PtValue){PT_VALUE_SCHEDULERS, n, {.schedulers = list}};
+	*out = (PtValue){PT_VALUE_SCHEDULERS, n, {.schedulers = (PtSpelled **) list}};
 }
 
 /* nn.module or nn.module[] */
@@ -219,7 +219,8 @@ pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *para
 }
 
 PtGiven *
-pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params, PtArena *arena, int *n)
+pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params,
+				  PtArena *arena, int *n)
 {
 	PtGiven *given = allocate(arena, PG_NARGS() * sizeof(PtGiven));
 	Oid module = get_func_rettype(fcinfo->flinfo->fn_oid);
@@ -250,7 +251,8 @@ pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *p
 			given[i].value = (PtValue){PT_VALUE_WORD, 0, {.word = s}};
 		}
 		else if (type == TEXTOID || type == VARCHAROID)
-			given[i].value = (PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(PG_GETARG_DATUM(i), arena)}};
+			given[i].value =
+				(PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(PG_GETARG_DATUM(i), arena)}};
 		else if (type == module)
 			modules(PG_GETARG_DATUM(i), type, params[call->nargs - 1].name, arena, &given[i].value);
 		else

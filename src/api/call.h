@@ -12,7 +12,7 @@
 
 #include "fmgr.h"
 
-#include "engine/args.h"
+#include "engine/lang/args.h"
 
 typedef struct PgtCall
 {
@@ -39,7 +39,7 @@ extern void pgt_call_given(FunctionCallInfo fcinfo, const PgtCall *call, const P
  * The same for a function whose last argument is VARIADIC "any": names and modules as they come, by
  * position.
  */
-extern PtGiven *pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *params,
-								  PtArena *arena, int *n);
+extern PtGiven *pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call,
+								  const PtParam *params, PtArena *arena, int *n);
 
 #endif

@@ -20,7 +20,7 @@
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "engine/rng.h"
+#include "engine/data/rng.h"
 #include "miscadmin.h"
 #include "tensor/cast.h"
 #include "tensor/datum.h"

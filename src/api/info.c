@@ -43,7 +43,8 @@ pgtorch_info(PG_FUNCTION_ARGS)
 	put(rs, "postgresql", PG_VERSION);
 	put(rs, "device", pgt_device);
 	if (dev == NULL)
-		put(rs, "device error", psprintf("%s: %s", err.message, err.detail[0] ? err.detail : err.hint));
+		put(rs, "device error",
+			psprintf("%s: %s", err.message, err.detail[0] ? err.detail : err.hint));
 	for (int i = 0; dev != NULL; i++)
 	{
 		const char *key;
@@ -59,6 +60,7 @@ pgtorch_info(PG_FUNCTION_ARGS)
 		if (strcmp(key, "threads") != 0)
 			put(rs, key, value);
 	}
-	put(rs, "threads", psprintf("%d for training, %d for the rest", threads, pgt_threads > 0 ? pgt_threads : 1));
+	put(rs, "threads",
+		psprintf("%d for training, %d for the rest", threads, pgt_threads > 0 ? pgt_threads : 1));
 	return (Datum) 0;
 }

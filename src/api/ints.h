@@ -9,7 +9,7 @@
 
 #include "postgres.h"
 
-#include "engine/args.h"
+#include "engine/lang/args.h"
 
 /* A datum as a value INT, INTS or WORD in the arena. */
 extern void pgt_ints_value(Datum datum, PtArena *arena, PtValue *out);

@@ -12,11 +12,11 @@
 
 #include "bridge/bridge.h"
 #include "bridge/device.h"
-#include "catalog/checkpoint.h"
-#include "catalog/model.h"
-#include "catalog/tables.h"
+#include "store/checkpoint.h"
+#include "store/model.h"
+#include "store/tables.h"
 #include "commands/extension.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
@@ -335,7 +335,7 @@ typedef struct Seen
 	{
 		SeenShape shape;
 		struct SeenLink *next;
-	} *first;
+	} * first;
 	bool failed;
 } Seen;
 
@@ -357,7 +357,9 @@ note_shape(void *arg, const PtModule *m, const PtShape *row)
 static HTAB *
 trace_shapes(const PgtModule *module, const PgtCheckpoint *checkpoint)
 {
-	HASHCTL ctl = {.keysize = sizeof(PtModule *), .entrysize = sizeof(SeenShape), .hcxt = CurrentMemoryContext};
+	HASHCTL ctl = {.keysize = sizeof(PtModule *),
+				   .entrysize = sizeof(SeenShape),
+				   .hcxt = CurrentMemoryContext};
 	HTAB *shapes = hash_create("pgtorch summary", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	PtShape *in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
 	Seen seen = {.arena = module->arena};
@@ -368,7 +370,8 @@ trace_shapes(const PgtModule *module, const PgtCheckpoint *checkpoint)
 		in[i] = checkpoint->inputs[i].shape;
 	if (checkpoint->ninputs != pt_module_inputs(module->root))
 		return shapes;
-	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, &out, note_shape, &seen, &err), &err);
+	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, &out, note_shape, &seen, &err),
+			  &err);
 	if (seen.failed)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
 	/* a module that is called several times shows its first output, which is the last of the list */

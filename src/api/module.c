@@ -16,8 +16,8 @@
 #include "api/call.h"
 #include "bridge/bridge.h"
 #include "compat.h"
-#include "engine/module.h"
-#include "engine/sched.h"
+#include "engine/nn/module.h"
+#include "engine/train/sched.h"
 
 static text *
 canonical_module(const char *source)
@@ -51,7 +51,7 @@ canonical_scheduler(const char *source)
 	PtScheduler *s = pt_sched_parse(arena, source, &err);
 
 	pgt_check(s != NULL, &err);
-	return cstring_to_text(s->text);
+	return cstring_to_text(s->spelled.text);
 }
 
 PG_FUNCTION_INFO_V1(pgtorch_module_in);
@@ -244,5 +244,5 @@ pgtorch_sched_new(PG_FUNCTION_ARGS)
 	pgt_call_given(fcinfo, call, pt_sched_type_params(type), arena, given);
 	s = pt_sched_new(arena, type, given, call->nargs, &err);
 	pgt_check(s != NULL, &err);
-	PG_RETURN_TEXT_P(cstring_to_text(s->text));
+	PG_RETURN_TEXT_P(cstring_to_text(s->spelled.text));
 }

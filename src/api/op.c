@@ -32,13 +32,14 @@ typedef struct Site
 	/* the plan of the last call */
 	PtDevice *dev;
 	PtPlan *plan;
-	void *copies[MAX_TENSORS + 1]; /* of inputs and output, where the device has memory of its own */
-	char *key; /* what it depends on, in fn_mcxt */
-	int key_len; /* -1: the plan is not complete */
+	void
+		*copies[MAX_TENSORS + 1]; /* of inputs and output, where the device has memory of its own */
+	char *key;					  /* what it depends on, in fn_mcxt */
+	int key_len;				  /* -1: the plan is not complete */
 	PtRef inputs[MAX_TENSORS];
 	int ninputs;
 	PtRef output;
-	PtResult result;
+	PtTensorType result;
 } Site;
 
 /* The tensors of one call, and the key of the plan for it. */
@@ -235,7 +236,7 @@ build(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *
 	{
 		const PtGraphValue *v = pt_value(g, out[0]);
 
-		site->result = (PtResult){v->dtype, v->shape};
+		site->result = (PtTensorType){v->dtype, v->shape};
 		site->output = pt_external(g, "output", site->result.dtype, &site->result.shape);
 		pt_graph_assign(g, site->output, out[0]);
 	}
@@ -245,7 +246,7 @@ build(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *
 }
 
 static size_t
-result_bytes(const PtResult *r)
+result_bytes(const PtTensorType *r)
 {
 	return pt_shape_numel(&r->shape) * pt_dtype_size(r->dtype);
 }
@@ -256,10 +257,12 @@ make_copies(Site *site, const Operands *o)
 {
 	for (int i = 0; i <= site->ninputs; i++)
 	{
-		size_t bytes = i < site->ninputs ? pt_tensor_bytes(&o->tensors[i]) : result_bytes(&site->result);
+		size_t bytes =
+			i < site->ninputs ? pt_tensor_bytes(&o->tensors[i]) : result_bytes(&site->result);
 
 		site->copies[i] = pgt_device_alloc(site->dev, bytes);
-		pt_plan_bind(site->plan, i < site->ninputs ? site->inputs[i] : site->output, site->copies[i]);
+		pt_plan_bind(site->plan, i < site->ninputs ? site->inputs[i] : site->output,
+					 site->copies[i]);
 	}
 }
 
@@ -270,9 +273,11 @@ free_graph(void *g)
 }
 
 static void
-make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *o, PtDevice *dev)
+make_plan(FunctionCallInfo fcinfo, const PgtCall *call, Site *site, const Operands *o,
+		  PtDevice *dev)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch graph", ALLOCSET_SMALL_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "pgtorch graph", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PtGraph *g;
 	PtError err;

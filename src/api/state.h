@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "catalog/checkpoint.h"
-#include "engine/module.h"
+#include "store/checkpoint.h"
+#include "engine/nn/module.h"
 #include "fmgr.h"
 
 /*

@@ -11,7 +11,7 @@
 
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
-#include "catalog/tables.h"
+#include "store/tables.h"
 #include "executor/spi.h"
 #include "funcapi.h"
 #include "miscadmin.h"

@@ -8,7 +8,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
-#include "catalog/tables.h"
+#include "store/tables.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "job/train.h"
@@ -123,8 +123,8 @@ target_arg(FunctionCallInfo fcinfo, PgtTrainArgs *args)
 
 	if (PG_ARGISNULL(ARG_TARGET))
 		return;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_TARGET), TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls,
-					  &args->ntargets);
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_TARGET), TEXTOID, -1, false, TYPALIGN_INT, &names,
+					  &nulls, &args->ntargets);
 	if (args->ntargets == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"target\" names no column"),
 						errhint("Leave it out to take the last column.")));
@@ -160,7 +160,8 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	args.dataset = text_arg(fcinfo, ARG_DATASET, "dataset");
 	args.loss = text_arg(fcinfo, ARG_LOSS, "loss");
 	args.optimizer = text_arg(fcinfo, ARG_OPTIMIZER, "optimizer");
-	args.scheduler = PG_ARGISNULL(ARG_SCHEDULER) ? NULL : text_arg(fcinfo, ARG_SCHEDULER, "scheduler");
+	args.scheduler =
+		PG_ARGISNULL(ARG_SCHEDULER) ? NULL : text_arg(fcinfo, ARG_SCHEDULER, "scheduler");
 	args.epochs = epochs_arg(fcinfo);
 	args.batch_size = positive_arg(fcinfo, ARG_BATCH_SIZE, "batch_size");
 	args.shuffle = bool_arg(fcinfo, ARG_SHUFFLE, "shuffle");

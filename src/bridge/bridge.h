@@ -14,8 +14,8 @@
 #include <signal.h>
 
 #include "compat.h"
-#include "engine/arena.h"
-#include "engine/error.h"
+#include "engine/data/arena.h"
+#include "engine/data/error.h"
 
 /* The one place where an engine error becomes an ereport(ERROR). */
 extern void pgt_raise(const PtError *err) pg_attribute_noreturn();

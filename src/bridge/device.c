@@ -154,15 +154,17 @@ pgt_device_try_local(PtError *err)
 		int threads, ordinal, precision;
 		PtDevice *dev;
 	} Opened;
-	static Opened *opened = NULL; /* plans point to their device, so none is closed before the session ends */
+	static Opened *opened =
+		NULL; /* plans point to their device, so none is closed before the session ends */
 	/* a GPU only where it is named: each session that uses it takes some hundred megabytes there */
 	bool gpu = strncmp(pgt_device, "cuda", 4) == 0;
 	/* more than there are CPUs would gain nothing, and each number has its own threads */
 	int threads = gpu ? 0 : pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
 	int ordinal = gpu ? ordinal_of(pgt_device) : -1;
 	int precision = gpu ? pgt_matmul_precision : 0;
-	PtDeviceOptions options = {
-		.threads = threads, .ordinal = gpu ? ordinal : 0, .precision = (PtPrecision) precision};
+	PtDeviceOptions options = {.threads = threads,
+							   .ordinal = gpu ? ordinal : 0,
+							   .precision = (PtPrecision) precision};
 	PtDevice *dev;
 	Opened *o;
 
@@ -288,8 +290,8 @@ pgt_forward_run(PtForward *f)
 
 /* Copies in pieces, with interrupts in between. */
 static void
-copy_pieces(bool (*copy)(void *arg, size_t at, void *host, size_t bytes, PtError *err), void *arg, void *host,
-			size_t bytes)
+copy_pieces(bool (*copy)(void *arg, size_t at, void *host, size_t bytes, PtError *err), void *arg,
+			void *host, size_t bytes)
 {
 	for (size_t at = 0; at < bytes; at += COPY_BYTES)
 	{

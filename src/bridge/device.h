@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "engine/fit.h"
-#include "engine/network.h"
+#include "engine/train/fit.h"
+#include "engine/nn/network.h"
 
 /* A computation works this long before interrupts are looked at. */
 #define PGT_SLICE_NS ((int64) 50 * 1000 * 1000)

@@ -7,7 +7,7 @@
 #ifndef PGT_LIBRARY_H
 #define PGT_LIBRARY_H
 
-#include "engine/device.h"
+#include "engine/plan/device.h"
 
 /*
  * The device "cuda" of the library at path; NULL after filling err if it is not there, needs something that is not

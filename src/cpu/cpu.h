@@ -2,7 +2,7 @@
  * cpu.h
  *	  Inside the CPU device: tasks, kernels, and the program interpreter.
  *
- * bind turns each step of a schedule into one task or a few.  A task is a number of tiles that do not
+ * bind turns each step of a queue into one task or a few.  A task is a number of tiles that do not
  * depend on each other, each a few milliseconds at most, run in one or more rounds with a
  * barrier between.  The device runs tiles, on one thread or on all; between any two it may
  * return to the caller and go on later.  What a tile computes does not depend on the number of threads.
@@ -14,8 +14,8 @@
 
 #include "cpu/blas.h"
 #include "cpu/isa/isa.h"
-#include "cpu/pool.h"
-#include "engine/device.h"
+#include "cpu/threads.h"
+#include "engine/plan/device.h"
 
 typedef struct PtCpu
 {
@@ -23,7 +23,7 @@ typedef struct PtCpu
 	const PtIsa *isa;
 	bool no_library;
 	int threads;
-	PtPool *pool;
+	PtThreads *pool;
 	char **scratch; /* [threads], each of scratch_size bytes, 64-byte aligned */
 	size_t scratch_size;
 } PtCpu;
@@ -48,7 +48,7 @@ struct PtCpuTask
 typedef struct PtCpuBind
 {
 	PtCpu *dev;
-	PtArena *arena; /* of the schedule; zeroed memory */
+	PtArena *arena; /* of the queue; zeroed memory */
 	PtCpuTask **tasks;
 	int ntasks, tasks_size;
 	size_t scratch; /* the largest any task wants per thread */

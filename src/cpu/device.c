@@ -1,13 +1,13 @@
 /*
  * device.c
- *	  The device "cpu": memory, schedules, and running them a piece at a time.
+ *	  The device "cpu": memory, queues, and running them a piece at a time.
  *
- * bind makes a list of tasks (cpu.h) of a schedule's steps.  wait runs tiles from where it
+ * bind makes a list of tasks (cpu.h) of a queue's steps.  wait runs tiles from where it
  * stopped and looks at the clock only when the estimates say that some time has
  * passed, so a plan that takes a microsecond pays for no clock.
  *
- * Memory:  a schedule's tasks live in an arena that bind makes and unbind frees.
- * Threads: pool.h; the device's functions are called on one thread.
+ * Memory:  a queue's tasks live in an arena that bind makes and unbind frees.
+ * Threads: threads.h; the device's functions are called on one thread.
  * Errors:  a tile only sets its task's fault; the calling thread finds the words for it.
  */
 #include <stdio.h>
@@ -31,7 +31,7 @@ typedef struct Run
 	PtCpuTask **tasks;
 	int ntasks;
 	/* where we are */
-	int64_t left; /* runs of the whole schedule, the current one included */
+	int64_t left; /* runs of the whole queue, the current one included */
 	int task;
 	int64_t round, tile;
 } Run;
@@ -51,7 +51,7 @@ close_device(PtDevice *dev)
 
 	if (cpu == NULL)
 		return;
-	pt_pool_free(cpu->pool);
+	pt_threads_free(cpu->pool);
 	if (cpu->scratch != NULL)
 		for (int i = 0; i < cpu->threads; i++)
 			free(cpu->scratch[i]);
@@ -79,7 +79,7 @@ open_device(const PtDeviceOptions *options, PtError *err)
 	cpu->threads = options->threads > 0 ? options->threads : 1;
 	cpu->base.threads = cpu->threads > 1;
 	cpu->scratch = calloc((size_t) cpu->threads, sizeof(char *));
-	cpu->pool = pt_pool_new(cpu->threads);
+	cpu->pool = pt_threads_new(cpu->threads);
 	if (cpu->scratch == NULL || cpu->pool == NULL)
 	{
 		close_device(&cpu->base);
@@ -178,7 +178,7 @@ pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err)
 }
 
 static bool
-prepare(PtDevice *dev, PtSchedule *s, PtError *err)
+prepare(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	s->state = NULL;
 	for (int i = 0; i < s->nsteps; i++)
@@ -215,7 +215,7 @@ prepare(PtDevice *dev, PtSchedule *s, PtError *err)
 }
 
 static void
-unbind(PtDevice *dev, PtSchedule *s)
+unbind(PtDevice *dev, PtQueue *s)
 {
 	Run *r = s->state;
 
@@ -291,7 +291,7 @@ pt_cpu_want_scratch(PtCpuBind *b, size_t bytes)
 }
 
 static bool
-bind(PtDevice *dev, PtSchedule *s, PtError *err)
+bind(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	PtCpu *cpu = cpu_of(dev);
 	PtCpuBind b = {.dev = cpu, .err = err};
@@ -322,13 +322,13 @@ bind(PtDevice *dev, PtSchedule *s, PtError *err)
 /* ---------- running ---------- */
 
 static bool
-launch(PtDevice *dev, PtSchedule *s, int64_t repeat, PtError *err)
+launch(PtDevice *dev, PtQueue *s, int64_t repeat, PtError *err)
 {
 	Run *r = s->state;
 
 	(void) dev;
 	if (r == NULL)
-		return pt_fail(err, PT_EINTERNAL, "schedule was launched before it was bound");
+		return pt_fail(err, PT_EINTERNAL, "queue was launched before it was bound");
 	r->left = repeat;
 	r->task = 0;
 	r->round = r->tile = 0;
@@ -364,7 +364,7 @@ run_some(PtCpu *cpu, PtCpuTask *task, int64_t tile, int64_t *spent)
 {
 	Share share = {cpu, task};
 	int64_t n = task->ntiles - tile;
-	int64_t most = POOL_NS / task->tile_ns * pt_pool_running(cpu->pool);
+	int64_t most = POOL_NS / task->tile_ns * pt_threads_running(cpu->pool);
 
 	if (!task->parallel)
 	{
@@ -372,10 +372,10 @@ run_some(PtCpu *cpu, PtCpuTask *task, int64_t tile, int64_t *spent)
 		*spent += task->tile_ns;
 		return 1;
 	}
-	most = most < pt_pool_running(cpu->pool) ? pt_pool_running(cpu->pool) : most;
+	most = most < pt_threads_running(cpu->pool) ? pt_threads_running(cpu->pool) : most;
 	n = n < most ? n : most;
-	pt_pool_run(cpu->pool, run_tile, &share, tile, n);
-	*spent += pt_cpu_ceil(n, pt_pool_running(cpu->pool)) * task->tile_ns;
+	pt_threads_run(cpu->pool, run_tile, &share, tile, n);
+	*spent += pt_cpu_ceil(n, pt_threads_running(cpu->pool)) * task->tile_ns;
 	return n;
 }
 
@@ -420,18 +420,18 @@ run_for(PtCpu *cpu, Run *r, int64_t budget_ns, PtError *err)
 }
 
 static PtRun
-await(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
+await(PtDevice *dev, PtQueue *s, int64_t budget_ns, PtError *err)
 {
 	PtCpu *cpu = cpu_of(dev);
 	PtRun state;
 
 	if (s->state == NULL)
 	{
-		pt_fail(err, PT_EINTERNAL, "schedule was run before it was bound");
+		pt_fail(err, PT_EINTERNAL, "queue was run before it was bound");
 		return PT_RUN_ERROR;
 	}
 	state = run_for(cpu, s->state, budget_ns, err);
-	pt_pool_rest(cpu->pool);
+	pt_threads_rest(cpu->pool);
 	return state;
 }
 

@@ -126,7 +126,7 @@ operands(PtScalar op)
 #define PT_TERNARY(name, ...) \
 	case PT_S_##name:         \
 		return 3;
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 		case PT_S_philox:
 			return 2;
 		default:

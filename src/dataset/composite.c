@@ -10,7 +10,7 @@
  */
 #include "postgres.h"
 
-#include "dataset/plan.h"
+#include "dataset/layout.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"

@@ -264,7 +264,7 @@ remap_labels(const PgtDataset *set, const int64 *remap)
 			if (set->target.dtype == PT_INT64)
 				*(int64 *) index = remap[*(int64 *) index];
 			else
-				*(float *) index = remap[(int64) *(float *) index];
+				*(float *) index = remap[(int64) * (float *) index];
 			if (i % 65536 == 0)
 				CHECK_FOR_INTERRUPTS();
 		}

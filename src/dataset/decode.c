@@ -2,14 +2,14 @@
  * decode.c
  *	  The decoder (decode.h): made from columns, fitted to a first row, run on every row.
  *
- * plan.c and composite.c say what goes where, reader.c and labels.c do the reading.
+ * layout.c and composite.c say what goes where, reader.c and labels.c do the reading.
  *
  * Memory: the decoder lives in the caller's context, its plan and labels in a child of that.
  * Errors: raised, with the names of columns, and rows in training.
  */
 #include "postgres.h"
 
-#include "dataset/plan.h"
+#include "dataset/layout.h"
 
 #include "utils/memutils.h"
 

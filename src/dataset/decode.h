@@ -34,7 +34,7 @@
 
 #include "postgres.h"
 
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 
 /* More distinct labels than this, or more bytes of them, are refused (54000). */
 #define PGT_MAX_LABELS 1000000

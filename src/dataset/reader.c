@@ -222,7 +222,7 @@ scalar_numeric(const PgtDecoder *d, const PgtPart *part, const Datum *values, co
 	return true;
 }
 
-static const PgtReader scalar_readers[PT_NDTYPE][2] = {
+static const PgtPartReader scalar_readers[PT_NDTYPE][2] = {
 	[PT_INT16] = {scalar_float_int2, scalar_int_int2},
 	[PT_INT32] = {scalar_float_int4, scalar_int_int4},
 	[PT_INT64] = {scalar_float_int8, scalar_int_int8},

@@ -18,8 +18,8 @@
 typedef struct PgtPart PgtPart;
 
 /* Fills the part; false for a NULL (an error with training).  values and isnull are of all flat columns. */
-typedef bool (*PgtReader)(const PgtDecoder *d, const PgtPart *part, const Datum *values,
-						  const bool *isnull, char *row);
+typedef bool (*PgtPartReader)(const PgtDecoder *d, const PgtPart *part, const Datum *values,
+							  const bool *isnull, char *row);
 
 /* Converts n elements (unaligned) into the part's dtype (aligned); the first that cannot be, or -1. */
 typedef int64 (*PgtConvert)(const char *from, int64 n, char *to);
@@ -43,7 +43,7 @@ typedef struct PgtSource
 
 struct PgtPart
 {
-	PgtReader read;
+	PgtPartReader read;
 	int first; /* flat column */
 	int n;	   /* flat columns */
 	PgtSource source;

@@ -15,9 +15,9 @@
 #include "access/xact.h"
 #include "bridge/bridge.h"
 #include "bridge/device.h"
-#include "catalog/model.h"
+#include "store/model.h"
 #include "dataset/decode.h"
-#include "job/loaded.h"
+#include "job/loaded_model.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -27,7 +27,8 @@
 typedef struct Moment
 {
 	Oid user;
-	SubTransactionId subxact; /* what a savepoint undoes changes no snapshot of the transaction's own */
+	SubTransactionId
+		subxact; /* what a savepoint undoes changes no snapshot of the transaction's own */
 	TransactionId xmin, xmax;
 	uint32 xcnt;
 	CommandId curcid;
@@ -88,7 +89,8 @@ open_model(CallSite *site, FunctionCallInfo fcinfo, const char *reference, const
 	if (site->cxt != NULL)
 		MemoryContextReset(site->cxt);
 	else
-		site->cxt = AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgtorch predict", ALLOCSET_SMALL_SIZES);
+		site->cxt =
+			AllocSetContextCreate(fcinfo->flinfo->fn_mcxt, "pgtorch predict", ALLOCSET_SMALL_SIZES);
 	site->model = model;
 	site->loaded = pgt_loaded_get(&model, site->cxt);
 	if (strlen(reference) < sizeof(site->reference))
@@ -109,7 +111,8 @@ call_site(FunctionCallInfo fcinfo)
 		fcinfo->flinfo->fn_extra = site;
 	}
 	if (site->loaded == NULL || len != strlen(site->reference) ||
-		memcmp(VARDATA_ANY(name), site->reference, len) != 0 || memcmp(&moment, &site->moment, sizeof(Moment)) != 0 ||
+		memcmp(VARDATA_ANY(name), site->reference, len) != 0 ||
+		memcmp(&moment, &site->moment, sizeof(Moment)) != 0 ||
 		site->loaded->dev != pgt_device_local())
 		open_model(site, fcinfo, text_to_cstring(name), &moment);
 	return site;
@@ -155,7 +158,7 @@ static void
 make_forward(CallSite *site, PgtForm form)
 {
 	PgtDecoder *d = site->decoder;
-	PtResult *inputs = palloc(sizeof(PtResult) * d->ninputs);
+	PtTensorType *inputs = palloc(sizeof(PtTensorType) * d->ninputs);
 
 	if (form == PGT_PREDICT_PROBABILITY && site->loaded->loss == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -168,9 +171,10 @@ make_forward(CallSite *site, PgtForm form)
 							   site->loaded->loss->type->name),
 						errhint("Use predict or predict_value.")));
 	for (int i = 0; i < d->ninputs; i++)
-		inputs[i] = (PtResult){d->inputs[i].dtype, d->inputs[i].shape};
+		inputs[i] = (PtTensorType){d->inputs[i].dtype, d->inputs[i].shape};
 	site->row = MemoryContextAllocZero(site->cxt, d->stride);
-	site->forward = pgt_loaded_forward(site->loaded, form == PGT_PREDICT_PROBABILITY, inputs, d->ninputs);
+	site->forward =
+		pgt_loaded_forward(site->loaded, form == PGT_PREDICT_PROBABILITY, inputs, d->ninputs);
 	pfree(inputs);
 }
 

@@ -11,7 +11,7 @@
 
 #include "postgres.h"
 
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 #include "fmgr.h"
 
 typedef enum PgtForm

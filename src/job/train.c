@@ -17,10 +17,10 @@
 #include "bridge/bridge.h"
 #include "bridge/device.h"
 #include "bridge/settings.h"
-#include "catalog/checkpoint.h"
-#include "catalog/run.h"
+#include "store/checkpoint.h"
+#include "store/run.h"
 #include "dataset/dataset.h"
-#include "job/exchange.h"
+#include "job/trainer_file.h"
 #include "job/worker.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -66,7 +66,9 @@ open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
 						errmsg("loss must be a loss function, not nn.%s", net->loss->type->name),
 						errhint("For example: loss => nn.CrossEntropyLoss().")));
 	if (args->autocast != PT_AUTOCAST_OFF)
-		pgt_check(pt_module_can_autocast(net->module, &err) && pt_module_can_autocast(net->loss, &err), &err);
+		pgt_check(pt_module_can_autocast(net->module, &err) &&
+					  pt_module_can_autocast(net->loss, &err),
+				  &err);
 	if (net->sd.numel == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" has no parameters to train", model->name)));
@@ -164,11 +166,12 @@ put_text(PgtTask *task, const char *text)
 }
 
 static PgtTask *
-make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exchange, const PgtTrainArgs *args,
-		  const char *device)
+make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exchange,
+		  const PgtTrainArgs *args, const char *device)
 {
 	size_t texts = strlen(net->module_text) + strlen(args->loss) + strlen(args->optimizer) +
-		(args->scheduler ? strlen(args->scheduler) : 0) + strlen(data->path) + strlen(exchange->path) + 6;
+				   (args->scheduler ? strlen(args->scheduler) : 0) + strlen(data->path) +
+				   strlen(exchange->path) + 6;
 	PgtTask *task = palloc0(sizeof(PgtTask) + texts);
 
 	task->size = sizeof(PgtTask);
@@ -185,7 +188,8 @@ make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exc
 	task->stride = data->stride;
 	task->ninputs = data->ninputs;
 	for (int i = 0; i < data->ninputs; i++)
-		task->inputs[i] = (PtColumn){data->inputs[i].dtype, data->inputs[i].shape, data->inputs[i].offset};
+		task->inputs[i] =
+			(PtColumn){data->inputs[i].dtype, data->inputs[i].shape, data->inputs[i].offset};
 	task->target = (PtColumn){data->target.dtype, data->target.shape, data->target.offset};
 	task->epochs = args->epochs;
 	task->batch_size = args->batch_size;
@@ -206,17 +210,21 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 	StringInfoData s;
 
 	initStringInfo(&s);
-	appendStringInfo(&s,
-					 "{\"epochs\": %d, \"batch_size\": %d, \"shuffle\": %s, \"drop_last\": %s, \"seed\": " INT64_FORMAT
-					 ", \"deploy\": %s, \"read_seconds\": %.3f",
-					 args->epochs, args->batch_size, args->shuffle ? "true" : "false",
-					 args->drop_last ? "true" : "false", args->seed, args->deploy ? "true" : "false", data->seconds);
+	appendStringInfo(
+		&s,
+		"{\"epochs\": %d, \"batch_size\": %d, \"shuffle\": %s, \"drop_last\": %s, \"seed\": " INT64_FORMAT
+		", \"deploy\": %s, \"read_seconds\": %.3f",
+		args->epochs, args->batch_size, args->shuffle ? "true" : "false",
+		args->drop_last ? "true" : "false", args->seed, args->deploy ? "true" : "false",
+		data->seconds);
 	if (args->clip_grad_norm > 0 && !isinf(args->clip_grad_norm))
 		appendStringInfo(&s, ", \"clip_grad_norm\": %s", float8out_internal(args->clip_grad_norm));
 	if (args->clip_grad_value > 0 && !isinf(args->clip_grad_value))
-		appendStringInfo(&s, ", \"clip_grad_value\": %s", float8out_internal(args->clip_grad_value));
+		appendStringInfo(&s, ", \"clip_grad_value\": %s",
+						 float8out_internal(args->clip_grad_value));
 	if (args->autocast != PT_AUTOCAST_OFF)
-		appendStringInfo(&s, ", \"autocast\": \"%s\"", pt_dtype_name(pt_autocast_dtype(args->autocast)));
+		appendStringInfo(&s, ", \"autocast\": \"%s\"",
+						 pt_dtype_name(pt_autocast_dtype(args->autocast)));
 	if (args->ntargets > 0)
 	{
 		appendStringInfoString(&s, ", \"target\": [");
@@ -235,7 +243,8 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 /* The run, the new version and the epochs. */
 static void
 write_results(PgtModel *model, const Network *net, const PgtDataset *data, const PgtTrainArgs *args,
-			  TimestampTz started, char *exchange, const size_t *offsets, size_t epochs_at, PgtTrainResult *result)
+			  TimestampTz started, char *exchange, const size_t *offsets, size_t epochs_at,
+			  PgtTrainResult *result)
 {
 	const PgtExchange *x = (PgtExchange *) exchange;
 	const PgtEpochRecord *records = (PgtEpochRecord *) (exchange + epochs_at);

@@ -7,7 +7,7 @@
 
 #include "postgres.h"
 
-#include "engine/op.h"
+#include "engine/graph/op.h"
 
 typedef struct PgtTrainArgs
 {

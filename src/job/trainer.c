@@ -12,7 +12,7 @@
 #include "bridge/bridge.h"
 #include "bridge/device.h"
 #include "dataset/dataset.h"
-#include "job/exchange.h"
+#include "job/trainer_file.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
@@ -70,7 +70,8 @@ close_fit(void *fit)
 static void
 run_epochs(const PgtTask *task, PtFit *fit, PgtExchange *exchange, PgtEpochRecord *records)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch epoch", ALLOCSET_SMALL_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "pgtorch epoch", ALLOCSET_SMALL_SIZES);
 	instr_time start, epoch_start;
 
 	INSTR_TIME_SET_CURRENT(start);
@@ -105,10 +106,12 @@ run_epochs(const PgtTask *task, PtFit *fit, PgtExchange *exchange, PgtEpochRecor
 void
 pgt_trainer_run(const PgtTask *task)
 {
-	MemoryContext cxt = AllocSetContextCreate(CurrentMemoryContext, "pgtorch trainer", ALLOCSET_DEFAULT_SIZES);
+	MemoryContext cxt =
+		AllocSetContextCreate(CurrentMemoryContext, "pgtorch trainer", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PtArena *arena = pgt_arena_new(cxt);
-	PtStateDict *sd = palloc0(sizeof(PtStateDict)); /* the fit reads it while it is freed, after an ERROR too */
+	PtStateDict *sd =
+		palloc0(sizeof(PtStateDict)); /* the fit reads it while it is freed, after an ERROR too */
 	PtFitSpec spec = {0};
 	PtTensor *values, *entries;
 	size_t *offsets;
@@ -141,12 +144,14 @@ pgt_trainer_run(const PgtTask *task)
 	entries = palloc(sizeof(PtTensor) * (sd->count + 1));
 	for (int i = 0; i < sd->count; i++)
 	{
-		entries[i] = values[i] = (PtTensor){sd->entries[i].dtype, sd->entries[i].shape, exchange + offsets[i]};
+		entries[i] = values[i] =
+			(PtTensor){sd->entries[i].dtype, sd->entries[i].shape, exchange + offsets[i]};
 		entries[i].data = NULL; /* written below, in pieces */
 	}
 	spec.values = entries;
 
-	spec.rows = pgt_dataset_map(cxt, PGT_TASK_TEXT(task, rows_path), task->nrows * task->stride)->data;
+	spec.rows =
+		pgt_dataset_map(cxt, PGT_TASK_TEXT(task, rows_path), task->nrows * task->stride)->data;
 	spec.nrows = task->nrows;
 	spec.stride = task->stride;
 	spec.inputs = task->inputs;
@@ -163,13 +168,14 @@ pgt_trainer_run(const PgtTask *task)
 
 	dev = pgt_device_open(cxt, task->device, task->threads);
 	spec.options = pgt_plan_options(dev);
-	strlcpy(((PgtExchange *) exchange)->device, strcmp(task->device, "auto") == 0 ? dev->type->name : task->device,
-			PGT_DEVICE_NAME);
+	strlcpy(((PgtExchange *) exchange)->device,
+			strcmp(task->device, "auto") == 0 ? dev->type->name : task->device, PGT_DEVICE_NAME);
 	pgt_signals_block(&saved);
 	fit = pt_fit_new(&spec, dev, &err);
 	pgt_signals_restore(&saved);
 	pgt_check(fit != NULL, &err);
-	pgt_release_with(cxt, close_fit, fit); /* callbacks run last to first: before the device is closed */
+	pgt_release_with(cxt, close_fit,
+					 fit); /* callbacks run last to first: before the device is closed */
 	if (spec.options.max_bytes > 0)
 		pgt_check_memory(pt_fit_bytes(fit), "training memory");
 	for (int i = 0; i < sd->count; i++)

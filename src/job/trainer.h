@@ -14,16 +14,16 @@
 
 #include "postgres.h"
 
-#include "engine/fit.h"
+#include "engine/train/fit.h"
 
 #define PGT_DEVICE_NAME 32
 
 /* All that the trainer is told; texts stand behind the struct, so that it can be copied as one piece. */
 typedef struct PgtTask
 {
-	size_t size; /* of struct and texts */
+	size_t size;											  /* of struct and texts */
 	size_t module, loss, optimizer, rows_path, exchange_path; /* offsets of texts */
-	size_t scheduler; /* 0: none */
+	size_t scheduler;										  /* 0: none */
 	char device[PGT_DEVICE_NAME];
 	int threads;
 
@@ -50,7 +50,8 @@ typedef struct PgtExchange
 } PgtExchange;
 
 /* Where the parts of the exchange file are, for this state_dict; gives its size. */
-extern size_t pgt_exchange_layout(const PtStateDict *sd, int64 epochs, size_t *offsets, size_t *epochs_at);
+extern size_t pgt_exchange_layout(const PtStateDict *sd, int64 epochs, size_t *offsets,
+								  size_t *epochs_at);
 
 /* One record of an epoch in the exchange file. */
 typedef struct PgtEpochRecord

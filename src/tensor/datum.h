@@ -13,7 +13,7 @@
 #include "fmgr.h"
 
 #include "compat.h"
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 
 #define PGT_TENSOR_VERSION 1
 
@@ -82,7 +82,7 @@ extern void pgt_tensor_check_size(PtDtype dtype, const PtShape *shape);
 extern PgtTensor *pgt_tensor_read(const char *text);
 extern char *pgt_tensor_print(const PgtTensor *t);
 
-/* Order and hash of engine/tensor.h, interruptible. */
+/* Order and hash of engine/data/tensor.h, interruptible. */
 extern int pgt_tensor_compare(const PgtTensor *a, const PgtTensor *b);
 extern uint64 pgt_tensor_hash(const PgtTensor *t, uint64 seed);
 

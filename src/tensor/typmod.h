@@ -9,7 +9,7 @@
 
 #include "utils/array.h"
 
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 
 /*
  * From the words in the parentheses, a cstring[]; 22023 if they make no dtype and shape, or do not

@@ -21,7 +21,7 @@ now(void)
 
 /* Seconds of one run of the schedule: the best of many short tries, as others use the machine. */
 static double
-seconds(PtDevice *dev, PtSchedule *s)
+seconds(PtDevice *dev, PtQueue *s)
 {
 	PtError err;
 	double best = 1e9;
@@ -74,7 +74,7 @@ product(PtDevice *dev, int64_t m, int64_t n, int64_t k, bool ta, bool tb, bool l
 				   .nout = 1,
 				   .in = in,
 				   .out = &out};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 	double t = seconds(dev, &s);
 
 	for (int i = 0; i < 3; i++)
@@ -146,7 +146,7 @@ adam(int threads, int64_t n)
 		 {PT_S_add, PT_F32, 12, {12, 8}},  {PT_S_div, PT_F32, 12, {10, 12}},
 		 {PT_S_mul, PT_F32, 12, {12, 9}},  {PT_S_sub, PT_F32, 13, {0, 12}}};
 	PtStep step = {.program = &p, .nin = 4, .nout = 3, .in = o, .out = out};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 
 	for (int k = 0; k < 4; k++)
 		p.inputs[k] = (PtProgramInput){.reg = (uint8_t) k, .dtype = PT_FLOAT32, .stride = {1}};
@@ -178,7 +178,7 @@ overhead(void)
 				   .noutputs = 1,
 				   .nregisters = 2};
 	PtStep step = {.program = &p, .nin = 1, .nout = 1, .in = &x, .out = &h};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 	double start, took;
 	int n = 1000000;
 

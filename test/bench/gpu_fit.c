@@ -22,7 +22,7 @@
 #include <time.h>
 
 #include "bridge/library.h"
-#include "engine/fit.h"
+#include "engine/train/fit.h"
 
 #define MAX_SIZES 16
 #define MAX_FITS 16

@@ -20,7 +20,7 @@
 
 #include "cublasLt.h"
 #include "emulator.h"
-#include "engine/half.h"
+#include "engine/data/half.h"
 
 #define WORKSPACE 65536 /* of the first algorithm */
 #define VERSION 130100

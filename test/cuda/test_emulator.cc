@@ -14,7 +14,7 @@
 #include "../engine/check.h"
 #include "cublasLt.h"
 #include "cuda_runtime.h"
-#include "engine/half.h"
+#include "engine/data/half.h"
 #include "nvrtc.h"
 
 #define OK(call) CHECK((call) == cudaSuccess)

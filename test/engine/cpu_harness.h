@@ -1,6 +1,6 @@
 /*
  * cpu_harness.h
- *	  For tests of the CPU device alone: schedules by hand, random operands, every instruction set.
+ *	  For tests of the CPU device alone: queues by hand, random operands, every instruction set.
  */
 #ifndef PT_CPU_HARNESS_H
 #define PT_CPU_HARNESS_H
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/device.h"
+#include "engine/plan/device.h"
 
 /* ---------- devices ---------- */
 
@@ -233,10 +233,9 @@ set_attributes(Attributes *to, const Attribute *from, int n)
 
 /* ---------- running ---------- */
 
-/* Runs a schedule `repeat` times; counts in *waits how often wait said MORE. */
+/* Runs a queue `repeat` times; counts in *waits how often wait said MORE. */
 __attribute__((unused)) static bool
-run_schedule(PtDevice *dev, PtSchedule *s, int64_t repeat, int64_t budget_ns, int *waits,
-			 PtError *err)
+run_queue(PtDevice *dev, PtQueue *s, int64_t repeat, int64_t budget_ns, int *waits, PtError *err)
 {
 	PtRun state = PT_RUN_ERROR;
 	size_t workspace = 0;
@@ -272,9 +271,9 @@ run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOp
 				   .nout = nout,
 				   .in = in,
 				   .out = out};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 
-	return run_schedule(dev, &s, 1, INT64_MAX, NULL, err);
+	return run_queue(dev, &s, 1, INT64_MAX, NULL, err);
 }
 
 __attribute__((unused)) static bool
@@ -285,9 +284,9 @@ run_program(PtDevice *dev, const PtProgram *program, PtOperand *in, PtOperand *o
 				   .nout = program->noutputs,
 				   .in = in,
 				   .out = out};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 
-	return run_schedule(dev, &s, 1, INT64_MAX, NULL, err);
+	return run_queue(dev, &s, 1, INT64_MAX, NULL, err);
 }
 
 #endif

@@ -1,6 +1,6 @@
 /*
  * cuda_harness.h
- *	  For tests of the device "cuda" alone: the schedules of cpu_harness.h over mirrored operands.
+ *	  For tests of the device "cuda" alone: the queues of cpu_harness.h over mirrored operands.
  *
  * The library is the one that the environment variable PGTORCH_CUDA_LIBRARY names: built by nvcc for a
  * GPU, or against the tests' stand-in for CUDA.  Without the variable a test says that it is skipped.
@@ -31,7 +31,7 @@ static const PtDeviceType *cuda_type;
 static PtDevice *cuda_dev;
 static PtDevice *cuda_cpu; /* what it is compared with: one thread, no library */
 
-/* How often run_schedule_cuda runs a schedule; more than once only where that changes nothing. */
+/* How often run_queue_cuda runs a queue; more than once only where that changes nothing. */
 static int64_t cuda_repeat = 1;
 
 /* Opens both devices; false without the library.  how: "interpreted", "compiled", or NULL */
@@ -206,7 +206,7 @@ cuda_step_name(const PtStep *step)
 }
 
 static bool
-cuda_run_bound(PtSchedule *s, PtError *err)
+cuda_run_bound(PtQueue *s, PtError *err)
 {
 	PtRun state;
 
@@ -226,15 +226,15 @@ cuda_run_bound(PtSchedule *s, PtError *err)
 	return true;
 }
 
-/* Runs a schedule over operands in host memory cuda_repeat times. */
+/* Runs a queue over operands in host memory cuda_repeat times. */
 __attribute__((unused)) static bool
-run_schedule_cuda(const PtSchedule *host, PtError *err)
+run_queue_cuda(const PtQueue *host, PtError *err)
 {
 	CudaMirrors *all = calloc(1, sizeof(CudaMirrors));
 	CudaMirror workspace = {0};
 	PtStep *steps = calloc((size_t) host->nsteps + 1, sizeof(PtStep));
-	PtSchedule s = {.steps = steps, .nsteps = host->nsteps};
-	const char *what = host->nsteps == 1 ? cuda_step_name(&host->steps[0]) : "a schedule";
+	PtQueue s = {.steps = steps, .nsteps = host->nsteps};
+	const char *what = host->nsteps == 1 ? cuda_step_name(&host->steps[0]) : "a queue";
 	bool ok = true, ran = false;
 
 	for (int i = 0; i < host->nsteps; i++)
@@ -321,7 +321,7 @@ run_op_cuda(const char *name, const Attribute *attrs, int nattrs, PtOperand *in,
 				   .in = in,
 				   .out = out};
 
-	return run_schedule_cuda(&(PtSchedule){.steps = &step, .nsteps = 1}, err);
+	return run_queue_cuda(&(PtQueue){.steps = &step, .nsteps = 1}, err);
 }
 
 __attribute__((unused)) static bool
@@ -333,7 +333,7 @@ run_program_cuda(const PtProgram *program, PtOperand *in, PtOperand *out, PtErro
 				   .in = in,
 				   .out = out};
 
-	return run_schedule_cuda(&(PtSchedule){.steps = &step, .nsteps = 1}, err);
+	return run_queue_cuda(&(PtQueue){.steps = &step, .nsteps = 1}, err);
 }
 
 /* ---------- comparing ---------- */

@@ -7,7 +7,7 @@
 #ifndef PT_FIT_HARNESS_H
 #define PT_FIT_HARNESS_H
 
-#include "engine/fit.h"
+#include "engine/train/fit.h"
 #include "engine/graph_harness.h"
 
 static PtDevice *dev;

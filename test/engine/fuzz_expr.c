@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/expr.h"
-#include "engine/module.h"
-#include "engine/sched.h"
+#include "engine/graph/build.h"
+#include "engine/nn/module.h"
+#include "engine/train/sched.h"
 
 extern int LLVMFuzzerTestOneInput(const unsigned char *data, size_t size);
 

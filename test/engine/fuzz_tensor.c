@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 
 extern int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -21,7 +21,7 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/tensor.h"
+#include "engine/data/tensor.h"
 
 typedef struct Golden
 {

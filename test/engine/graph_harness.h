@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/expr.h"
-#include "engine/plan.h"
+#include "engine/graph/build.h"
+#include "engine/plan/plan.h"
 #include "engine/test_device.h"
 
 /* ---------- random numbers ---------- */

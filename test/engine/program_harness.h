@@ -76,7 +76,7 @@ run_case(PtDevice *dev, const Case *c, PtOperand *out, PtError *err)
 				   .nout = c->p.noutputs,
 				   .in = in,
 				   .out = results};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 	PtRun state = PT_RUN_ERROR;
 	bool ok;
 

@@ -6,7 +6,7 @@
 #define PT_RUN_H
 
 #include "engine/check.h"
-#include "engine/plan.h"
+#include "engine/plan/plan.h"
 #include "engine/test_device.h"
 
 /* On one thread; NULL after a failed check. */

@@ -6,14 +6,14 @@
  * a step of bfloat16 where a sum came out on the other side of a half, and what follows it differs, too; so
  * most elements must be equal, none far off, and the average difference small.
  */
-#include "engine/fit.h"
+#include "engine/train/fit.h"
 #include "engine/golden.h"
 #include "engine/graph_harness.h"
 
 #define MAX_STATE 16
 #define MAX_OUT 16
 
-static PtDevice *dev, *dev3;  /* under test */
+static PtDevice *dev, *dev3; /* under test */
 static PtDevice *devices[3]; /* CPUs: one thread, three, one with the library */
 
 /* ---------- PyTorch's steps ---------- */

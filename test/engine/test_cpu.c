@@ -1,6 +1,6 @@
 /*
  * test_cpu.c
- *	  The CPU device: elementwise programs, its mathematics, and how schedules run.
+ *	  The CPU device: elementwise programs, its mathematics, and how queues run.
  *
  * References are libm in double and loops over indices.
  */
@@ -28,7 +28,7 @@ static const Reference references[] = {
 	{PT_S_##name, 2, sizeof(#integers) == sizeof("INTS"), 2.5},
 #define PT_TERNARY(name, rule, integers, ...) \
 	{PT_S_##name, 3, sizeof(#integers) == sizeof("INTS"), 2.5},
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 };
 
 /* torch's floor_divide and remainder: Python's */
@@ -598,12 +598,12 @@ test_budget(PtDevice *dev, const char *what)
 			PtProgram p = increment(n);
 			PtStep steps[2] = {{.program = &p, .nin = 1, .nout = 1, .in = &x, .out = &y},
 							   {.program = &p, .nin = 1, .nout = 1, .in = &y, .out = &x}};
-			PtSchedule s = {.steps = steps, .nsteps = 2};
+			PtQueue s = {.steps = steps, .nsteps = 2};
 			int64_t repeat = 20000000 / n > 300 ? 300 : 20000000 / n;
 			int waits = 0;
 			bool ok = true;
 
-			CHECK_OK(run_schedule(dev, &s, repeat, budgets[b], &waits, &err), &err);
+			CHECK_OK(run_queue(dev, &s, repeat, budgets[b], &waits, &err), &err);
 			for (int64_t i = 0; i < n; i++)
 				ok = ok && at(&x, i) == (double) (2 * repeat);
 			CHECK(ok, "%s: budget %lld: %g after %lld runs", what, (long long) budgets[b],
@@ -625,7 +625,7 @@ test_errors(PtDevice *dev, const char *what)
 	PtOp op = {.name = "frobnicate", .scalar = PT_S_NONE};
 	PtStep step =
 		{.op = &op, .nin = 1, .nout = 1, .in = &x, .out = &x, .path = "0 (nn.Frobnicate)"};
-	PtSchedule s = {.steps = &step, .nsteps = 1};
+	PtQueue s = {.steps = &step, .nsteps = 1};
 	void *p;
 
 	CHECK(!pt_cpu_device.prepare(dev, &s, &err) && err.code == PT_EUNSUPPORTED &&

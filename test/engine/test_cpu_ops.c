@@ -150,7 +150,7 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 					   .nout = 1,
 					   .in = in,
 					   .out = &to};
-		PtSchedule schedule = {.steps = &step, .nsteps = 1};
+		PtQueue queue = {.steps = &step, .nsteps = 1};
 		double *x = values(&in[0]), *w = values(&in[1]);
 		int bad = 0;
 
@@ -170,7 +170,7 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 			if (full && odd)
 				to.data = in[3].data;
 		}
-		CHECK_OK(run_schedule(dev, &schedule, 1, INT64_MAX, NULL, &err), &err);
+		CHECK_OK(run_queue(dev, &queue, 1, INT64_MAX, NULL, &err), &err);
 		in[2].dtype = PT_FLOAT32;
 		for (int64_t i = 0; i < m; i++)
 			for (int64_t j = 0; j < n && bad < 3; j++)

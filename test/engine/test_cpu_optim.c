@@ -5,15 +5,15 @@
  */
 #include "cpu/cpu.h"
 #include "engine/graph_harness.h"
-#include "engine/optim.h"
+#include "engine/train/optim.h"
 
 /* ---------- a device that looks at what is bound ---------- */
 
 static PtDeviceType watched;
-static int found; /* programs that are Adam's, of the schedules bound so far */
+static int found; /* programs that are Adam's, of the queues bound so far */
 
 static bool
-bind_watched(PtDevice *dev, PtSchedule *s, PtError *err)
+bind_watched(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	PtArena *arena = pt_arena_new();
 

@@ -39,7 +39,7 @@ test_compiling_in_moderation(void)
 	Case cases[PROGRAMS];
 	PtStep steps[PROGRAMS] = {0};
 	PtOperand in[PROGRAMS], out[PROGRAMS];
-	PtSchedule s = {.steps = steps, .nsteps = PROGRAMS};
+	PtQueue s = {.steps = steps, .nsteps = PROGRAMS};
 	char folder[] = "/tmp/pt-program-XXXXXX", compiler[64], compiled_text[64];
 	FILE *script;
 	struct timespec start, now;

@@ -4,7 +4,7 @@
  *
  * Elements are random bits, NaNs of all kinds among them.  Shapes are drawn around the limits of the
  * kernels: dimensions of 1 and 0, runs that are whole words and such that are not, addresses with
- * and without alignment.  Schedules that may be repeated run three times, so as a CUDA graph too.
+ * and without alignment.  Queues that may be repeated run three times, so as a CUDA graph too.
  */
 #include "cuda_harness.h"
 
@@ -551,7 +551,7 @@ test_counters(void)
 			}
 }
 
-/* Batches of an epoch by one schedule that is run again and again: its place is read from ctl. */
+/* Batches of an epoch by one queue that is run again and again: its place is read from ctl. */
 static void
 test_epoch(void)
 {
@@ -576,18 +576,18 @@ test_epoch(void)
 	const int64_t *perm = f.in[1].data;
 
 	cuda_repeat = 10;
-	CHECK_OK(run_schedule_cuda(&(PtSchedule){.steps = steps, .nsteps = 2}, &err), &err);
+	CHECK_OK(run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 2}, &err), &err);
 	CHECK(((int64_t *) ctl.data)[0] == 100 && ((int64_t *) ctl.data)[1] == 10, "ten batches");
 	for (int r = 0; r < 10; r++)
 		memcpy((char *) last.data + 16 * r, (char *) f.in[0].data + perm[90 + r] * 24 + 8, 16);
 	CHECK(memcmp(x.data, last.data, 160) == 0, "the tenth batch");
 	/* the eleventh is not there */
-	CHECK(!run_schedule_cuda(&(PtSchedule){.steps = steps, .nsteps = 2}, &err) &&
+	CHECK(!run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 2}, &err) &&
 			  strcmp(err.message, "batch wants position 100 of 100 rows") == 0,
 		  "an eleventh batch: %s", err.message);
 	/* eight of ten go well, then a fault inside of a graph */
 	((int64_t *) ctl.data)[0] = 20;
-	CHECK(!run_schedule_cuda(&(PtSchedule){.steps = steps, .nsteps = 2}, &err) &&
+	CHECK(!run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 2}, &err) &&
 			  strcmp(err.message, "batch wants position 100 of 100 rows") == 0,
 		  "a ninth batch: %s", err.message);
 	cuda_repeat = 3;

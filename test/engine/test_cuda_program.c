@@ -64,7 +64,7 @@ static const struct
 	{PT_S_##name, #name, sizeof(#integers) == sizeof("INTS")},
 #define PT_BINARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
 #define PT_TERNARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 };
 
 #define NOPS ((int) (sizeof(ops) / sizeof(ops[0])))

@@ -7,7 +7,7 @@
  * PGTORCH_TEST_PROGRAMS	for "cuda": "interpreted" or "compiled"; otherwise as outside of tests
  *
  * Tests give plans addresses of host memory.  On "cuda" what they hold is a thin device around the GPU's
- * that lets them: operands outside of its own memory get a mirror on the GPU when a schedule is bound, which is
+ * that lets them: operands outside of its own memory get a mirror on the GPU when a queue is bound, which is
  * uploaded before a run and downloaded after it, also after one that failed.  Operands that overlap on the
  * host do so there, addresses keep their remainder modulo 64, and a mirror ends where its operand ends, so that the
  * sanitizer sees who writes past it.  Everything else, and all that does not live in host memory (training,
@@ -23,7 +23,7 @@
 
 #include "bridge/library.h"
 #include "engine/check.h"
-#include "engine/device.h"
+#include "engine/plan/device.h"
 
 /* ---------- memory ---------- */
 
@@ -46,7 +46,7 @@ typedef struct GpuMirror
 
 typedef struct GpuBound
 {
-	PtSchedule *schedule;
+	PtQueue *queue;
 	GpuMirror *mirrors;
 	int n;
 	struct GpuBound *next;
@@ -200,11 +200,11 @@ gpu_unmirror(GpuDevice *d, GpuBound *b)
 }
 
 static GpuBound *
-gpu_bound_of(GpuDevice *d, PtSchedule *s)
+gpu_bound_of(GpuDevice *d, PtQueue *s)
 {
 	GpuBound *b = d->bound;
 
-	while (b != NULL && b->schedule != s)
+	while (b != NULL && b->queue != s)
 		b = b->next;
 	return b;
 }
@@ -217,10 +217,10 @@ gpu_by_address(const void *x, const void *y)
 	return a->host < b->host ? -1 : a->host > b->host;
 }
 
-/* Calls f for each operand of a schedule that is mirrored. */
+/* Calls f for each operand of a queue that is mirrored. */
 static void
-gpu_each_operand(GpuDevice *d, PtSchedule *s, GpuBound *b,
-				  void (*f)(GpuBound *b, PtOperand *o, bool written))
+gpu_each_operand(GpuDevice *d, PtQueue *s, GpuBound *b,
+				 void (*f)(GpuBound *b, PtOperand *o, bool written))
 {
 	for (int i = 0; i < s->nsteps; i++)
 	{
@@ -272,7 +272,7 @@ gpu_translate(GpuBound *b, PtOperand *o, bool written)
 
 /* Makes mirrors for all operands in host memory, those that overlap in one, and puts their addresses in place. */
 static bool
-gpu_mirror(GpuDevice *d, PtSchedule *s, GpuBound *b, PtError *err)
+gpu_mirror(GpuDevice *d, PtQueue *s, GpuBound *b, PtError *err)
 {
 	int all;
 
@@ -338,10 +338,10 @@ gpu_fetch(GpuDevice *d, const GpuBound *b, PtError *err)
 	return true;
 }
 
-/* ---------- schedules ---------- */
+/* ---------- queues ---------- */
 
 static bool
-gpu_prepare(PtDevice *dev, PtSchedule *s, PtError *err)
+gpu_prepare(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	PtDevice *gpu = gpu_of(dev)->gpu;
 
@@ -349,7 +349,7 @@ gpu_prepare(PtDevice *dev, PtSchedule *s, PtError *err)
 }
 
 static void
-gpu_unbind(PtDevice *dev, PtSchedule *s)
+gpu_unbind(PtDevice *dev, PtQueue *s)
 {
 	GpuDevice *d = gpu_of(dev);
 	GpuBound *b = gpu_bound_of(d, s);
@@ -369,7 +369,7 @@ gpu_unbind(PtDevice *dev, PtSchedule *s)
 
 /* The plan writes all addresses anew before it binds again. */
 static bool
-gpu_bind(PtDevice *dev, PtSchedule *s, PtError *err)
+gpu_bind(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	GpuDevice *d = gpu_of(dev);
 	GpuBound *b = gpu_bound_of(d, s), old = {0};
@@ -380,7 +380,7 @@ gpu_bind(PtDevice *dev, PtSchedule *s, PtError *err)
 		b = calloc(1, sizeof(GpuBound));
 		if (b == NULL)
 			abort();
-		b->schedule = s;
+		b->queue = s;
 		b->next = d->bound;
 		d->bound = b;
 	}
@@ -395,7 +395,7 @@ gpu_bind(PtDevice *dev, PtSchedule *s, PtError *err)
 }
 
 static bool
-gpu_launch(PtDevice *dev, PtSchedule *s, int64_t repeat, PtError *err)
+gpu_launch(PtDevice *dev, PtQueue *s, int64_t repeat, PtError *err)
 {
 	GpuDevice *d = gpu_of(dev);
 	const GpuBound *b = gpu_bound_of(d, s);
@@ -408,7 +408,7 @@ gpu_launch(PtDevice *dev, PtSchedule *s, int64_t repeat, PtError *err)
 }
 
 static PtRun
-gpu_wait(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
+gpu_wait(PtDevice *dev, PtQueue *s, int64_t budget_ns, PtError *err)
 {
 	GpuDevice *d = gpu_of(dev);
 	const GpuBound *b = gpu_bound_of(d, s);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/expr.h"
-#include "engine/fold.h"
+#include "engine/graph/build.h"
+#include "engine/lang/fold.h"
 
 static PtArena *arena;
 

@@ -463,7 +463,7 @@ test_forward(void)
 		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
 			  s.err.message);
 		w = read_weights(&s);
-		f = pt_forward_new(pt_fit_network(s.fit), &(PtResult){PT_FLOAT32, {1, {4}}}, 1, rows,
+		f = pt_forward_new(pt_fit_network(s.fit), &(PtTensorType){PT_FLOAT32, {1, {4}}}, 1, rows,
 						   rows % 2 ? "softmax" : NULL, &(PtPlanOptions){.poison = true}, &s.err);
 		if (CHECK(f != NULL, "%s", s.err.message))
 		{
@@ -502,7 +502,7 @@ test_forward(void)
 			return;
 		net = pt_network_new(s.spec.module, &s.sd, s.values, dev, &s.err);
 		if (CHECK(net != NULL, "%s", s.err.message))
-			f = pt_forward_new(net, &(PtResult){PT_INT64, {1, {2}}}, 1, 2, NULL, NULL, &s.err);
+			f = pt_forward_new(net, &(PtTensorType){PT_INT64, {1, {2}}}, 1, 2, NULL, NULL, &s.err);
 		if (CHECK(f != NULL, "%s", s.err.message))
 		{
 			for (int i = 0; i < 4; i++)

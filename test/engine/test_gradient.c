@@ -212,7 +212,7 @@ static const struct
 #define PT_UNARY(name, rule, ints, f, da, doc) {!(NONE_TEXT(da))},
 #define PT_BINARY(name, rule, ints, f, da, db, doc) {!(NONE_TEXT(da) && NONE_TEXT(db))},
 #define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) {true},
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 };
 
 static PtRef

@@ -2,9 +2,9 @@
  * test_graph.c
  *	  nn.Graph: text both ways, errors, inputs, shapes, traces; and PyTorch's numbers for networks and expressions.
  */
-#include "engine/expr.h"
+#include "engine/graph/build.h"
 #include "engine/golden.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 #include "engine/graph_harness.h"
 #include "engine/run.h"
 

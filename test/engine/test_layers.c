@@ -5,7 +5,7 @@
  * Every row of the module table must have fixtures, with options that are not the defaults among them.
  */
 #include "engine/golden.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 #include "engine/run.h"
 
 #define MAX_STATE 16

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 
 static PtArena *arena;
 

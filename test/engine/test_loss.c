@@ -3,9 +3,9 @@
  *	  Losses, their gradients and three SGD steps are PyTorch's, with fused ops and with their
  *	  primitives; what is refused.  Every loss of the table must have cases in the fixture.
  */
-#include "engine/expr.h"
+#include "engine/graph/build.h"
 #include "engine/golden.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 #include "engine/run.h"
 
 static void

@@ -11,12 +11,12 @@
  * The device computes nothing and asks for workspaces of all sizes; its addresses are compared with
  * the places that were checked.  plan.c is included to come between it and memory.c.
  */
-#include "engine/planning.h"
+#include "engine/plan/planning.h"
 
-static bool checked_places(PtPlanning *p, const PtSchedule *schedule);
+static bool checked_places(PtPlanning *p, const PtQueue *schedule);
 
 #define pt_plan_places checked_places
-#include "engine/plan.c"
+#include "engine/plan/plan.c"
 #undef pt_plan_places
 
 #include <time.h>
@@ -213,7 +213,7 @@ expect(Range r)
 }
 
 static bool
-checked_places(PtPlanning *p, const PtSchedule *schedule)
+checked_places(PtPlanning *p, const PtQueue *schedule)
 {
 	const PtGraph *g = p->g;
 	Memory m = {.p = p};
@@ -306,7 +306,7 @@ take(PtDevice *dev, void *p)
 }
 
 static bool
-prepare_nothing(PtDevice *dev, PtSchedule *s, PtError *err)
+prepare_nothing(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	(void) dev;
 	(void) err;
@@ -327,7 +327,7 @@ stands(const void *address, Range r)
 }
 
 static bool
-bind_nothing(PtDevice *dev, PtSchedule *s, PtError *err)
+bind_nothing(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	int k = 0;
 
@@ -356,7 +356,7 @@ bind_nothing(PtDevice *dev, PtSchedule *s, PtError *err)
 }
 
 static bool
-launch_nothing(PtDevice *dev, PtSchedule *s, int64_t repeat, PtError *err)
+launch_nothing(PtDevice *dev, PtQueue *s, int64_t repeat, PtError *err)
 {
 	(void) dev;
 	(void) s;
@@ -366,7 +366,7 @@ launch_nothing(PtDevice *dev, PtSchedule *s, int64_t repeat, PtError *err)
 }
 
 static PtRun
-wait_nothing(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
+wait_nothing(PtDevice *dev, PtQueue *s, int64_t budget_ns, PtError *err)
 {
 	(void) dev;
 	(void) s;
@@ -376,7 +376,7 @@ wait_nothing(PtDevice *dev, PtSchedule *s, int64_t budget_ns, PtError *err)
 }
 
 static void
-unbind_nothing(PtDevice *dev, PtSchedule *s)
+unbind_nothing(PtDevice *dev, PtQueue *s)
 {
 	(void) dev;
 	(void) s;

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "engine/golden.h"
-#include "engine/module.h"
+#include "engine/nn/module.h"
 
 static PtArena *arena;
 

@@ -3,8 +3,8 @@
  *	  Optimizers: text both ways, errors, and whole trainings that follow PyTorch's, step by step.
  */
 #include "engine/golden.h"
-#include "engine/module.h"
-#include "engine/optim.h"
+#include "engine/nn/module.h"
+#include "engine/train/optim.h"
 #include "engine/run.h"
 
 /* ---------- text ---------- */

@@ -701,7 +701,7 @@ test_errors(void)
 		}
 		err.code = PT_OK;
 		CHECK(run_all(plan, 3, INT64_MAX, NULL, &err) == (k == 0) &&
-				  err.code == (k & 1	? PT_EZERODIV
+				  err.code == (k & 1   ? PT_EZERODIV
 							   : k & 2 ? PT_EDATA
 									   : PT_OK),
 			  "faults %d: code %d, %s", k, err.code, err.message);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/module.h"
+#include "engine/nn/module.h"
 #include "engine/run.h"
 
 static PtArena *arena;

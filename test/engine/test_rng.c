@@ -3,7 +3,7 @@
  *	  Random numbers are PyTorch's: uniform values and permutations bit for bit, normal ones within rounding.
  */
 #include "engine/golden.h"
-#include "engine/rng.h"
+#include "engine/data/rng.h"
 
 int
 main(void)

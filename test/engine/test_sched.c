@@ -3,7 +3,7 @@
  *	  Schedulers: text both ways, errors, the rates that PyTorch computes, and trainings with them and
  *	  with clipped gradients that follow PyTorch's.
  */
-#include "engine/fit.h"
+#include "engine/train/fit.h"
 #include "engine/golden.h"
 #include "engine/run.h"
 #include "engine/scheds/table.h"
@@ -15,11 +15,11 @@ check_text(PtArena *arena, const char *text, const char *want)
 {
 	PtError err = {0};
 	PtScheduler *s = pt_sched_parse(arena, text, &err);
-	const char *got = s ? s->text : err.message;
+	const char *got = s ? s->spelled.text : err.message;
 
 	CHECK(strcmp(got, want) == 0, "%s: %s, wanted %s", text, got, want);
 	if (s != NULL && (s = pt_sched_parse(arena, got, &err)) != NULL)
-		CHECK(strcmp(s->text, want) == 0, "%s prints as %s", want, s->text);
+		CHECK(strcmp(s->spelled.text, want) == 0, "%s prints as %s", want, s->spelled.text);
 }
 
 static void

@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "engine/check.h"
-#include "engine/number.h"
-#include "engine/tensor.h"
+#include "engine/data/number.h"
+#include "engine/data/tensor.h"
 
 static PtArena *arena;
 static uint64_t random_state = 42;

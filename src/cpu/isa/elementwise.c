@@ -200,7 +200,7 @@ pow_i64(int64_t a, int64_t b)
 #define PT_UNARY(name, rule, integers, f, ...) DEFINE(name, LOAD1, f)
 #define PT_BINARY(name, rule, integers, f, ...) DEFINE(name, LOAD2, f)
 #define PT_TERNARY(name, rule, integers, f, ...) DEFINE(name, LOAD3, f)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE(copy, LOAD1, a)
 DEFINE(to_bool, LOAD1, (T) (a != 0))
 DEFINE(round_float16, LOAD1, pt_half_load(pt_half_store(a)))
@@ -229,7 +229,7 @@ DEFINE(round_bfloat16, LOAD1, pt_bfloat_load(pt_bfloat_store(a)))
 #define PT_UNARY(name, rule, integers, f, ...) DEFINE(name, LOAD1, f)
 #define PT_BINARY(name, rule, integers, f, ...) DEFINE(name, LOAD2, f)
 #define PT_TERNARY(name, rule, integers, f, ...) DEFINE(name, LOAD3, f)
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE(copy, LOAD1, a)
 DEFINE(to_bool, LOAD1, (T) (a != 0))
 #undef T
@@ -255,7 +255,7 @@ DEFINE(to_bool, LOAD1, (T) (a != 0))
 #define PT_UNARY(name, rule, integers, f, ...) INT_##integers(DEFINE(name, LOAD1, f))
 #define PT_BINARY(name, rule, integers, f, ...) INT_##integers(DEFINE(name, LOAD2, f))
 #define PT_TERNARY(name, rule, integers, f, ...) INT_##integers(DEFINE(name, LOAD3, f))
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 DEFINE(copy, LOAD1, a)
 DEFINE(to_bool, LOAD1, (T) (a != 0))
 DEFINE(wrap_int32, LOAD1, (int32_t) a)
@@ -267,7 +267,7 @@ DEFINE(wrap_uint8, LOAD1, (uint8_t) a)
 
 /* ---------- between classes ---------- */
 
-/* as engine/convert.c: what does not fit gives the smallest integer */
+/* as engine/data/convert.c: what does not fit gives the smallest integer */
 #define INT_OF_F32(x) ((int64_t) ((x) >= -0x1p63f && (x) < 0x1p63f ? (x) : -0x1p63f))
 #define INT_OF_F64(x) ((int64_t) ((x) >= -0x1p63 && (x) < 0x1p63 ? (x) : -0x1p63))
 
@@ -326,7 +326,7 @@ philox(uint32_t word[4][PHILOX_LANES], uint64_t counter, uint64_t stream, uint64
 	}
 }
 
-/* Numbers of points *pc and on; 64 points share 16 counters, 16 points in a row the word (op_random.c). */
+/* Numbers of points *pc and on; 64 points share 16 counters, 16 points in a row the word (ops/random.c). */
 static void
 uniform_philox(void *out, const void *pa, const void *pb, const void *pc, size_t n)
 {
@@ -430,7 +430,7 @@ FILL(fill_i64, int64_t)
 const PtIsaScalar PT_ISA_NAME(scalar) = {
 	.unit =
 		{
-#include "engine/scalar.def"
+#include "engine/ops/scalar.def"
 			[PT_S_to_f32] = {F32_copy, f32_of_f64, f32_of_i64},
 			[PT_S_to_f64] = {f64_of_f32, F64_copy, f64_of_i64},
 			[PT_S_to_i64] = {i64_of_f32, i64_of_f64, I64_copy},

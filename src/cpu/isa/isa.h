@@ -17,7 +17,7 @@
 #pragma clang diagnostic ignored "-Wpass-failed"
 #endif
 
-#include "engine/program.h"
+#include "engine/plan/program.h"
 
 #define PT_ISA_GLUE2(a, b, c) a##b##_##c
 #define PT_ISA_GLUE(a, b, c) PT_ISA_GLUE2(a, b, c)

@@ -13,7 +13,7 @@
 
 #include <math.h>
 
-#include "engine/half.h"
+#include "engine/data/half.h"
 
 #define PT_ROUNDER 0x1.8p23f
 

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "engine/expr.h"
+#include "engine/graph/build.h"
 #include "engine/modules/table.h"
 
 /* Of a parameter: neither NaN nor infinite. */

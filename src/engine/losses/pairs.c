@@ -8,7 +8,7 @@
  */
 #include <math.h>
 
-#include "engine/fold.h"
+#include "engine/lang/fold.h"
 #include "engine/losses/losses.h"
 
 #define REDUCTION                                                        \

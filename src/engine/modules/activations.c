@@ -9,7 +9,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/expr.h"
+#include "engine/graph/build.h"
 #include "engine/modules/table.h"
 
 typedef struct Activation

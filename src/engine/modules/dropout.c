@@ -2,7 +2,7 @@
  * dropout.c
  *	  Dropout, AlphaDropout and RReLU: random while training, plain functions otherwise.
  *
- * The random numbers are op_random.c's: they cost no memory, and the same seed gives the same ones on every
+ * The random numbers are ops/random.c's: they cost no memory, and the same seed gives the same ones on every
  * device and number of threads.  They are not PyTorch's.
  */
 #include <math.h>

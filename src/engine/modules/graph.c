@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/expr.h"
+#include "engine/graph/build.h"
 #include "engine/modules/table.h"
 
 /* So many modules one graph may name: they are searched one by one. */

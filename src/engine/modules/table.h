@@ -5,7 +5,7 @@
 #ifndef PT_MODULES_TABLE_H
 #define PT_MODULES_TABLE_H
 
-#include "engine/module.h"
+#include "engine/nn/module.h"
 
 extern const PtModuleType *const pt_module_types[]; /* NULL-terminated */
 extern const int pt_module_ntypes;

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/fold.h"
+#include "engine/lang/fold.h"
 
 /* Appends a statement; false when buf is full. */
 static bool

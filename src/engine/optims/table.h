@@ -5,7 +5,7 @@
 #ifndef PT_OPTIMS_TABLE_H
 #define PT_OPTIMS_TABLE_H
 
-#include "engine/optim.h"
+#include "engine/train/optim.h"
 
 extern const PtOptimType *const pt_optim_types[]; /* NULL-terminated */
 

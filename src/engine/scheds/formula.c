@@ -11,8 +11,8 @@
 #include <math.h>
 #include <string.h>
 
-#include "engine/expr.h"
-#include "engine/fold.h"
+#include "engine/graph/build.h"
+#include "engine/lang/fold.h"
 
 #define MAX_ARGS 16
 

@@ -8,7 +8,7 @@
 #ifndef PT_SCHEDS_FORMULA_H
 #define PT_SCHEDS_FORMULA_H
 
-#include "engine/args.h"
+#include "engine/lang/args.h"
 
 typedef struct PtFormula PtFormula;
 

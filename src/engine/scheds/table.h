@@ -6,7 +6,7 @@
 #define PT_SCHEDS_TABLE_H
 
 #include "engine/scheds/formula.h"
-#include "engine/sched.h"
+#include "engine/train/sched.h"
 
 /* What schedulers act on: what PyTorch keeps in an optimizer's param_group.  All of a tree share it. */
 typedef struct PtGroup

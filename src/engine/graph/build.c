@@ -1,0 +1,741 @@
+/*
+ * build.c
+ *	  Walking an expression: into a graph's nodes, or into a constant.
+ *
+ * Names are variables, constants or dtypes; operators are ops of their own names, indexing is in
+ * subscript.c, calls are in build_call.c.  What has no tensor in it is computed at once as Python does
+ * (fold.c), so that 1 - 0.9 ** 2 is one number of the graph.
+ *
+ * Gradients and update rules are texts that come through here for every node, so the tree goes
+ * into a scratch arena, and operators and calls of scalar ops skip the binding of arguments.
+ *
+ * Memory:  what the graph keeps lives in its arena; the tree does not.
+ * Threads: the graph's.
+ * Errors:  sticky, the graph's first one; a name's error says the character.
+ */
+#include <string.h>
+
+#include "engine/graph/building.h"
+#include "engine/lang/fold.h"
+#include "engine/lang/lexer.h"
+#include "engine/graph/subscript.h"
+
+bool
+pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name)
+{
+	if (b->source == NULL)
+		return pt_fail(b->err, PT_ENAME, "%s \"%.64s\" does not exist", what, name);
+	return pt_fail(b->err, PT_ENAME, "%s \"%.64s\" at character %d does not exist", what, name,
+				   pt_lex_character(b->source, e->position));
+}
+
+bool
+pt_build_set(PtBuilder *b, PtRef ref, PtValue *out)
+{
+	*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = ref}};
+	if (ref == PT_NO_REF)
+		*b->err = b->g->error;
+	return ref != PT_NO_REF;
+}
+
+PtRef
+pt_build_number(PtBuilder *b, const PtValue *v)
+{
+	if (v->kind == PT_VALUE_REAL)
+		return pt_real(b->g, v->real);
+	if (v->kind == PT_VALUE_BOOL)
+		return pt_boolean(b->g, v->boolean);
+	return pt_integer(b->g, v->integer);
+}
+
+static const char *
+kind_name(const PtValue *v)
+{
+	switch (v->kind)
+	{
+		case PT_VALUE_NONE:
+			return "None";
+		case PT_VALUE_BOOL:
+		case PT_VALUE_INT:
+		case PT_VALUE_REAL:
+			return "a number";
+		case PT_VALUE_WORD:
+			return "a string";
+		case PT_VALUE_DTYPE:
+			return "a dtype";
+		case PT_VALUE_TENSOR:
+			return "a tensor";
+		default:
+			return "a list";
+	}
+}
+
+/* "Write max(...).values." */
+static bool
+hint_results(PtBuilder *b, const PtValue *v)
+{
+	return pt_hint(b->err, "Write %s(...).%s.", v->results->op->name, v->results->op->results[0]);
+}
+
+/* ---------- names and fields ---------- */
+
+/* One of several results, in place of all of them. */
+static bool
+take_field(PtBuilder *b, const char *field, PtValue *out)
+{
+	const struct PtResults *r = out->results;
+	const PtOp *op = pt_op_find(field);
+
+	if (out->kind == PT_VALUE_RESULTS)
+	{
+		for (int i = 0; i < r->op->nout; i++)
+			if (strcmp(r->op->results[i], field) == 0)
+				return pt_build_set(b, r->refs[i], out);
+		pt_fail(b->err, PT_ENAME, "%s has no result \"%.64s\"", r->op->name, field);
+		return pt_hint(b->err, "Its results are \"%s\" and \"%s\".", r->op->results[0],
+					   r->op->results[1]);
+	}
+	pt_fail(b->err, PT_ENAME, "%s has no field \"%.64s\"", kind_name(out), field);
+	if (op != NULL && (op->flags & PT_OP_INTERNAL) == 0)
+		pt_hint(b->err, "Functions are not written as methods: %s(x).", field);
+	else if (strcmp(field, "T") == 0)
+		pt_hint(b->err, "Write t(x).");
+	return false;
+}
+
+bool
+pt_build_name(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	const char *dot = strrchr(e->text, '.');
+	const char *names[64];
+	const char *nearest;
+	int n = 0;
+	PtDtype dtype;
+	PtError ignored;
+
+	for (int i = b->nvars - 1; i >= 0; i--)
+	{
+		const char *name = b->vars[i].name;
+
+		if (strcmp(name, e->text) == 0)
+		{
+			*out = b->vars[i].value;
+			return true;
+		}
+		/* m.values, which the lexer takes for one name */
+		if (dot != NULL && (size_t) (dot - e->text) == strlen(name) &&
+			strncmp(e->text, name, (size_t) (dot - e->text)) == 0)
+		{
+			*out = b->vars[i].value;
+			return take_field(b, dot + 1, out);
+		}
+	}
+	if (pt_fold_constant(e->text, out))
+		return true;
+	if (pt_dtype_parse(e->text, &dtype, &ignored))
+	{
+		*out = (PtValue){PT_VALUE_DTYPE, 0, {.dtype = dtype}};
+		return true;
+	}
+	pt_build_fail_name(b, e, "name", e->text);
+	for (; n < b->nvars && n < 64; n++)
+		names[n] = b->vars[n].name;
+	nearest = pt_nearest(e->text, names, n);
+	return nearest ? pt_hint(b->err, "Perhaps you meant \"%s\".", nearest) : false;
+}
+
+static bool
+eval_field(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	return pt_build_expr(b, e->args[0], out) && take_field(b, e->text, out);
+}
+
+/* ---------- lists ---------- */
+
+static bool
+eval_list(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	size_t n = (size_t) e->nargs;
+	PtValue *values = pt_arena_alloc(b->arena, n * sizeof(PtValue) + 1);
+	bool tensors = false;
+	bool reals = false;
+	void *list;
+
+	if (values == NULL)
+		return pt_fail_memory(b->err, n * sizeof(PtValue));
+	for (int i = 0; i < e->nargs; i++)
+	{
+		if (!pt_build_expr(b, e->args[i], &values[i]))
+			return false;
+		tensors |= values[i].kind == PT_VALUE_TENSOR;
+		reals |= values[i].kind == PT_VALUE_REAL;
+		if (values[i].kind != PT_VALUE_TENSOR && values[i].kind != PT_VALUE_INT &&
+			values[i].kind != PT_VALUE_REAL)
+			return pt_fail(b->err, PT_ETYPE, "a list may hold tensors or numbers only");
+	}
+	list = pt_arena_alloc(b->arena, n * sizeof(double) + 1);
+	if (list == NULL)
+		return pt_fail_memory(b->err, n * sizeof(double));
+	*out = (PtValue){tensors ? PT_VALUE_TENSORS
+					 : reals ? PT_VALUE_REALS
+							 : PT_VALUE_INTS,
+					 e->nargs,
+					 {.ints = list}};
+	for (int i = 0; i < e->nargs; i++)
+	{
+		const PtValue *v = &values[i];
+
+		if (tensors)
+			((PtRef *) list)[i] = v->kind == PT_VALUE_TENSOR ? v->tensor : pt_build_number(b, v);
+		else if (reals)
+			((double *) list)[i] = v->kind == PT_VALUE_REAL ? v->real : (double) v->integer;
+		else
+			((int64_t *) list)[i] = v->integer;
+	}
+	return true;
+}
+
+/* ---------- operators ---------- */
+
+static PtScalar
+operator_scalar(const char *op)
+{
+	switch (op[0])
+	{
+		case '+':
+			return PT_S_add;
+		case '-':
+			return PT_S_sub;
+		case '*':
+			return op[1] ? PT_S_pow : PT_S_mul;
+		case '/':
+			return op[1] ? PT_S_floor_divide : PT_S_div;
+		case '%':
+			return PT_S_remainder;
+		case '=':
+			return PT_S_eq;
+		case '!':
+			return PT_S_ne;
+		case '<':
+			return op[1] ? PT_S_le : PT_S_lt;
+		case '>':
+			return op[1] ? PT_S_ge : PT_S_gt;
+	}
+	return PT_S_NONE;
+}
+
+static bool
+fail_operand(PtBuilder *b, const char *op, const PtValue *v)
+{
+	const char *what = v->kind == PT_VALUE_WORD	  ? "strings"
+					   : v->kind == PT_VALUE_NONE ? "None"
+												  : "lists";
+
+	if (v->kind == PT_VALUE_RESULTS)
+	{
+		pt_fail(b->err, PT_ETYPE, "operator %s does not take the several results of %s", op,
+				v->results->op->name);
+		return hint_results(b, v);
+	}
+	return pt_fail(b->err, PT_ETYPE, "operator %s does not take %s", op, what);
+}
+
+static bool
+eval_unary(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	PtValue a;
+
+	if (!pt_build_expr(b, e->args[0], &a))
+		return false;
+	if (pt_value_is_number(&a))
+		return pt_fold_unary(e->text, &a, out, b->err);
+	if (a.kind != PT_VALUE_TENSOR)
+		return fail_operand(b, e->text, &a);
+	if (e->text[0] == 'n')
+	{
+		pt_fail(b->err, PT_ETYPE, "\"not\" does not take tensors");
+		return pt_hint(b->err, "Write logical_not(x).");
+	}
+	return pt_build_set(b, e->text[0] == '-' ? pt_scalar1(b->g, PT_S_neg, a.tensor) : a.tensor,
+						out);
+}
+
+static bool
+eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	PtValue v[2];
+	PtRef in[2];
+
+	for (int i = 0; i < 2; i++)
+	{
+		if (!pt_build_expr(b, e->args[i], &v[i]))
+			return false;
+		if (v[i].kind != PT_VALUE_TENSOR && !pt_value_is_number(&v[i]))
+			return fail_operand(b, e->text, &v[i]);
+	}
+	if (v[0].kind != PT_VALUE_TENSOR && v[1].kind != PT_VALUE_TENSOR)
+		return pt_fold_binary(e->text, &v[0], &v[1], out, b->err);
+	if (e->text[0] == 'a' || e->text[0] == 'o')
+	{
+		pt_fail(b->err, PT_ETYPE, "\"%s\" does not take tensors", e->text);
+		return pt_hint(b->err, "Write logical_%s(a, b).", e->text);
+	}
+	if (e->text[0] == '@' && (v[0].kind != v[1].kind))
+		return pt_fail(b->err, PT_ETYPE, "operator @ needs tensors, not numbers");
+	/* x ** 2 is the one power that everybody writes */
+	if (e->text[0] == '*' && e->text[1] == '*' && v[1].kind != PT_VALUE_TENSOR &&
+		(v[1].kind == PT_VALUE_REAL ? v[1].real == 2
+									: v[1].kind == PT_VALUE_INT && v[1].integer == 2) &&
+		pt_dtype_is_float(pt_value(b->g, v[0].tensor)->dtype))
+		return pt_build_set(b, pt_scalar1(b->g, PT_S_square, v[0].tensor), out);
+	for (int i = 0; i < 2; i++)
+		in[i] = v[i].kind == PT_VALUE_TENSOR ? v[i].tensor : pt_build_number(b, &v[i]);
+	if (e->text[0] == '@')
+		return pt_build_set(b, pt_apply_name(b->g, "matmul", in, 2, NULL, 0), out);
+	/* PyTorch's number / x is reciprocal(x) * number, which autocast computes in float32 */
+	if (strcmp(e->text, "/") == 0 && v[0].kind != PT_VALUE_TENSOR &&
+		b->g->autocast != PT_AUTOCAST_OFF)
+		return pt_build_set(b,
+							pt_scalar2(b->g, PT_S_mul, pt_scalar1(b->g, PT_S_reciprocal, in[1]),
+									   in[0]),
+							out);
+	return pt_build_set(b, pt_scalar2(b->g, operator_scalar(e->text), in[0], in[1]), out);
+}
+
+/* ---------- indexing ---------- */
+
+/* Subscripts one index may have: all dimensions and as many new ones. */
+#define MAX_SUBSCRIPTS (2 * PT_MAX_DIM + 1)
+
+/* start, stop or step of a slice; None leaves it out. */
+static bool
+eval_bound(PtBuilder *b, const PtExpr *e, const char *what, bool *given, int64_t *out)
+{
+	PtValue v;
+
+	if (!pt_build_expr(b, e, &v))
+		return false;
+	*given = v.kind != PT_VALUE_NONE;
+	if (v.kind != PT_VALUE_INT && v.kind != PT_VALUE_NONE)
+		return pt_fail(b->err, PT_ETYPE, "the %s of a slice must be an integer, not %s", what,
+					   v.kind == PT_VALUE_REAL ? "a float" : kind_name(&v));
+	if (*given)
+		*out = v.integer;
+	return true;
+}
+
+static bool
+eval_subscript(PtBuilder *b, const PtExpr *e, PtSubscript *out)
+{
+	PtValue v;
+	bool has_step;
+
+	*out = (PtSubscript){.step = 1};
+	if (e->kind == PT_EXPR_ELLIPSIS)
+	{
+		out->kind = PT_SUBSCRIPT_REST;
+		return true;
+	}
+	if (e->kind == PT_EXPR_SLICE)
+	{
+		out->kind = PT_SUBSCRIPT_SLICE;
+		if (!eval_bound(b, e->args[0], "start", &out->has_start, &out->start) ||
+			!eval_bound(b, e->args[1], "stop", &out->has_stop, &out->stop) ||
+			!eval_bound(b, e->args[2], "step", &has_step, &out->step))
+			return false;
+		return out->step > 0 ||
+			   pt_fail(b->err, PT_EINVAL, "the step of a slice must be greater than zero");
+	}
+	if (!pt_build_expr(b, e, &v))
+		return false;
+	out->kind = v.kind == PT_VALUE_NONE ? PT_SUBSCRIPT_NEW : PT_SUBSCRIPT_INDEX;
+	out->start = v.kind == PT_VALUE_INT ? v.integer : 0;
+	if (v.kind == PT_VALUE_INT || v.kind == PT_VALUE_NONE)
+		return true;
+	if (v.kind == PT_VALUE_TENSOR || v.kind == PT_VALUE_INTS)
+		return pt_fail(b->err, PT_EUNSUPPORTED, "indexing by %s is not supported", kind_name(&v));
+	return pt_fail(b->err, PT_ETYPE, "an index must be an integer, a slice, None or ..., not %s",
+				   v.kind == PT_VALUE_BOOL	 ? "a boolean"
+				   : v.kind == PT_VALUE_REAL ? "a float"
+											 : kind_name(&v));
+}
+
+/* One element of a list. */
+static bool
+take_element(PtBuilder *b, const PtSubscript *at, int n, PtValue *v)
+{
+	int count = v->count;
+	int64_t i = at->start < 0 ? at->start + count : at->start;
+
+	if (n != 1 || at->kind != PT_SUBSCRIPT_INDEX)
+		return pt_fail(b->err, PT_ETYPE, "a list can be indexed by one integer only");
+	if (i < 0 || i >= count)
+		return pt_fail(b->err, PT_EINVAL, "index %lld is out of bounds for a list of %d elements",
+					   (long long) at->start, count);
+	if (v->kind == PT_VALUE_RESULTS)
+		return pt_build_set(b, v->results->refs[i], v);
+	if (v->kind == PT_VALUE_TENSORS)
+		return pt_build_set(b, v->tensors[i], v);
+	if (v->kind == PT_VALUE_INTS)
+		*v = (PtValue){PT_VALUE_INT, 0, {.integer = v->ints[i]}};
+	else
+		*v = (PtValue){PT_VALUE_REAL, 0, {.real = v->reals[i]}};
+	return true;
+}
+
+static bool
+eval_index(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	PtSubscript subscripts[MAX_SUBSCRIPTS];
+	int n = e->nargs - 1;
+
+	if (n > MAX_SUBSCRIPTS)
+		return pt_fail(b->err, PT_ELIMIT, "an index has more than %d parts", MAX_SUBSCRIPTS);
+	if (!pt_build_expr(b, e->args[0], out))
+		return false;
+	for (int i = 0; i < n; i++)
+		if (!eval_subscript(b, e->args[i + 1], &subscripts[i]))
+			return false;
+	if (out->kind == PT_VALUE_TENSOR)
+		return pt_build_set(b, pt_subscript(b->g, out->tensor, subscripts, n), out);
+	if (out->kind == PT_VALUE_TENSORS || out->kind == PT_VALUE_RESULTS ||
+		out->kind == PT_VALUE_INTS || out->kind == PT_VALUE_REALS)
+		return take_element(b, subscripts, n, out);
+	return pt_fail(b->err, PT_ETYPE, "%s cannot be indexed", kind_name(out));
+}
+
+/* ---------- all kinds ---------- */
+
+bool
+pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	switch (e->kind)
+	{
+		case PT_EXPR_NAME:
+			return pt_build_name(b, e, out);
+		case PT_EXPR_INT:
+			*out = (PtValue){PT_VALUE_INT, 0, {.integer = e->integer}};
+			return true;
+		case PT_EXPR_REAL:
+			*out = (PtValue){PT_VALUE_REAL, 0, {.real = e->real}};
+			return true;
+		case PT_EXPR_STRING:
+			/* the tree may go before what keeps the word */
+			*out = (PtValue){PT_VALUE_WORD, 0, {.word = pt_arena_strdup(b->arena, e->text)}};
+			return out->word != NULL || pt_fail_memory(b->err, strlen(e->text));
+		case PT_EXPR_NONE:
+			*out = (PtValue){PT_VALUE_NONE, 0, {0}};
+			return true;
+		case PT_EXPR_BOOL:
+			*out = (PtValue){PT_VALUE_BOOL, 0, {.boolean = e->integer != 0}};
+			return true;
+		case PT_EXPR_LIST:
+			return eval_list(b, e, out);
+		case PT_EXPR_UNARY:
+			return eval_unary(b, e, out);
+		case PT_EXPR_BINARY:
+			return eval_binary(b, e, out);
+		case PT_EXPR_CALL:
+			return pt_build_call(b, e, out);
+		case PT_EXPR_INDEX:
+			return eval_index(b, e, out);
+		case PT_EXPR_FIELD:
+			return eval_field(b, e, out);
+		case PT_EXPR_SLICE:
+		case PT_EXPR_ELLIPSIS:
+			return pt_fail(b->err, PT_ESYNTAX, "a slice stands in an index only");
+		case PT_EXPR_LAMBDA:
+		case PT_EXPR_ASSIGN:
+			break;
+	}
+	return pt_fail(b->err, PT_ESYNTAX, "a function cannot stand inside an expression");
+}
+
+bool
+pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, PtError *err)
+{
+	PtBuilder b = {.arena = arena, .err = err};
+
+	return pt_build_expr(&b, expr, out);
+}
+
+/* ---------- statements ---------- */
+
+/* The builder's error is the graph's, unless there is one already. */
+static PtRef
+fail(PtBuilder *b)
+{
+	if (b->g->error.code == PT_OK)
+		b->g->error = *b->err;
+	return PT_NO_REF;
+}
+
+/* A value that must be a tensor, or a number that becomes one of the graph's. */
+static PtRef
+value_ref(PtBuilder *b, const PtValue *v)
+{
+	if (v->kind == PT_VALUE_TENSOR)
+		return v->tensor;
+	if (pt_value_is_number(v))
+		return pt_build_number(b, v);
+	if (v->kind == PT_VALUE_RESULTS)
+	{
+		pt_fail(b->err, PT_ETYPE, "an expression must give a tensor, not the several results of %s",
+				v->results->op->name);
+		hint_results(b, v);
+	}
+	else
+		pt_fail(b->err, PT_ETYPE, "an expression must give a tensor, not %s", kind_name(v));
+	return fail(b);
+}
+
+static PtRef
+eval_ref(PtBuilder *b, const PtExpr *e)
+{
+	PtValue v;
+
+	if (b->g->error.code != PT_OK)
+		return PT_NO_REF;
+	return pt_build_expr(b, e, &v) ? value_ref(b, &v) : fail(b);
+}
+
+/* Variables of the caller, with room for more. */
+static bool
+set_vars(PtBuilder *b, PtArena *arena, const PtVar *vars, int n, int room)
+{
+	b->vars = pt_arena_alloc(arena, (size_t) room * sizeof(PtBinding) + 1);
+	b->nvars = n;
+	if (b->vars == NULL)
+		return pt_fail_memory(b->err, (size_t) room * sizeof(PtBinding));
+	for (int i = 0; i < n; i++)
+	{
+		const PtGraphValue *v = pt_value(b->g, vars[i].ref);
+		PtValue *to = &b->vars[i].value;
+
+		b->vars[i].name = vars[i].name;
+		if (v->role != PT_ROLE_NUMBER)
+			*to = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = vars[i].ref}};
+		else if (pt_dtype_is_float(v->dtype))
+			*to = (PtValue){PT_VALUE_REAL, 0, {.real = v->real}};
+		else if (v->dtype == PT_BOOL)
+			*to = (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}};
+		else
+			*to = (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
+	}
+	return true;
+}
+
+/* The variable of that name, which may be new; -1 if there is no room. */
+static int
+assign(PtBuilder *b, const char *name, const PtValue *value, int room)
+{
+	int at = 0;
+
+	while (at < b->nvars && strcmp(b->vars[at].name, name) != 0)
+		at++;
+	if (at == b->nvars)
+	{
+		if (at == room)
+		{
+			pt_fail(b->err, PT_ELIMIT, "more than %d variables", room);
+			return -1;
+		}
+		b->vars[at].name = name;
+		b->nvars++;
+	}
+	b->vars[at].value = *value;
+	return at;
+}
+
+static PtRef
+fail_last(PtBuilder *b)
+{
+	pt_fail(b->err, PT_ESYNTAX, "the last statement must be an expression");
+	return fail(b);
+}
+
+/* A lambda over values; the last statement's is its own. */
+static PtRef
+run_lambda(PtBuilder *b, const PtExpr *lambda, const PtVar *vars, int nvars)
+{
+	int room = nvars + lambda->nargs < PT_MAX_VARIABLES ? nvars + lambda->nargs : PT_MAX_VARIABLES;
+
+	if (lambda->integer != nvars)
+		return pt_graph_fail(b->g, PT_EINVAL, "expression takes %d inputs, not %d",
+							 (int) lambda->integer, nvars);
+	if (nvars > room || !set_vars(b, b->arena, vars, nvars, room))
+		return nvars > room ? pt_graph_fail(b->g, PT_ELIMIT, "more than %d variables", room)
+							: fail(b);
+	for (int i = 0; i < nvars; i++)
+		b->vars[i].name = lambda->keywords[i];
+	for (int i = 0; i < lambda->nargs; i++)
+	{
+		const PtExpr *s = lambda->args[i];
+		PtValue v;
+
+		if (s->kind != PT_EXPR_ASSIGN)
+		{
+			PtRef last = eval_ref(b, s);
+
+			if (last == PT_NO_REF || i == lambda->nargs - 1)
+				return last;
+		}
+		else if (!pt_build_expr(b, s->args[0], &v) || assign(b, s->text, &v, room) < 0)
+			return fail(b);
+	}
+	return fail_last(b);
+}
+
+PtRef
+pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source, const PtVar *vars, int nvars,
+				   const PtFunctions *functions)
+{
+	PtError err;
+	PtBuilder b = {.g = g,
+				   .arena = g->arena,
+				   .source = source,
+				   .functions = functions,
+				   .err = &err};
+
+	if (g->error.code != PT_OK)
+		return PT_NO_REF;
+	if (expr->kind == PT_EXPR_LAMBDA)
+		return run_lambda(&b, expr, vars, nvars);
+	return set_vars(&b, g->arena, vars, nvars, nvars) ? eval_ref(&b, expr) : fail(&b);
+}
+
+PtRef
+pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars, int nvars)
+{
+	return pt_expr_build_with(g, expr, NULL, vars, nvars, NULL);
+}
+
+/* A tree in an arena of its own, which must go after the walk; NULL leaves the error in the graph. */
+static const PtExpr *
+parse_scratch(PtGraph *g, const char *text, bool statements, PtArena **scratch)
+{
+	PtError err;
+	const PtExpr *e = NULL;
+
+	*scratch = g->error.code == PT_OK ? pt_arena_new() : NULL;
+	if (g->error.code != PT_OK)
+		return NULL;
+	if (*scratch == NULL)
+		pt_fail_memory(&err, sizeof(PtExpr));
+	else
+		e = statements ? pt_expr_parse_statements(*scratch, text, &err)
+					   : pt_expr_parse(*scratch, text, &err);
+	if (e == NULL)
+		g->error = err;
+	return e;
+}
+
+bool
+pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int room)
+{
+	PtError err;
+	PtArena *scratch;
+	const PtExpr *e = parse_scratch(g, statements, true, &scratch);
+	PtBuilder b = {.g = g, .arena = g->arena, .source = statements, .err = &err};
+
+	if (e != NULL && !set_vars(&b, scratch, vars, *nvars, room))
+		fail(&b);
+	for (int i = 0; e != NULL && g->error.code == PT_OK && i < e->nargs; i++)
+	{
+		const PtExpr *s = e->args[i];
+		PtRef ref = eval_ref(&b, s->kind == PT_EXPR_ASSIGN ? s->args[0] : s);
+		const PtGraphValue *v = pt_value(g, ref);
+		PtValue value = {PT_VALUE_TENSOR, 0, {.tensor = ref}};
+		int at;
+
+		if (ref == PT_NO_REF || s->kind != PT_EXPR_ASSIGN)
+			continue;
+		if (v->role == PT_ROLE_NUMBER)
+			value = pt_dtype_is_float(v->dtype) ? (PtValue){PT_VALUE_REAL, 0, {.real = v->real}}
+					: v->dtype == PT_BOOL
+						? (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}}
+						: (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
+		if ((at = assign(&b, s->text, &value, room)) < 0)
+			fail(&b);
+		else if (at < *nvars)
+			vars[at].ref = ref;
+		else if ((vars[at].name = pt_arena_strdup(g->arena, s->text)) == NULL)
+			pt_graph_fail(g, PT_ENOMEM, "out of memory");
+		else
+		{
+			vars[at].ref = ref;
+			*nvars = at + 1;
+		}
+	}
+	pt_arena_free(scratch);
+	return g->error.code == PT_OK;
+}
+
+PtRef
+pt_expr_text(PtGraph *g, const char *text, const PtVar *vars, int nvars)
+{
+	PtError err;
+	PtArena *scratch;
+	const PtExpr *e = parse_scratch(g, text, false, &scratch);
+	PtBuilder b = {.g = g, .arena = g->arena, .source = text, .err = &err};
+	PtRef ref = PT_NO_REF;
+
+	if (e != NULL)
+		ref = set_vars(&b, scratch, vars, nvars, nvars) ? eval_ref(&b, e) : fail(&b);
+	pt_arena_free(scratch);
+	return ref;
+}
+
+/* ---------- checks before shapes are known ---------- */
+
+static bool
+check(PtBuilder *b, const PtExpr *e)
+{
+	PtValue unused;
+
+	if (e->kind == PT_EXPR_NAME)
+	{
+		/* a field of a variable can be judged only when it is there */
+		for (int i = 0; i < b->nvars; i++)
+		{
+			size_t n = strlen(b->vars[i].name);
+
+			if (strncmp(b->vars[i].name, e->text, n) == 0 && e->text[n] == '.')
+				return true;
+		}
+		return pt_build_name(b, e, &unused);
+	}
+	if (e->kind == PT_EXPR_CALL && !pt_build_check_call(b, e))
+		return false;
+	for (int i = e->kind == PT_EXPR_CALL ? 1 : 0; i < e->nargs; i++)
+		if (!check(b, e->args[i]))
+			return false;
+	return true;
+}
+
+bool
+pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source, const PtFunctions *functions,
+			  PtError *err)
+{
+	PtBuilder b = {.arena = arena, .source = source, .functions = functions, .err = err};
+	const PtValue none = {PT_VALUE_NONE, 0, {0}};
+
+	b.vars = pt_arena_alloc(arena, PT_MAX_VARIABLES * sizeof(PtBinding));
+	if (b.vars == NULL)
+		return pt_fail_memory(err, PT_MAX_VARIABLES * sizeof(PtBinding));
+	for (int i = 0; i < expr->integer; i++)
+		if (assign(&b, expr->keywords[i], &none, PT_MAX_VARIABLES) < 0)
+			return false;
+	for (int i = 0; i < expr->nargs; i++)
+	{
+		const PtExpr *s = expr->args[i];
+
+		if (!check(&b, s->kind == PT_EXPR_ASSIGN ? s->args[0] : s))
+			return false;
+		if (s->kind == PT_EXPR_ASSIGN && assign(&b, s->text, &none, PT_MAX_VARIABLES) < 0)
+			return false;
+	}
+	if (expr->nargs == 0 || expr->args[expr->nargs - 1]->kind == PT_EXPR_ASSIGN)
+		return pt_fail(err, PT_ESYNTAX, "the last statement must be an expression");
+	return true;
+}

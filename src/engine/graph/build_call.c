@@ -1,0 +1,374 @@
+/*
+ * build_call.c
+ *	  Calls in an expression: modules of a network, ops of the table, grad, and Python's functions of numbers.
+ *
+ * Arguments are bound against the op's parameters (args.h), but for plain calls of scalar ops, which
+ * gradients and update rules are full of.
+ *
+ * Memory:  what the graph keeps lives in its arena.
+ * Threads: the graph's.
+ * Errors:  the builder's, or the graph's.
+ */
+#include <string.h>
+
+#include "engine/graph/building.h"
+#include "engine/lang/fold.h"
+
+/* Differentiating adds to all nodes there are: a short text could ask for any number of them. */
+#define MAX_GRADIENT_NODES 100000
+
+/* ---------- names of functions ---------- */
+
+/* The op's name without the modules that PyTorch users write before it; NULL if it is too long. */
+static const char *
+op_name(const char *name, char *buf, size_t size)
+{
+	static const char *const prefixes[] = {"torch.nn.functional.", "nn.functional.", "torch.",
+										   "F."};
+	size_t n;
+
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+	{
+		n = strlen(prefixes[i]);
+		if (strncmp(name, prefixes[i], n) == 0)
+		{
+			name += n;
+			break;
+		}
+	}
+	n = strlen(name);
+	if (n >= size)
+		return NULL;
+	memcpy(buf, name, n + 1);
+	for (char *s = buf; *s != '\0'; s++)
+		if (*s == '.')
+			*s = '_'; /* linalg.norm is linalg_norm */
+	return buf;
+}
+
+static int
+find_function(const PtBuilder *b, const char *name)
+{
+	for (int i = 0; b->functions != NULL && i < b->functions->count; i++)
+		if (strcmp(b->functions->names[i], name) == 0)
+			return i;
+	return -1;
+}
+
+static const PtOp *
+find_op(const char *callee)
+{
+	char buf[64];
+	const char *name = op_name(callee, buf, sizeof(buf));
+	const PtOp *op = name != NULL ? pt_op_find(name) : NULL;
+
+	return op != NULL && (op->flags & PT_OP_INTERNAL) == 0 ? op : NULL;
+}
+
+static bool
+is_grad(const char *callee)
+{
+	return strcmp(callee, "grad") == 0 || strcmp(callee, "torch.grad") == 0 ||
+		   strcmp(callee, "torch.autograd.grad") == 0;
+}
+
+/* max(x) is all of the tensor, max(a, b) is elementwise; only max(x, dim) is the op of that name. */
+static bool
+is_overloaded(const char *callee)
+{
+	char buf[64];
+	const char *name = op_name(callee, buf, sizeof(buf));
+
+	return name != NULL && (strcmp(name, "max") == 0 || strcmp(name, "min") == 0);
+}
+
+static bool
+fail_function(PtBuilder *b, const PtExpr *callee)
+{
+	const char *dot = strrchr(callee->text, '.');
+	const char *names[1024];
+	const char *nearest;
+	char buf[64];
+	const char *name = op_name(callee->text, buf, sizeof(buf));
+	int n = 0;
+
+	pt_build_fail_name(b, callee, "function", callee->text);
+	for (int i = 0; dot != NULL && i < b->nvars; i++)
+		if (strlen(b->vars[i].name) == (size_t) (dot - callee->text) &&
+			strncmp(b->vars[i].name, callee->text, (size_t) (dot - callee->text)) == 0)
+			return pt_hint(b->err, "Write %.64s(%.64s) instead of %.64s().", dot + 1,
+						   b->vars[i].name, callee->text);
+	for (int i = 0; n < 512 && b->functions != NULL && i < b->functions->count; i++)
+		names[n++] = b->functions->names[i];
+	for (int i = 0; n < 1024 && pt_op_at(i) != NULL; i++)
+		if (pt_op_at(i)->flags & PT_OP_PUBLIC)
+			names[n++] = pt_op_at(i)->name;
+	nearest = name ? pt_nearest(name, names, n) : NULL;
+	return nearest ? pt_hint(b->err, "Perhaps you meant \"%s\".", nearest) : false;
+}
+
+/* A call must be of a name; f(x).sum() is not. */
+static bool
+check_callee(PtBuilder *b, const PtExpr *callee)
+{
+	if (callee->kind == PT_EXPR_NAME)
+		return true;
+	pt_fail(b->err, PT_ESYNTAX, "only a name can be called");
+	if (callee->kind == PT_EXPR_FIELD)
+		pt_hint(b->err, "Functions are not written as methods: %.64s(x).", callee->text);
+	return false;
+}
+
+/* What a network cannot hold. */
+static bool
+check_op(PtBuilder *b, const PtOp *op)
+{
+	if (b->functions == NULL || (op->flags & (PT_OP_RANDOM | PT_OP_DYNAMIC)) == 0)
+		return true;
+	if (op->flags & PT_OP_DYNAMIC)
+		return pt_fail(b->err, PT_EUNSUPPORTED,
+					   "%s cannot be part of a model: the shape of its result depends on the data",
+					   op->name);
+	pt_fail(b->err, PT_EUNSUPPORTED, "%s cannot be part of an expression of a model: it is random",
+			op->name);
+	return pt_hint(b->err, "Use a module, for example nn.Dropout.");
+}
+
+bool
+pt_build_check_call(PtBuilder *b, const PtExpr *e)
+{
+	const PtExpr *callee = e->args[0];
+	const PtOp *op;
+	PtValue unused;
+	PtError ignored;
+	bool known;
+
+	if (!check_callee(b, callee))
+		return false;
+	if (find_function(b, callee->text) >= 0 || is_grad(callee->text))
+		return true;
+	if ((op = find_op(callee->text)) != NULL)
+		return check_op(b, op);
+	pt_fold_call(callee->text, &unused, 0, &unused, &known, &ignored);
+	return known || fail_function(b, callee);
+}
+
+/* ---------- ops ---------- */
+
+/* Sorts bound arguments into tensors and attributes, and applies the op. */
+static bool
+apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
+{
+	PtRef in[PT_MAX_IN];
+	PtRef results[PT_MAX_OUT];
+	const PtRef *list = NULL;
+	int nin = 0;
+	int nlist = 0;
+
+	for (int i = 0; i < args->count; i++)
+	{
+		PtValue *v = &args->values[i];
+
+		if (op->params[i].type == PT_ARG_TENSORS)
+		{
+			list = v->kind == PT_VALUE_TENSORS ? v->tensors : NULL;
+			nlist = v->kind == PT_VALUE_TENSORS ? v->count : 0;
+		}
+		else if (op->params[i].type == PT_ARG_TENSOR)
+		{
+			if (pt_value_is_number(v) && op->scalar == PT_S_NONE)
+				return pt_fail(b->err, PT_ETYPE,
+							   "argument \"%s\" of %s must be a tensor, not a number",
+							   op->params[i].name, op->name);
+			in[nin++] = v->kind == PT_VALUE_TENSOR ? v->tensor
+						: v->kind == PT_VALUE_NONE ? PT_NO_REF
+												   : pt_build_number(b, v);
+		}
+		else
+			continue;
+		*v = (PtValue){PT_VALUE_NONE, 0, {0}};
+	}
+	if (!pt_apply_all(b->g, op, in, nin, list, nlist, args, results))
+		return pt_build_set(b, PT_NO_REF, out);
+	if (op->nout > 1 && op->results != NULL && (op->flags & PT_OP_INTERNAL) == 0)
+	{
+		struct PtResults *r = pt_arena_alloc(b->arena, sizeof(*r));
+
+		if (r == NULL)
+			return pt_fail_memory(b->err, sizeof(*r));
+		r->op = op;
+		memcpy(r->refs, results, sizeof(r->refs));
+		*out = (PtValue){PT_VALUE_RESULTS, op->nout, {.results = r}};
+		return true;
+	}
+	return pt_build_set(b, results[0], out);
+}
+
+/* A call's arguments, evaluated. */
+static bool
+eval_arguments(PtBuilder *b, const PtExpr *e, PtGiven **out)
+{
+	int n = e->nargs - 1;
+	PtGiven *given = pt_arena_alloc(b->arena, (size_t) n * sizeof(PtGiven) + 1);
+
+	if (given == NULL)
+		return pt_fail_memory(b->err, (size_t) n * sizeof(PtGiven));
+	for (int i = 0; i < n; i++)
+	{
+		given[i].name = e->keywords ? e->keywords[i + 1] : NULL;
+		if (!pt_build_expr(b, e->args[i + 1], &given[i].value))
+			return false;
+	}
+	*out = given;
+	return true;
+}
+
+static bool
+eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
+{
+	int n = e->nargs - 1;
+	PtGiven *given;
+	bool plain;
+	PtArgs *args;
+
+	if (!check_op(b, op) || !eval_arguments(b, e, &given))
+		return false;
+	if (is_overloaded(e->args[0]->text))
+	{
+		bool other = n == 2 && given[1].value.kind == PT_VALUE_TENSOR;
+
+		if (other)
+			op = pt_op_find(op->name[1] == 'a' ? "maximum" : "minimum");
+		else if (n == 1)
+			op = pt_op_find(op->name[1] == 'a' ? "amax" : "amin");
+	}
+	/* of one number, arange takes the end */
+	if (strcmp(op->name, "arange") == 0 && n > 0 && given[0].name == NULL)
+	{
+		bool has_end = n > 1 && given[1].name == NULL;
+
+		for (int i = 1; i < n && !has_end; i++)
+			has_end = strcmp(given[i].name ? given[i].name : "end", "end") == 0;
+		if (!has_end)
+			given[0].name = "end";
+	}
+	plain = op->scalar != PT_S_NONE && n <= 3;
+	for (int i = 0; plain && i < n; i++)
+		plain = given[i].name == NULL &&
+				(given[i].value.kind == PT_VALUE_TENSOR || pt_value_is_number(&given[i].value));
+	for (int i = 0; plain && i <= n; i++)
+		plain = (op->params[i].name == NULL) == (i == n);
+	if (plain)
+	{
+		PtRef in[3];
+
+		for (int i = 0; i < n; i++)
+			in[i] = given[i].value.kind == PT_VALUE_TENSOR ? given[i].value.tensor
+														   : pt_build_number(b, &given[i].value);
+		return pt_build_set(b, pt_apply(b->g, op, in, n, NULL), out);
+	}
+	args = pt_args_bind(b->arena, op->name, op->params, given, n, b->err);
+	return args != NULL && apply_bound(b, op, args, out);
+}
+
+/* ---------- functions of the caller, grad, numbers ---------- */
+
+/* Tensors alone, by position. */
+static bool
+tensor_arguments(PtBuilder *b, const PtExpr *e, const char *name, int most, PtRef *in)
+{
+	PtGiven *given;
+
+	if (e->nargs - 1 > most)
+		return pt_fail(b->err, PT_EINVAL, "%s takes at most %d arguments, not %d", name, most,
+					   e->nargs - 1);
+	if (!eval_arguments(b, e, &given))
+		return false;
+	for (int i = 0; i < e->nargs - 1; i++)
+	{
+		if (given[i].name != NULL)
+			return pt_fail(b->err, PT_ENAME, "%s has no argument \"%.64s\"", name, given[i].name);
+		if (given[i].value.kind == PT_VALUE_RESULTS)
+		{
+			pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor, not several results",
+					i + 1, name);
+			return pt_hint(b->err, "Write %s(...).%s.", given[i].value.results->op->name,
+						   given[i].value.results->op->results[0]);
+		}
+		if (given[i].value.kind != PT_VALUE_TENSOR)
+			return pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor", i + 1, name);
+		in[i] = given[i].value.tensor;
+	}
+	return true;
+}
+
+static bool
+eval_function(PtBuilder *b, int which, const PtExpr *e, PtValue *out)
+{
+	PtRef in[PT_MAX_IN];
+
+	return tensor_arguments(b, e, b->functions->names[which], PT_MAX_IN, in) &&
+		   pt_build_set(b, b->functions->call(b->functions->arg, which, in, e->nargs - 1), out);
+}
+
+/* The gradient of sum(y) with respect to x. */
+static bool
+eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	const char *path = b->g->path;
+	PtRef in[2] = {PT_NO_REF, PT_NO_REF};
+	PtRef gradient;
+	bool ok;
+
+	if (!tensor_arguments(b, e, "grad", 2, in))
+		return false;
+	if (e->nargs - 1 < 2)
+		return pt_fail(b->err, PT_EINVAL, "grad takes 2 arguments, not %d", e->nargs - 1);
+	if (!pt_dtype_is_float(pt_value(b->g, in[1])->dtype))
+		return pt_fail(b->err, PT_ETYPE,
+					   "grad: a gradient is with respect to floating point values, not %s",
+					   pt_dtype_name(pt_value(b->g, in[1])->dtype));
+	if (b->g->nnodes > MAX_GRADIENT_NODES)
+		return pt_fail(b->err, PT_ELIMIT, "grad: the expression has more than %d operations",
+					   MAX_GRADIENT_NODES);
+	ok = pt_gradient(b->g, in[0], &in[1], 1, &gradient);
+	b->g->path = path;
+	if (ok && gradient == PT_NO_REF)
+		return pt_fail(b->err, PT_EINVAL, "grad: the first argument does not depend on the second");
+	return pt_build_set(b, ok ? gradient : PT_NO_REF, out);
+}
+
+bool
+pt_build_call(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	const PtExpr *callee = e->args[0];
+	const PtOp *op;
+	PtValue args[4];
+	PtError ignored;
+	bool known;
+	int which;
+
+	if (!check_callee(b, callee))
+		return false;
+	if (b->g != NULL)
+	{
+		if ((which = find_function(b, callee->text)) >= 0)
+			return eval_function(b, which, e, out);
+		if ((op = find_op(callee->text)) != NULL)
+			return eval_op(b, op, e, out);
+		if (is_grad(callee->text))
+			return eval_grad(b, e, out);
+	}
+	/* is there such a function at all, before its arguments are looked at? */
+	pt_fold_call(callee->text, args, 0, out, &known, &ignored);
+	if (!known || e->nargs - 1 > 4)
+		return fail_function(b, callee);
+	for (int i = 1; i < e->nargs; i++)
+	{
+		if (e->keywords != NULL && e->keywords[i] != NULL)
+			return fail_function(b, callee);
+		if (!pt_build_expr(b, e->args[i], &args[i - 1]))
+			return false;
+	}
+	return pt_fold_call(callee->text, args, e->nargs - 1, out, &known, b->err);
+}

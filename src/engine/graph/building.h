@@ -1,0 +1,51 @@
+/*
+ * building.h
+ *	  What build.c and build_call.c share while they walk an expression.
+ */
+#ifndef PT_BUILDING_H
+#define PT_BUILDING_H
+
+#include "engine/graph/build.h"
+
+/* What a name stands for: a number stays one, so that arithmetic on it folds. */
+typedef struct PtBinding
+{
+	const char *name;
+	PtValue value;
+} PtBinding;
+
+/* The value of an op with several results. */
+struct PtResults
+{
+	const PtOp *op;
+	PtRef refs[PT_MAX_OUT];
+};
+
+typedef struct PtBuilder
+{
+	PtGraph *g;			/* NULL: constants only */
+	PtArena *arena;		/* for values that ops keep */
+	const char *source; /* for positions; may be NULL */
+	PtBinding *vars;
+	int nvars;
+	const PtFunctions *functions; /* of the caller's own; may be NULL */
+	PtError *err;
+} PtBuilder;
+
+/* So many variables one text may have: they are searched one by one. */
+#define PT_MAX_VARIABLES 1000
+
+/* build.c */
+extern bool pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out);
+extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out); /* false: the graph's error */
+extern PtRef pt_build_number(PtBuilder *b, const PtValue *v); /* a number as a value of the graph */
+/* "WHAT "NAME" at character N does not exist" */
+extern bool pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name);
+extern bool pt_build_name(PtBuilder *b, const PtExpr *e, PtValue *out);
+
+/* build_call.c */
+extern bool pt_build_call(PtBuilder *b, const PtExpr *e, PtValue *out);
+/* Is there such a function, and may a network call it?  For checks before shapes are known. */
+extern bool pt_build_check_call(PtBuilder *b, const PtExpr *e);
+
+#endif

@@ -1,0 +1,135 @@
+/*
+ * op.h
+ *	  The op table: every operation stands once.
+ *
+ * A row says an op's name, parameters (PyTorch's, in order), the dtype and shape of its results, its
+ * gradient (built from other ops) and, for fused ops, what primitives it stands for.  Kernels
+ * are found by the row's name in the table of each device.  SQL functions, the
+ * expression language, autograd, modules and tests all read this table.
+ *
+ * Rows come from two places: scalar.def (scalar ops, all in ops/scalar.c) and one op_*.c file a family.
+ */
+#ifndef PT_OP_H
+#define PT_OP_H
+
+#include "engine/lang/args.h"
+
+struct PtGraph;
+struct PtNode;
+
+/* Scalar ops have a number too, the index of their row in scalar.def, then the conversions. */
+typedef enum PtScalar
+{
+#define PT_UNARY(name, ...) PT_S_##name,
+#define PT_BINARY(name, ...) PT_S_##name,
+#define PT_TERNARY(name, ...) PT_S_##name,
+#include "engine/ops/scalar.def"
+	PT_S_COUNT,
+	/* what programs (program.h) need beside them; no op of their own */
+	PT_S_to_f32 = PT_S_COUNT,
+	PT_S_to_f64,
+	PT_S_to_i64,
+	PT_S_round_float16,	 /* in class F32: to the nearest float16 */
+	PT_S_round_bfloat16, /* in class F32: to the nearest bfloat16 */
+	PT_S_wrap_int32,	 /* in class I64: what storing as that dtype and loading again would do */
+	PT_S_wrap_int16,
+	PT_S_wrap_int8,
+	PT_S_wrap_uint8,
+	PT_S_to_bool, /* 0 or 1, in the class of the operand */
+	PT_S_copy,
+	PT_S_philox, /* class I64: from seed and stream, the same for all points, a float in [0, 1) by the
+					point's place in the space (ops/random.c) */
+	PT_S_TOTAL,
+	PT_S_NONE = -1
+} PtScalar;
+
+#define PT_OP_PUBLIC 0x01 /* has an SQL function torch.NAME and a name in the expression language */
+#define PT_OP_VIEW 0x02	  /* result is the input's memory under another shape */
+#define PT_OP_RANDOM 0x04 /* elementwise, of ops/random.c; refused by torch.eval */
+#define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
+#define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
+
+/* Autocast: mixed precision as torch.autocast has it, for a part of a graph. */
+typedef enum PtAutocast
+{
+	PT_AUTOCAST_OFF,
+	PT_AUTOCAST_BFLOAT16
+} PtAutocast;
+
+/*
+ * What autocast does to the operands of an op or the inputs of a module: PyTorch's lists for CUDA.  Only tensors of
+ * float32, float16 and bfloat16 are ever converted.
+ */
+typedef enum PtCasting
+{
+	PT_CAST_DEFAULT, /* of ops PT_CAST_NONE, of layers PT_CAST_INNER, of losses PT_CAST_FULL */
+	PT_CAST_NONE,	 /* what is composed in PyTorch, too: its ops do as they do */
+	PT_CAST_LOW,	 /* to the lower precision, weights too: products */
+	PT_CAST_FULL,	 /* to float32, and so is the result */
+	PT_CAST_INNER	 /* one kernel in PyTorch: in float32, then rounded to what came in */
+} PtCasting;
+
+#define PT_MAX_IN 8
+#define PT_MAX_OUT 4
+
+/* What infer fills: the results' dtypes and shapes, from inputs and attributes. */
+typedef struct PtTensorType
+{
+	PtDtype dtype;
+	PtShape shape;
+} PtTensorType;
+
+typedef struct PtOp
+{
+	const char *name;
+	const PtParam *params; /* tensors and attributes, in PyTorch's order */
+	unsigned flags;
+	int nout;
+	PtScalar scalar;   /* PT_S_NONE unless a scalar op */
+	PtCasting casting; /* under autocast */
+
+	/*
+	 * Dtypes and shapes of the results; attributes were checked for type and range.  May replace
+	 * node->attrs by a normalised form (negative dimensions counted from the end, ...), which is what
+	 * gradients and kernels see.  (NULL: the op is only a name for its decomposition.)
+	 */
+	bool (*infer)(struct PtGraph *g, struct PtNode *node, PtTensorType *out);
+
+	/*
+	 * (optional: without it the op is not differentiable and its inputs get no gradient)
+	 * Adds nodes that compute the gradient of each input, given those of the results
+	 * (PT_NO_REF where there is none), and sets grad[i] for inputs with want[i]; those of a list come
+	 * after the others (i = nin + place in the list).
+	 */
+	bool (*gradient)(struct PtGraph *g, const struct PtNode *node, const PtRef *gout,
+					 const bool *want, PtRef *grad);
+
+	/* (optional) the primitives a fused op stands for: the oracle of tests, used when fusion is off */
+	bool (*decompose)(struct PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out);
+
+	const char *const *results; /* (optional) PyTorch's names when nout > 1: "values", "indices" */
+	const char *doc;
+} PtOp;
+
+/* By PyTorch's name; NULL if there is none. */
+extern const PtOp *pt_op_find(const char *name);
+/* All rows, for generators and tests. */
+extern const PtOp *pt_op_at(int i); /* NULL past the end */
+extern const PtOp *pt_op_scalar(PtScalar scalar);
+/* Scalar and random ops, to and expand: what a program can hold. */
+extern bool pt_is_elementwise(const PtOp *op);
+
+/* ops/scalar.c: the dtype that a scalar op computes in, which its operands are converted to. */
+extern PtDtype pt_scalar_dtype(const struct PtGraph *g, const struct PtNode *node);
+extern int pt_scalar_arity(PtScalar scalar);
+
+/* op_util.c, for infer functions: replaces one attribute of a node by a normalised value. */
+extern bool pt_op_set(struct PtGraph *g, struct PtNode *node, const char *name, PtValue value);
+/* A dimension counted from either end, -ndim <= dim < ndim (0-d tensors: -1 and 0); fails as PyTorch does. */
+extern bool pt_op_dim(struct PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out);
+/* *n times a size; fails on overflow, which sizes beside an empty dimension can give. */
+extern bool pt_op_times(struct PtGraph *g, const char *op, int64_t *n, int64_t size);
+/* The attribute "dim" (None: all) as sorted, distinct, non-negative dimensions. */
+extern bool pt_op_dims(struct PtGraph *g, struct PtNode *node, int ndim);
+
+#endif

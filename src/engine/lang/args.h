@@ -1,0 +1,134 @@
+/*
+ * args.h
+ *	  Arguments of ops, modules, losses and optimizers: declared once, bound from anywhere.
+ *
+ * A callable thing declares a list of PtParam (PyTorch's names, order and defaults).  Calls reach
+ * it as Python text (expr.c) or as SQL arguments (src/api); both end as PtArgs, one PtValue a
+ * parameter, defaults filled in, types and ranges checked.  SQL declarations are generated
+ * from the same lists.
+ */
+#ifndef PT_ARGS_H
+#define PT_ARGS_H
+
+#include "engine/data/tensor.h"
+
+typedef uint32_t PtRef;		  /* a value of a graph (graph.h) */
+#define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
+
+struct PtModule;
+struct PtResults;
+
+typedef enum PtArgType
+{
+	PT_ARG_TENSOR,	/* a tensor; of scalar ops, a number too */
+	PT_ARG_TENSORS, /* a list of them */
+	PT_ARG_NUMBER,	/* int, float or bool, kept as given */
+	PT_ARG_INT,
+	PT_ARG_INTS, /* an int or a list of ints */
+	PT_ARG_REAL,
+	PT_ARG_REALS, /* a fixed-length tuple of floats, e.g. betas */
+	PT_ARG_BOOL,
+	PT_ARG_DTYPE,
+	PT_ARG_WORD, /* one of .words */
+	PT_ARG_MODULE,
+	PT_ARG_MODULES,		  /* any number of modules, positional: Sequential */
+	PT_ARG_NAMED_MODULES, /* the same, each after its name: Graph */
+	PT_ARG_SCHEDULERS	  /* a list of learning rate schedulers */
+} PtArgType;
+
+typedef enum PtValueKind
+{
+	PT_VALUE_NONE, /* Python's None, SQL's NULL */
+	PT_VALUE_BOOL,
+	PT_VALUE_INT,
+	PT_VALUE_REAL,
+	PT_VALUE_INTS,
+	PT_VALUE_REALS,
+	PT_VALUE_WORD,
+	PT_VALUE_DTYPE,
+	PT_VALUE_TENSOR,
+	PT_VALUE_TENSORS,
+	PT_VALUE_RESULTS, /* all results of an op that has several; inside an expression only */
+	PT_VALUE_MODULES,
+	PT_VALUE_SCHEDULERS
+} PtValueKind;
+
+#define PT_MAX_LIST 64
+
+/* What was made from a text, and begins with it: a scheduler. */
+typedef struct PtSpelled
+{
+	const char *text; /* canonical */
+} PtSpelled;
+
+typedef struct PtValue
+{
+	PtValueKind kind;
+	int count; /* of a list */
+	union
+	{
+		bool boolean;
+		int64_t integer;
+		double real;
+		const int64_t *ints;
+		const double *reals;
+		const char *word;
+		PtDtype dtype;
+		PtRef tensor;
+		const PtRef *tensors;
+		const struct PtResults *results;
+		struct PtModule **modules;
+		PtSpelled **schedulers;
+	};
+} PtValue;
+
+typedef struct PtParam
+{
+	const char *name; /* NULL ends a list */
+	PtArgType type;
+	bool required; /* no default */
+	bool nullable; /* None is allowed */
+	double init;   /* default of NUMBER, INT, REAL, BOOL (0 or 1); ignored if init_none or text */
+	const char
+		*text;		/* default as Python text where a number does not do: "(0.9, 0.999)", "mean" */
+	bool init_none; /* the default is None (implies nullable) */
+	bool bounded;	/* min <= value <= max is checked, of each element of a list */
+	bool open;		/* the bounds themselves are not allowed */
+	double min, max;
+	const char *const *words; /* NULL-terminated, for PT_ARG_WORD */
+} PtParam;
+
+#define PT_MAX_ARGS 24
+
+typedef struct PtArgs
+{
+	const PtParam *params;
+	int count;
+	PtValue *values; /* [count], in the order of params */
+} PtArgs;
+
+/* The value of a parameter by name; the name must be declared.  NULL if it is not. */
+extern const PtValue *pt_args_get(const PtArgs *args, const char *name);
+extern int64_t pt_args_int(const PtArgs *args, const char *name);
+extern double pt_args_real(const PtArgs *args, const char *name); /* an int is a real too */
+extern bool pt_args_bool(const PtArgs *args, const char *name);
+extern const char *pt_args_word(const PtArgs *args, const char *name);
+extern bool pt_args_is_none(const PtArgs *args, const char *name);
+
+/*
+ * Checks and converts given values (by position, then by name) against a declaration, and fills in
+ * defaults.  what names the callee in errors: "nn.Linear".  Unknown names get the nearest
+ * declared name as a hint.  The result lives in the arena; NULL after err is filled.
+ */
+typedef struct PtGiven
+{
+	const char *name; /* NULL: positional */
+	PtValue value;
+} PtGiven;
+extern PtArgs *pt_args_bind(PtArena *arena, const char *what, const PtParam *params,
+							const PtGiven *given, int ngiven, PtError *err);
+
+/* The declared name nearest to one that is not declared (edit distance), or NULL if none is near. */
+extern const char *pt_nearest(const char *name, const char *const *names, int count);
+
+#endif

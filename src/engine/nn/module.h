@@ -1,0 +1,222 @@
+/*
+ * module.h
+ *	  Modules and losses: a table of types, and trees of instances.
+ *
+ * A module type is one row: name, parameters of its constructor, what state it has, and a build
+ * function that composes ops.  Modules own no gradient and no kernel.  An instance is read
+ * from Python text ('nn.Sequential(nn.Linear(4, 2), nn.ReLU())') and prints as the canonical
+ * form of it: positional arguments where PyTorch users write them, defaults left out.
+ *
+ * Losses are modules that take (output, target); optimizers (optim.h) have rows of their own.
+ */
+#ifndef PT_MODULE_H
+#define PT_MODULE_H
+
+#include "engine/graph/graph.h"
+#include "engine/data/rng.h"
+
+typedef struct PtModule PtModule;
+typedef struct PtBuild PtBuild;
+typedef struct PtDeclare PtDeclare;
+
+typedef enum PtModuleKind
+{
+	PT_MODULE_LAYER,
+	PT_MODULE_LOSS
+} PtModuleKind;
+
+typedef struct PtModuleType
+{
+	const char *name; /* "Linear"; SQL: nn.linear */
+	PtModuleKind kind;
+	const char *doc;
+	const PtParam *params; /* constructor arguments, PyTorch's order and defaults */
+
+	/*
+	 * (optional) checks that need several arguments together
+	 */
+	bool (*check)(const PtModule *m, PtError *err);
+
+	/*
+	 * (optional) declares own parameters and buffers, in PyTorch's registration order
+	 */
+	bool (*declare)(PtDeclare *d, const PtModule *m);
+
+	/* composes ops; errors are the graph's */
+	PtRef (*build)(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
+
+	/*
+	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from an
+	 * input shape to the output's.  A size of -1 is unknown; with ndim -1 the number of dimensions is
+	 * unknown, and dim[0] is the size of the last one (-1: unknown, too).  in has as many shapes as the
+	 * module has inputs.  (optional: keeps the shape)  Fills err when they do not fit.
+	 */
+	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
+
+	/* of a loss: how targets are meant, and what its output implies for predict_proba */
+	bool class_targets; /* class indices [B] or probabilities [B, C] */
+	bool class_lists;	/* class indices [B, C] */
+	bool
+		binary_targets; /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
+	const char *domain; /* a hint for when it is not finite: which outputs it takes; NULL: all */
+	const char *
+		probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
+
+	int inputs; /* of a layer: how many; 0 means 1 */
+
+	/*
+	 * (optional) when arguments and children are there: sets what differs between modules of the type
+	 * (body, inputs, may_be_loss)
+	 */
+	bool (*prepare)(PtArena *arena, PtModule *m, PtError *err);
+
+	/* (optional) of a container: does input i hold indices?  Else it is handed to the first child. */
+	bool (*takes_index)(const PtModule *m, int i);
+
+	/* of a layer whose first input holds indices (Embedding): that input is int64 */
+	bool index_input;
+
+	/* under autocast */
+	PtCasting casting;
+	const char *no_autocast; /* if it is refused: a hint for what to use instead */
+} PtModuleType;
+
+struct PtModule
+{
+	const PtModuleType *type;
+	const PtArgs *args;
+	int nchildren;
+	PtModule **children;
+	const char **names; /* of the children: "0", "1", ... */
+	const char *path;	/* dotted, from the root: "" , "0", "2.1" */
+	const char *name;	/* that the parent's arguments give it; NULL if they give none */
+	const void *body;	/* the type's own, from prepare */
+	int inputs;			/* how many forward takes; 0: as the type says */
+	bool may_be_loss;	/* a layer that can serve as a loss, too */
+	int depth;			/* of the tree below: 1 without children */
+	int64_t work;		/* modules and operations that a forward pass is made of, about */
+	unsigned indices;	/* of a Graph: bit i is set if input i holds indices */
+};
+
+/* Modules nest at most so deep, so that whoever walks a tree may recurse. */
+#define PT_MODULE_DEPTH 300
+
+/*
+ * Modules have at most so much work: a short text that calls a module twice, which calls one twice, ...
+ * would take all memory.
+ */
+#define PT_MODULE_WORK 100000
+
+/* Bytes of a module's path. */
+#define PT_MODULE_PATH 2000
+
+/* For messages: "2.1 (nn.Linear)", or "nn.Linear" for the root; buf has PT_MODULE_TITLE bytes; returns buf. */
+#define PT_MODULE_TITLE 160
+extern char *pt_module_title(const PtModule *m, char *buf);
+
+/* One tensor of the state_dict. */
+typedef struct PtState
+{
+	const char *name; /* "0.weight" */
+	PtDtype dtype;
+	PtShape shape;
+	bool trainable; /* a parameter; false: a buffer (running_mean) */
+	int64_t
+		offset; /* trainable: of its first element in the flat parameter array; entries are 64-byte aligned */
+	const PtModule *owner;
+} PtState;
+
+typedef struct PtStateDict
+{
+	int count;
+	PtState *entries;
+	int64_t flat;  /* elements of the flat parameter array, padding included */
+	int64_t numel; /* trainable elements proper */
+} PtStateDict;
+
+extern const PtModuleType *pt_module_type_at(int i); /* NULL past the end */
+extern const PtModuleType *pt_module_type_find(
+	const char *name); /* exact PyTorch name, case-insensitive if unique */
+
+/* Text -> tree (in the arena).  Shapes known before data are checked (Linear after Linear). */
+extern PtModule *pt_module_parse(PtArena *arena, const char *text, PtError *err);
+/* A tree -> canonical text. */
+extern char *pt_module_print(PtArena *arena, const PtModule *m, PtError *err);
+/* A module from bound arguments, as SQL's nn.linear(...) makes it. */
+extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given,
+							   int ngiven, PtError *err);
+
+/* Of the root of a tree.  The entries point to its modules. */
+extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err);
+/* Initial values as PyTorch's constructors draw them, in order; data[i] has room for entry i. */
+extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data,
+						   PtError *err);
+
+/* False, with err filled, if autocast refuses the module or one of its children. */
+extern bool pt_module_can_autocast(const PtModule *m, PtError *err);
+
+/* Can it compute a loss from (output, target)?  Some layers can: those of nn.Graph without modules. */
+extern bool pt_module_is_loss(const PtModule *m);
+
+/*
+ * trace.c: builds the module for a few rows of such shapes, and tells the output shape per row of every module
+ * as it is reached; seen may be NULL.  out: the root's.
+ */
+typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *row);
+extern bool pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out,
+							PtSeen seen, void *arg, PtError *err);
+
+/* How many inputs forward takes, and whether input i holds indices (int64). */
+extern int pt_module_inputs(const PtModule *m);
+extern bool pt_module_input_is_index(const PtModule *m, int i);
+/* Output shape per row for input shapes per row, known or not; for pgtorch_summary and checks. */
+extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out,
+								   PtError *err);
+
+/*
+ * Adds the module's ops to a graph.  state[i] is the value of state_dict entry i.  training: dropout
+ * and batch statistics are on.  updates (training only, may be NULL): for entries that forward changes
+ * (running_mean), the new value, else PT_NO_REF.  seed and step (training only, int64 without dimensions):
+ * what random numbers depend on; without them, modules that draw any are an error.
+ */
+struct PtBuild
+{
+	PtGraph *g;
+	const PtStateDict *sd;
+	const PtRef *state;
+	PtRef *updates;
+	PtRef seed, step;
+	int streams; /* modules that drew random numbers so far; starts as 0 */
+	bool training;
+	int cursor; /* where pt_build_state looks first; starts as 0 */
+
+	/*
+	 * Mixed precision, as if forward ran inside torch.autocast('cuda'): each type's and op's casting is done.
+	 * lower: pt_build_state gives weights of the lower precision; lowered: those that were asked for, one a run.
+	 */
+	PtAutocast autocast;
+	bool lower;
+	PtRef *lowered;
+	void (*seen)(void *arg, const PtModule *m, PtRef y); /* (optional) told what each module gave */
+	void *seen_arg;
+};
+extern PtRef pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
+/* For build functions: the value of m's own parameter "weight"; PT_NO_REF if it has none. */
+extern PtRef pt_build_state(PtBuild *b, const PtModule *m, const char *name);
+/* ... the buffer "running_mean" shall hold this value after the training step. */
+extern void pt_build_update(PtBuild *b, const PtModule *m, const char *name, PtRef value);
+/* ... a random op (ops/random.c) on x, with numbers that are this module's and step's own. */
+extern PtRef pt_build_random(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven);
+/* ... another one that draws the same numbers as the last. */
+extern PtRef pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given,
+								   int ngiven);
+/* ... an error that a shapes function found. */
+extern PtRef pt_build_fail(PtBuild *b, const PtError *err);
+
+/* For declare functions. */
+typedef void (*PtInit)(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape,
+					   void *data);
+extern bool pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape,
+					   bool trainable, PtInit init);
+
+#endif

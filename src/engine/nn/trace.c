@@ -1,0 +1,107 @@
+/*
+ * trace.c
+ *	  Shapes of all modules of a tree, found by building it once for a few rows.
+ *
+ * What a module knows of shapes without a graph (its shapes function) goes as far as a chain of layers;
+ * where an expression decides what is computed, only the ops can tell.
+ *
+ * Memory:  an arena and a graph of its own, which die before it returns.
+ * Errors:  values.
+ */
+#include <string.h>
+
+#include "engine/nn/module.h"
+
+/* Rows of the trial: a size that is unlikely to fit anything by accident. */
+#define ROWS 7
+
+typedef struct Trace
+{
+	PtGraph *g;
+	PtSeen seen;
+	void *arg;
+} Trace;
+
+/* The shape per row; false if the rows are not its first dimension. */
+static bool
+row_of(const PtShape *shape, PtShape *row)
+{
+	if (shape->ndim == 0 || shape->dim[0] != ROWS)
+		return false;
+	*row = (PtShape){.ndim = shape->ndim - 1};
+	memcpy(row->dim, shape->dim + 1, (size_t) row->ndim * sizeof(int64_t));
+	return true;
+}
+
+static void
+tell(void *arg, const PtModule *m, PtRef y)
+{
+	const Trace *t = arg;
+	PtShape row;
+
+	if (t->seen != NULL && row_of(&pt_value(t->g, y)->shape, &row))
+		t->seen(t->arg, m, &row);
+}
+
+static bool
+run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, PtShape *out,
+	PtSeen seen, void *arg, PtError *err)
+{
+	Trace trace = {g, seen, arg};
+	PtBuild b = {.g = g, .seen = tell, .seen_arg = &trace};
+	PtStateDict sd;
+	PtRef inputs[PT_MAX_IN], y;
+	PtRef *state;
+	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
+
+	if (!pt_module_state(arena, m, &sd, err))
+		return false;
+	state = pt_arena_alloc(arena, (size_t) sd.count * sizeof(PtRef) + 1);
+	if (state == NULL)
+		return pt_fail_memory(err, (size_t) sd.count * sizeof(PtRef));
+	for (int i = 0; i < sd.count; i++)
+		state[i] = pt_external(g, sd.entries[i].name, sd.entries[i].dtype, &sd.entries[i].shape);
+	b.sd = &sd;
+	b.state = state;
+	for (int i = 0; i < nin; i++)
+	{
+		PtShape shape = {in[i].ndim + 1, {ROWS}};
+
+		if (in[i].ndim >= PT_MAX_DIM)
+			return pt_fail(err, PT_ELIMIT, "an input of %d dimensions leaves none for the batch",
+						   PT_MAX_DIM);
+		memcpy(shape.dim + 1, in[i].dim, (size_t) in[i].ndim * sizeof(int64_t));
+		inputs[i] =
+			pt_external(g, "input", pt_module_input_is_index(m, i) ? PT_INT64 : PT_FLOAT32, &shape);
+	}
+	y = pt_module_build(&b, m, inputs, nin);
+	if (!pt_graph_ok(g, err))
+		return err->detail[0] != '\0' ? false : pt_detail(err, "In a trial with %d rows.", ROWS);
+	if (row_of(&pt_value(g, y)->shape, out))
+		return true;
+	return pt_fail(
+		err, PT_ESHAPE,
+		"module %s must give one output for each row, but for %d rows it gives the shape %s",
+		pt_module_title(m, title), ROWS, pt_shape_print(&pt_value(g, y)->shape, text));
+}
+
+bool
+pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg,
+				PtError *err)
+{
+	PtArena *arena;
+	PtGraph *g;
+	bool ok;
+
+	if (nin > PT_MAX_IN)
+		return pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", nin,
+					   PT_MAX_IN);
+	if ((g = pt_graph_new(err)) == NULL)
+		return false;
+	arena = pt_arena_new();
+	ok = arena != NULL ? run(arena, g, m, in, nin, out, seen, arg, err)
+					   : pt_fail_memory(err, sizeof(PtShape));
+	pt_graph_free(g);
+	pt_arena_free(arena);
+	return ok;
+}

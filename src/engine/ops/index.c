@@ -1,0 +1,543 @@
+/*
+ * index.c
+ *	  Parts of tensors and changes of dimensions: indexing, narrow, transpose, stack.
+ *
+ * All indexing ends in one op, getitem: a start, a step and a size for each dimension, which keeps
+ * the number of dimensions (a reshape drops or adds those of size 1).  Its gradient, getitem_backward,
+ * writes into zeros, and is the other's gradient in turn.  The rest are names for compositions: what
+ * they are made of has gradients and kernels already.
+ */
+#include <string.h>
+
+#include "engine/graph/graph.h"
+
+#define GIVE_INTS(key, n, list) \
+	{                           \
+		key,                    \
+		{                       \
+			PT_VALUE_INTS, (n), \
+			{                   \
+				.ints = (list)  \
+			}                   \
+		}                       \
+	}
+
+/* Room for one number a dimension, for as long as the graph. */
+static int64_t *
+new_dims(PtGraph *g)
+{
+	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
+
+	if (dims == NULL)
+		pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	return dims;
+}
+
+static PtShape
+shape_of(const PtGraph *g, PtRef x)
+{
+	return pt_value(g, x)->shape;
+}
+
+static bool
+give(PtRef *out, PtRef y)
+{
+	out[0] = y;
+	return y != PT_NO_REF;
+}
+
+/* ---------- getitem ---------- */
+
+/* Are start, step and size (or the result's shape) inside of a shape? */
+static bool
+check_item(PtGraph *g, const PtNode *node, const PtShape *whole, const PtShape *part)
+{
+	const PtValue *start = pt_args_get(node->attrs, "start");
+	const PtValue *step = pt_args_get(node->attrs, "step");
+	bool ok =
+		start->count == whole->ndim && step->count == whole->ndim && part->ndim == whole->ndim;
+
+	for (int d = 0; ok && d < whole->ndim; d++)
+	{
+		int64_t first = start->ints[d], by = step->ints[d], n = part->dim[d];
+
+		ok = first >= 0 && first <= whole->dim[d] && by >= 1 && n >= 0 &&
+			 (n == 0 || (first < whole->dim[d] && (n - 1) <= (whole->dim[d] - 1 - first) / by));
+	}
+	if (!ok)
+		pt_graph_fail(g, PT_EINTERNAL, "%s is outside of its tensor", node->op->name);
+	return ok;
+}
+
+static bool
+infer_getitem(PtGraph *g, PtNode *node, PtTensorType *out)
+{
+	const PtGraphValue *x = pt_value(g, node->in[0]);
+	const PtValue *size = pt_args_get(node->attrs, "size");
+
+	out->dtype = x->dtype;
+	out->shape.ndim = size->count <= PT_MAX_DIM ? size->count : -1;
+	for (int d = 0; d < out->shape.ndim; d++)
+		out->shape.dim[d] = size->ints[d];
+	return check_item(g, node, &x->shape, &out->shape);
+}
+
+static bool
+gradient_getitem(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
+{
+	PtShape shape = shape_of(g, node->in[0]);
+	int64_t *dims = new_dims(g);
+	PtGiven given[] = {{"start", *pt_args_get(node->attrs, "start")},
+					   {"step", *pt_args_get(node->attrs, "step")},
+					   GIVE_INTS("shape", shape.ndim, dims)};
+
+	(void) want;
+	if (dims == NULL)
+		return false;
+	memcpy(dims, shape.dim, sizeof(shape.dim));
+	return give(grad, pt_apply_name(g, "getitem_backward", gout, 1, given, 3));
+}
+
+static bool
+infer_getitem_backward(PtGraph *g, PtNode *node, PtTensorType *out)
+{
+	const PtGraphValue *x = pt_value(g, node->in[0]);
+	const PtValue *shape = pt_args_get(node->attrs, "shape");
+
+	out->dtype = x->dtype;
+	out->shape.ndim = shape->count <= PT_MAX_DIM ? shape->count : -1;
+	for (int d = 0; d < out->shape.ndim; d++)
+		out->shape.dim[d] = shape->ints[d];
+	return check_item(g, node, &out->shape, &x->shape);
+}
+
+static bool
+gradient_getitem_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want,
+						  PtRef *grad)
+{
+	PtShape shape = shape_of(g, node->in[0]);
+	int64_t *dims = new_dims(g);
+	PtGiven given[] = {{"start", *pt_args_get(node->attrs, "start")},
+					   {"step", *pt_args_get(node->attrs, "step")},
+					   GIVE_INTS("size", shape.ndim, dims)};
+
+	(void) want;
+	if (dims == NULL)
+		return false;
+	memcpy(dims, shape.dim, sizeof(shape.dim));
+	return give(grad, pt_apply_name(g, "getitem", gout, 1, given, 3));
+}
+
+/* Elements start, start + 1, ... of one dimension. */
+static PtRef
+narrow(PtGraph *g, PtRef x, int64_t dim, int64_t start, int64_t length)
+{
+	PtShape shape = shape_of(g, x);
+	int64_t *starts = new_dims(g);
+	int64_t *steps = new_dims(g);
+	int64_t *sizes = new_dims(g);
+	PtGiven given[] = {GIVE_INTS("start", shape.ndim, starts), GIVE_INTS("step", shape.ndim, steps),
+					   GIVE_INTS("size", shape.ndim, sizes)};
+
+	if (starts == NULL || steps == NULL || sizes == NULL)
+		return PT_NO_REF;
+	for (int d = 0; d < shape.ndim; d++)
+	{
+		steps[d] = 1;
+		sizes[d] = shape.dim[d];
+	}
+	starts[dim] = start;
+	sizes[dim] = length;
+	return length == shape.dim[dim] ? x : pt_apply_name(g, "getitem", &x, 1, given, 3);
+}
+
+static bool
+decompose_narrow(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	int64_t start = pt_args_int(attrs, "start");
+	int64_t length = pt_args_int(attrs, "length");
+	int64_t dim;
+
+	(void) nin;
+	if (shape.ndim == 0)
+	{
+		pt_graph_fail(g, PT_ESHAPE, "narrow cannot be applied to a 0-d tensor");
+		return false;
+	}
+	if (!pt_op_dim(g, "narrow", pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	if (start < -shape.dim[dim] || start > shape.dim[dim])
+	{
+		pt_graph_fail(g, PT_EINVAL,
+					  "narrow: start %lld is out of range for dimension %lld of size %lld",
+					  (long long) start, (long long) dim, (long long) shape.dim[dim]);
+		return false;
+	}
+	start += start < 0 ? shape.dim[dim] : 0;
+	if (length < 0 || length > shape.dim[dim] - start)
+	{
+		pt_graph_fail(g, PT_EINVAL,
+					  "narrow: start %lld and length %lld exceed dimension %lld of size %lld",
+					  (long long) start, (long long) length, (long long) dim,
+					  (long long) shape.dim[dim]);
+		return false;
+	}
+	return give(out, narrow(g, in[0], dim, start, length));
+}
+
+/* Element index of dimension dim, which goes. */
+static PtRef
+select_index(PtGraph *g, PtRef x, int64_t dim, int64_t index)
+{
+	PtShape shape = shape_of(g, x);
+	PtRef y = narrow(g, x, dim, index, 1);
+
+	if (y == PT_NO_REF)
+		return PT_NO_REF;
+	memmove(shape.dim + dim, shape.dim + dim + 1,
+			(size_t) (shape.ndim - dim - 1) * sizeof(int64_t));
+	shape.ndim--;
+	return pt_reshape(g, y, &shape);
+}
+
+static bool
+decompose_select(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	int64_t index = pt_args_int(attrs, "index");
+	int64_t dim;
+
+	(void) nin;
+	if (shape.ndim == 0)
+	{
+		pt_graph_fail(g, PT_ESHAPE, "select cannot be applied to a 0-d tensor");
+		return false;
+	}
+	if (!pt_op_dim(g, "select", pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	if (index < -shape.dim[dim] || index >= shape.dim[dim])
+	{
+		pt_graph_fail(g, PT_EINVAL,
+					  "select: index %lld is out of bounds for dimension %lld of size %lld",
+					  (long long) index, (long long) dim, (long long) shape.dim[dim]);
+		return false;
+	}
+	return give(out, select_index(g, in[0], dim, index < 0 ? index + shape.dim[dim] : index));
+}
+
+/* ---------- dimensions ---------- */
+
+static bool
+fail_rank(PtGraph *g, const char *op, int n)
+{
+	pt_graph_fail(g, PT_ELIMIT, "%s: %d dimensions are too many", op, n);
+	return pt_hint(&g->error, "A tensor has at most %d dimensions.", PT_MAX_DIM);
+}
+
+static bool
+decompose_unsqueeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	int64_t dim;
+
+	(void) nin;
+	if (shape.ndim == PT_MAX_DIM)
+		return fail_rank(g, "unsqueeze", PT_MAX_DIM + 1);
+	if (!pt_op_dim(g, "unsqueeze", pt_args_int(attrs, "dim"), shape.ndim + 1, &dim))
+		return false;
+	memmove(shape.dim + dim + 1, shape.dim + dim, (size_t) (shape.ndim - dim) * sizeof(int64_t));
+	shape.dim[dim] = 1;
+	shape.ndim++;
+	return give(out, pt_reshape(g, in[0], &shape));
+}
+
+static bool
+decompose_squeeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	PtShape left = {0};
+	bool all = pt_args_is_none(attrs, "dim");
+	int64_t dim = -1;
+
+	(void) nin;
+	if (!all && !pt_op_dim(g, "squeeze", pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	for (int d = 0; d < shape.ndim; d++)
+		if (shape.dim[d] != 1 || (!all && d != dim))
+			left.dim[left.ndim++] = shape.dim[d];
+	return give(out, pt_reshape(g, in[0], &left));
+}
+
+static bool
+decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	PtShape flat = {0};
+	int64_t first, last;
+
+	(void) nin;
+	if (!pt_op_dim(g, "flatten", pt_args_int(attrs, "start_dim"), shape.ndim, &first) ||
+		!pt_op_dim(g, "flatten", pt_args_int(attrs, "end_dim"), shape.ndim, &last))
+		return false;
+	if (first > last)
+	{
+		pt_graph_fail(g, PT_EINVAL, "flatten: start_dim %lld comes after end_dim %lld",
+					  (long long) first, (long long) last);
+		return false;
+	}
+	if (shape.ndim == 0)
+		return give(out, pt_reshape(g, in[0], &(PtShape){1, {1}}));
+	for (int d = 0; d < shape.ndim; d++)
+	{
+		if (d <= first || d > last)
+			flat.dim[flat.ndim++] = shape.dim[d];
+		else if (!pt_op_times(g, "flatten", &flat.dim[flat.ndim - 1], shape.dim[d]))
+			return false;
+	}
+	return give(out, pt_reshape(g, in[0], &flat));
+}
+
+static bool
+decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape = shape_of(g, in[0]);
+	const PtValue *sizes = pt_args_get(attrs, "sizes");
+	PtShape into = {0};
+	int64_t dim, product = 1;
+	int open = -1;
+
+	(void) nin;
+	if (!pt_op_dim(g, "unflatten", pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	if (shape.ndim == 0 || sizes->count == 0)
+	{
+		pt_graph_fail(g, PT_EINVAL,
+					  shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
+									  : "unflatten: sizes must not be empty");
+		return false;
+	}
+	if (shape.ndim - 1 + sizes->count > PT_MAX_DIM)
+		return fail_rank(g, "unflatten", shape.ndim - 1 + sizes->count);
+	for (int d = 0; d < shape.ndim; d++)
+	{
+		if (d != dim)
+		{
+			into.dim[into.ndim++] = shape.dim[d];
+			continue;
+		}
+		for (int i = 0; i < sizes->count; i++)
+		{
+			int64_t n = sizes->ints[i];
+
+			if (n < -1 || (n == -1 && open >= 0))
+			{
+				pt_graph_fail(g, PT_EINVAL,
+							  n < -1 ? "unflatten: invalid size %lld"
+									 : "unflatten: only one size can be %lld",
+							  (long long) n);
+				return false;
+			}
+			if (n == -1)
+				open = into.ndim;
+			else if (__builtin_mul_overflow(product, n, &product))
+				product = INT64_MAX;
+			into.dim[into.ndim++] = n;
+		}
+	}
+	if (open >= 0 && product > 0 && shape.dim[dim] % product == 0)
+	{
+		into.dim[open] = shape.dim[dim] / product;
+		product = shape.dim[dim];
+	}
+	if (product != shape.dim[dim])
+	{
+		pt_graph_fail(g, PT_ESHAPE,
+					  "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
+					  (long long) shape.dim[dim], (long long) dim);
+		return false;
+	}
+	return give(out, pt_reshape(g, in[0], &into));
+}
+
+static PtRef
+swap(PtGraph *g, PtRef x, int64_t a, int64_t b)
+{
+	int ndim = shape_of(g, x).ndim;
+	int64_t *dims = new_dims(g);
+	PtGiven given[] = {GIVE_INTS("dims", ndim, dims)};
+
+	if (dims == NULL)
+		return PT_NO_REF;
+	for (int d = 0; d < ndim; d++)
+		dims[d] = d == a ? b : d == b ? a : d;
+	return a == b ? x : pt_apply_name(g, "permute", &x, 1, given, 1);
+}
+
+static bool
+decompose_transpose(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	int ndim = shape_of(g, in[0]).ndim;
+	int64_t a, b;
+
+	(void) nin;
+	return pt_op_dim(g, "transpose", pt_args_int(attrs, "dim0"), ndim, &a) &&
+		   pt_op_dim(g, "transpose", pt_args_int(attrs, "dim1"), ndim, &b) &&
+		   give(out, swap(g, in[0], a, b));
+}
+
+static bool
+decompose_t(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	int ndim = shape_of(g, in[0]).ndim;
+
+	(void) nin;
+	(void) attrs;
+	if (ndim > 2)
+	{
+		pt_graph_fail(g, PT_ESHAPE, "t expects a tensor with at most 2 dimensions, not %d", ndim);
+		return pt_hint(&g->error, "Use transpose(x, -2, -1).");
+	}
+	return give(out, ndim < 2 ? in[0] : swap(g, in[0], 0, 1));
+}
+
+/* ---------- stack ---------- */
+
+static bool
+infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
+{
+	PtShape first;
+	int64_t dim;
+
+	if (node->nlist == 0)
+	{
+		pt_graph_fail(g, PT_EINVAL, "stack expects at least one tensor");
+		return false;
+	}
+	first = shape_of(g, node->list[0]);
+	if (first.ndim == PT_MAX_DIM)
+		return fail_rank(g, "stack", PT_MAX_DIM + 1);
+	if (!pt_op_dim(g, "stack", pt_args_int(node->attrs, "dim"), first.ndim + 1, &dim))
+		return false;
+	out->dtype = pt_result_type(g, node->list, node->nlist);
+	for (int i = 0; i < node->nlist; i++)
+	{
+		PtShape shape = shape_of(g, node->list[i]);
+
+		if (!pt_shape_equal(&shape, &first))
+		{
+			char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
+
+			pt_graph_fail(g, PT_ESHAPE, "stack expects tensors of equal shapes, not %s and %s",
+						  pt_shape_print(&first, a), pt_shape_print(&shape, b));
+			return false;
+		}
+		node->list[i] = pt_cast(g, node->list[i], out->dtype);
+	}
+	out->shape = first;
+	memmove(out->shape.dim + dim + 1, out->shape.dim + dim,
+			(size_t) (first.ndim - dim) * sizeof(int64_t));
+	out->shape.dim[dim] = node->nlist;
+	out->shape.ndim++;
+	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
+}
+
+static bool
+gradient_stack(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
+{
+	int64_t dim = pt_args_int(node->attrs, "dim");
+
+	for (int i = 0; i < node->nlist; i++)
+		if (want[i])
+			grad[i] = select_index(g, gout[0], dim, i);
+	return true;
+}
+
+#define INPUT                                    \
+	{                                            \
+		"input", PT_ARG_TENSOR, .required = true \
+	}
+#define DIM                                 \
+	{                                       \
+		"dim", PT_ARG_INT, .required = true \
+	}
+#define COMPOSED(op, what) .nout = 1, .scalar = PT_S_NONE, .decompose = decompose_##op, .doc = what
+
+const PtOp pt_index_ops[] =
+	{{.name = "getitem",
+	  .params = (const PtParam[]){INPUT,
+								  {"start", PT_ARG_INTS, .text = "[]"},
+								  {"step", PT_ARG_INTS, .text = "[]"},
+								  {"size", PT_ARG_INTS, .text = "[]"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_getitem,
+	  .gradient = gradient_getitem,
+	  .doc = "Every step-th element from start on, in each dimension."},
+	 {.name = "getitem_backward",
+	  .params = (const PtParam[]){INPUT,
+								  {"start", PT_ARG_INTS, .text = "[]"},
+								  {"step", PT_ARG_INTS, .text = "[]"},
+								  {"shape", PT_ARG_INTS, .text = "[]"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_getitem_backward,
+	  .gradient = gradient_getitem_backward,
+	  .doc = "The elements where getitem took them from, and zeros elsewhere."},
+	 {.name = "narrow",
+	  .params = (const PtParam[]){INPUT,
+								  DIM,
+								  {"start", PT_ARG_INT, .required = true},
+								  {"length", PT_ARG_INT, .required = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(narrow, "The elements start to start + length - 1 of a dimension.")},
+	 {.name = "select",
+	  .params = (const PtParam[]){INPUT, DIM, {"index", PT_ARG_INT, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(select, "One element of a dimension, without that dimension.")},
+	 {.name = "unsqueeze",
+	  .params = (const PtParam[]){INPUT, DIM, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(unsqueeze, "A new dimension of size 1 at this place.")},
+	 {.name = "squeeze",
+	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT, .init_none = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(squeeze, "Without a dimension of size 1 (all of them by default).")},
+	 {.name = "flatten",
+	  .params = (const PtParam[]){INPUT,
+								  {"start_dim", PT_ARG_INT},
+								  {"end_dim", PT_ARG_INT, .init = -1},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(flatten, "Dimensions start_dim to end_dim as one.")},
+	 {.name = "unflatten",
+	  .params = (const PtParam[]){INPUT, DIM, {"sizes", PT_ARG_INTS, .required = true}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(unflatten, "One dimension as several; one size may be -1.")},
+	 {.name = "transpose",
+	  .params = (const PtParam[]){INPUT,
+								  {"dim0", PT_ARG_INT, .required = true},
+								  {"dim1", PT_ARG_INT, .required = true},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(transpose, "Two dimensions exchanged.")},
+	 {.name = "t",
+	  .params = (const PtParam[]){INPUT, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  COMPOSED(t, "The transpose of a matrix; a vector stays as it is.")},
+	 {.name = "stack",
+	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
+								  {"dim", PT_ARG_INT},
+								  {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_stack,
+	  .gradient = gradient_stack,
+	  .doc = "Tensors of one shape along a new dimension."},
+	 {0}};

@@ -1,0 +1,309 @@
+/*
+ * stat.c
+ *	  clamp, variance, standard deviation, norms, and the largest and smallest elements along a dimension.
+ *
+ * All of them are names for compositions: what they are made of has gradients and kernels already.
+ * Kinks are PyTorch's: clamp has gradient 1 on its bounds, norm has gradient 0 at 0, max over a dimension
+ * gives its gradient to the element it chose.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "engine/graph/build.h"
+
+#define GIVE_INT(key, value)       \
+	{                              \
+		key,                       \
+		{                          \
+			PT_VALUE_INT, 0,       \
+			{                      \
+				.integer = (value) \
+			}                      \
+		}                          \
+	}
+#define GIVE_BOOL(key, value)      \
+	{                              \
+		key,                       \
+		{                          \
+			PT_VALUE_BOOL, 0,      \
+			{                      \
+				.boolean = (value) \
+			}                      \
+		}                          \
+	}
+
+static bool
+give(PtRef *out, PtRef y)
+{
+	out[0] = y;
+	return y != PT_NO_REF;
+}
+
+/* ---------- clamp ---------- */
+
+static bool
+decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	static const char *const bounds[] = {"min", "max"};
+	PtRef x = in[0];
+
+	(void) nin;
+	if (pt_args_is_none(attrs, "min") && pt_args_is_none(attrs, "max"))
+	{
+		pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
+		return false;
+	}
+	for (int i = 0; i < 2; i++)
+	{
+		const PtValue *v = pt_args_get(attrs, bounds[i]);
+		PtRef bound;
+
+		if (v->kind == PT_VALUE_NONE)
+			continue;
+		bound = v->kind == PT_VALUE_REAL ? pt_real(g, v->real) : pt_integer(g, v->integer);
+		/* NaN is neither less nor greater, and stays */
+		x = pt_scalar3(g, PT_S_where, pt_scalar2(g, i == 0 ? PT_S_lt : PT_S_gt, x, bound), bound,
+					   x);
+	}
+	return give(out, x);
+}
+
+/* ---------- statistics ---------- */
+
+/* Squared deviations from the mean, summed and divided by n or n - 1; of half precision in float32. */
+static PtRef
+variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
+{
+	const PtValue *dim = pt_args_get(attrs, "dim");
+	PtGiven keep[] = {{"dim", *dim}, GIVE_BOOL("keepdim", true)};
+	PtGiven given[] = {{"dim", *dim}, {"keepdim", *pt_args_get(attrs, "keepdim")}};
+	PtDtype dtype = pt_value(g, x)->dtype;
+	PtRef centred, sum;
+	int64_t before, after;
+	double n;
+
+	if (!pt_dtype_is_float(dtype))
+		return pt_graph_fail(g, PT_ETYPE, "%s expects a floating point dtype, not %s", op,
+							 pt_dtype_name(dtype));
+	if (dtype == PT_FLOAT16 || dtype == PT_BFLOAT16)
+		x = pt_cast(g, x, PT_FLOAT32);
+	centred = pt_scalar2(g, PT_S_sub, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
+	centred = pt_scalar1(g, PT_S_square, centred);
+	sum = pt_apply_name(g, "sum", &centred, 1, given, 2);
+	if (sum == PT_NO_REF)
+		return PT_NO_REF;
+	before = pt_shape_numel(&pt_value(g, x)->shape);
+	after = pt_shape_numel(&pt_value(g, sum)->shape);
+	n = after > 0 ? (double) (before / after) : 1;
+	n -= pt_args_bool(attrs, "unbiased") ? 1 : 0;
+	/* one element has no unbiased variance: 0 / 0 is NaN */
+	return pt_scalar2(g, PT_S_div, sum, pt_real(g, n > 0 ? n : 0));
+}
+
+static bool
+decompose_var(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) nin;
+	return give(out, pt_cast(g, variance(g, "var", in[0], attrs), pt_value(g, in[0])->dtype));
+}
+
+static bool
+decompose_std(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtRef v = variance(g, "std", in[0], attrs);
+	PtVar vars[] = {{"v", v}};
+
+	(void) nin;
+	/* the root has no derivative at 0, where PyTorch's gradient is 0 */
+	return v != PT_NO_REF && give(out, pt_cast(g,
+											   pt_expr_text(g,
+															"where(v == 0, 0, "
+															"sqrt(where(v == 0, 1, v)))",
+															vars, 1),
+											   pt_value(g, in[0])->dtype));
+}
+
+static bool
+decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	double power = pt_args_real(attrs, "p");
+	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")},
+					   {"keepdim", *pt_args_get(attrs, "keepdim")}};
+	bool empty = pt_shape_numel(&pt_value(g, in[0])->shape) == 0;
+	const char *reduce = isinf(power) && !empty ? (power > 0 ? "amax" : "amin") : "sum";
+	const char *root = power == 2 ? "sqrt(x)" : "x ** (1 / p)";
+	PtRef x = in[0];
+	PtVar vars[3];
+
+	(void) nin;
+	if (!pt_dtype_is_float(pt_value(g, x)->dtype))
+	{
+		pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
+					  pt_dtype_name(pt_value(g, x)->dtype));
+		return false;
+	}
+	if (isnan(power))
+	{
+		pt_graph_fail(g, PT_EINVAL, "norm: p must be a number, not nan");
+		return false;
+	}
+	vars[0] = (PtVar){"x", x};
+	vars[1] = (PtVar){"p", pt_real(g, power)};
+	if (power == 0)
+		x = pt_cast(g, pt_expr_text(g, "x != 0", vars, 1), pt_value(g, x)->dtype);
+	else
+		x = pt_expr_text(g,
+						 power == 2							   ? "square(x)"
+						 : power == 1 || isinf(power) || empty ? "abs(x)"
+						 : power > 0 ? "where(x == 0, 0, abs(where(x == 0, 1, x)) ** p)"
+									 : "where(x == 0, inf, abs(where(x == 0, 1, x)) ** p)",
+						 vars, 2);
+	x = pt_apply_name(g, reduce, &x, 1, given, 2);
+	/* as in PyTorch, all norms of nothing are 0 */
+	if (x == PT_NO_REF || power == 0 || power == 1 || isinf(power) || empty)
+		return give(out, x);
+	/* powers and roots have no derivative at 0, where PyTorch's gradient is 0 */
+	vars[0].ref = x;
+	vars[2] = (PtVar){"safe", pt_expr_text(g, "where(x == 0, 1, x)", vars, 2)};
+	vars[0].ref = vars[2].ref;
+	vars[2] = (PtVar){"sum", x};
+	vars[0].ref = pt_expr_text(g, root, vars, 2);
+	return give(out, pt_expr_text(g,
+								  power > 0 ? "where(sum == 0, 0, x)"
+											: "where(sum == 0, sum ** (1 / p), x)",
+								  vars, 3));
+}
+
+/* ---------- max and min over a dimension ---------- */
+
+static bool
+decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out,
+				  const char *op, const char *arg)
+{
+	PtShape shape = pt_value(g, in[0])->shape;
+	PtDtype dtype = pt_value(g, in[0])->dtype;
+	PtShape along = {0};
+	PtShape kept, result;
+	int64_t dim;
+	PtGiven given[2], range[] = {{"end", {PT_VALUE_INT, 0, {.integer = 0}}}};
+	/* truth values are ordered as numbers */
+	PtRef numbers = dtype == PT_BOOL ? pt_cast(g, in[0], PT_UINT8) : in[0];
+	PtRef at, mask, x;
+
+	(void) nin;
+	if (!pt_op_dim(g, op, pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	given[0] = (PtGiven) GIVE_INT("dim", dim);
+	given[1] = (PtGiven) GIVE_BOOL("keepdim", true);
+	at = pt_apply_name(g, arg, &numbers, 1, given, 2);
+	if (at == PT_NO_REF)
+		return false;
+	kept = result = pt_value(g, at)->shape;
+	if (!pt_args_bool(attrs, "keepdim") && shape.ndim > 0)
+	{
+		memmove(result.dim + dim, result.dim + dim + 1,
+				(size_t) (result.ndim - dim - 1) * sizeof(int64_t));
+		result.ndim--;
+	}
+	if (shape.ndim == 0)
+	{
+		out[0] = in[0];
+		out[1] = at;
+		return true;
+	}
+	/* the chosen element, once: its gradient goes to it alone */
+	range[0].value.integer = shape.dim[dim];
+	x = pt_apply_name(g, "arange", NULL, 0, range, 1);
+	along.ndim = kept.ndim;
+	for (int d = 0; d < kept.ndim; d++)
+		along.dim[d] = d == dim ? shape.dim[dim] : 1;
+	mask = pt_scalar2(g, PT_S_eq, pt_reshape(g, x, &along), at);
+	x = pt_scalar3(g, PT_S_where, mask, in[0], pt_cast(g, pt_integer(g, 0), dtype));
+	x = pt_cast(g, pt_sum(g, x, &dim, 1, true), dtype);
+	out[0] = pt_reshape(g, x, &result);
+	out[1] = pt_reshape(g, at, &result);
+	return out[0] != PT_NO_REF && out[1] != PT_NO_REF;
+}
+
+static bool
+decompose_max(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	return decompose_extreme(g, in, nin, attrs, out, "max", "argmax");
+}
+
+static bool
+decompose_min(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	return decompose_extreme(g, in, nin, attrs, out, "min", "argmin");
+}
+
+static const char *const extreme_results[] = {"values", "indices", NULL};
+
+#define INPUT                                    \
+	{                                            \
+		"input", PT_ARG_TENSOR, .required = true \
+	}
+#define DIM                                 \
+	{                                       \
+		"dim", PT_ARG_INT, .required = true \
+	}
+#define KEEPDIM                \
+	{                          \
+		"keepdim", PT_ARG_BOOL \
+	}
+#define COMPOSED(op, what) .nout = 1, .scalar = PT_S_NONE, .decompose = decompose_##op, .doc = what
+
+static const PtParam spread_params[] = {INPUT,
+										{"dim", PT_ARG_INTS, .init_none = true},
+										{"unbiased", PT_ARG_BOOL, .init = 1},
+										KEEPDIM,
+										{0}};
+static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
+
+const PtOp pt_stat_ops[] = {
+	{.name = "clamp",
+	 .params = (const PtParam[]){INPUT,
+								 {"min", PT_ARG_NUMBER, .init_none = true},
+								 {"max", PT_ARG_NUMBER, .init_none = true},
+								 {0}},
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(
+		 clamp,
+		 "Elements less than min become min, those greater than max become max; NaN stays NaN.")},
+	{.name = "var",
+	 .params = spread_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(
+		 var,
+		 "Variance over the given dimensions (all by default), divided by n - 1 if unbiased.")},
+	{.name = "std",
+	 .params = spread_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(
+		 std,
+		 "Standard deviation over the given dimensions (all by default), divided by n - 1 if unbiased.")},
+	{.name = "norm",
+	 .params = (const PtParam[]){INPUT,
+								 {"p", PT_ARG_REAL, .init = 2},
+								 {"dim", PT_ARG_INTS, .init_none = true},
+								 KEEPDIM,
+								 {0}},
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_FULL,
+	 COMPOSED(norm, "Vector norm of order p over the given dimensions (all by default).")},
+	/* several results: in the expression language; not a function of SQL yet */
+	{.name = "max",
+	 .params = extreme_params,
+	 .nout = 2,
+	 .scalar = PT_S_NONE,
+	 .decompose = decompose_max,
+	 .results = extreme_results,
+	 .doc = "Largest elements along a dimension, and where they are."},
+	{.name = "min",
+	 .params = extreme_params,
+	 .nout = 2,
+	 .scalar = PT_S_NONE,
+	 .decompose = decompose_min,
+	 .results = extreme_results,
+	 .doc = "Smallest elements along a dimension, and where they are."},
+	{0}};

@@ -1,0 +1,67 @@
+/*
+ * train.c
+ *	  What a training plan does around the network: fetch a batch, count, watch the loss.
+ *
+ * State lives in two small arrays on the device.  ctl, int64[8]: [0] position in the permutation
+ * of the next batch's first row, [1] steps done, [2] the first step (from 1) whose loss was not
+ * finite, 0 if none.  stats, float64[4]: [0] sum of loss x rows, [1] rows, [2] last loss.
+ * So a plan can run thousands of steps without the host, and a GPU needs no copies between them.
+ */
+#include "engine/graph/graph.h"
+
+/* rows [n, stride] uint8, perm [n] int64, ctl -> count rows' values of one column */
+static bool
+infer_batch(PtGraph *g, PtNode *node, PtTensorType *out)
+{
+	const PtValue *shape = pt_args_get(node->attrs, "shape");
+
+	(void) g;
+	out->dtype = pt_args_get(node->attrs, "dtype")->dtype;
+	out->shape.ndim = shape->count;
+	for (int i = 0; i < shape->count; i++)
+		out->shape.dim[i] = shape->ints[i];
+	return true;
+}
+
+static bool
+infer_same(PtGraph *g, PtNode *node, PtTensorType *out)
+{
+	for (int i = 0; i < node->op->nout; i++)
+		out[i] = (PtTensorType){pt_value(g, node->in[i])->dtype, pt_value(g, node->in[i])->shape};
+	return true;
+}
+
+const PtOp pt_train_ops[] =
+	{{.name = "batch",
+	  .params = (const PtParam[]){{"rows", PT_ARG_TENSOR, .required = true},
+								  {"perm", PT_ARG_TENSOR, .required = true},
+								  {"ctl", PT_ARG_TENSOR, .required = true},
+								  {"offset", PT_ARG_INT},
+								  {"shape", PT_ARG_INTS, .text = "[]"},
+								  {"dtype", PT_ARG_DTYPE, .text = "'float32'"},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_batch,
+	  .doc = "One column of the next batch's rows."},
+	 {.name = "monitor",
+	  .params = (const PtParam[]){{"ctl", PT_ARG_TENSOR, .required = true},
+								  {"stats", PT_ARG_TENSOR, .required = true},
+								  {"loss", PT_ARG_TENSOR, .required = true},
+								  {"count", PT_ARG_INT},
+								  {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 2,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_same,
+	  .doc = "Adds a batch's mean loss to the epoch's, and notes the first that is not finite."},
+	 {.name = "advance",
+	  .params =
+		  (const PtParam[]){{"ctl", PT_ARG_TENSOR, .required = true}, {"by", PT_ARG_INT}, {0}},
+	  .flags = PT_OP_INTERNAL,
+	  .nout = 1,
+	  .scalar = PT_S_NONE,
+	  .infer = infer_same,
+	  .doc = "Goes on to the next batch."},
+	 {0}};

@@ -1,0 +1,77 @@
+/*
+ * fit.h
+ *	  Training: epochs over a data set in memory, in slices that the caller paces.
+ *
+ * The whole step (fetch a batch, forward, loss, backward, optimizer, count) is one plan, run many
+ * times; the last, smaller batch of an epoch has a plan of its own over the same weights.
+ * What changes from step to step (position, step number, learning rate) is device memory: with a
+ * scheduler that steps with each batch, a table of the rates of the next some ten thousand steps.
+ */
+#ifndef PT_FIT_H
+#define PT_FIT_H
+
+#include "engine/nn/network.h"
+#include "engine/train/rowset.h"
+#include "engine/train/sched.h"
+
+/* One column of the data set: where it stands in a row, and what it is. */
+typedef struct PtColumn
+{
+	PtDtype dtype;
+	PtShape shape;	/* per row */
+	int64_t offset; /* bytes from the start of the row */
+} PtColumn;
+
+typedef struct PtFitSpec
+{
+	const PtModule *module;
+	const PtStateDict *sd;
+	const PtTensor *values; /* initial weights, [sd->count] */
+	const PtModule *loss;
+	const PtOptimizer *optimizer;
+	const PtScheduler *scheduler; /* NULL: the learning rate stays */
+	double clip_grad_norm;		  /* of all gradients together, first; 0: none */
+	double clip_grad_value;		  /* of each; 0: none */
+	PtAutocast autocast;		  /* of forward and loss; weights and gradients stay float32 */
+
+	const void *rows; /* nrows x stride bytes; stays mapped while the fit lives */
+	int64_t nrows, stride;
+	/* most bytes of rows that a GPU keeps; 0: half of what is free there, and of options.max_bytes */
+	size_t resident;
+	const PtColumn *inputs;
+	int ninputs;
+	PtColumn target;
+
+	int64_t epochs, batch_size;
+	bool shuffle, drop_last;
+	uint64_t seed;
+	PtPlanOptions options;
+} PtFitSpec;
+
+typedef struct PtFit PtFit;
+
+/* An epoch that has just ended. */
+typedef struct PtEpoch
+{
+	int64_t epoch;		 /* from 1 */
+	double loss;		 /* mean over the epoch's samples */
+	double lr;			 /* of its last step */
+	int64_t rows, steps; /* rows of this epoch; steps since the start */
+} PtEpoch;
+
+/* What spec points to must outlive the fit; values may go. */
+extern PtFit *pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err);
+extern void pt_fit_free(PtFit *fit); /* NULL is fine */
+
+/*
+ * Works for about budget_ns.  MORE with epoch->epoch > 0: that epoch has ended; MORE with 0: go on.
+ * DONE: all epochs ended (the last one was reported before).  A loss that is not finite is
+ * PT_EDIVERGED and names the step.
+ */
+extern PtRun pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err);
+
+extern int64_t pt_fit_steps_done(const PtFit *fit);
+extern PtNetwork *pt_fit_network(PtFit *fit);
+extern size_t pt_fit_bytes(const PtFit *fit);
+
+#endif

@@ -1,0 +1,375 @@
+/*
+ * sched.c
+ *	  Learning rate schedulers: making, reading and printing them, and what all of them do to run.
+ *
+ * A list of schedulers is a tree, made bottom-up; its text is printed once, when it is made.
+ *
+ * Memory:  schedulers and paces live in the arena that they were made in.
+ * Threads: a scheduler is read-only; a pace is one thread's.
+ * Errors:  values.
+ */
+#include "engine/train/sched.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "engine/graph/build.h"
+#include "engine/lang/callee.h"
+#include "engine/scheds/table.h"
+
+/* Lists nest at most so deep, so that whoever walks a tree may recurse. */
+#define MAX_DEPTH 8
+
+#define MAX_GIVEN 64
+
+const PtSchedulerType *const pt_scheduler_types[] = {
+	&pt_sched_lambda,	&pt_sched_multiplicative, &pt_sched_step,		 &pt_sched_multi_step,
+	&pt_sched_constant, &pt_sched_linear,		  &pt_sched_exponential, &pt_sched_polynomial,
+	&pt_sched_cosine,	&pt_sched_restarts,		  &pt_sched_cyclic,		 &pt_sched_one_cycle,
+	&pt_sched_plateau,	&pt_sched_sequential,	  &pt_sched_chained,	 NULL,
+};
+
+/* ---------- types ---------- */
+
+const PtSchedulerType *
+pt_sched_type_at(int i)
+{
+	int n = 0;
+
+	while (pt_scheduler_types[n] != NULL)
+		n++;
+	return i >= 0 && i < n ? pt_scheduler_types[i] : NULL;
+}
+
+const PtSchedulerType *
+pt_sched_type_find(const char *name)
+{
+	for (int i = 0; pt_scheduler_types[i] != NULL; i++)
+		if (strcasecmp(pt_scheduler_types[i]->name, name) == 0)
+			return pt_scheduler_types[i];
+	return NULL;
+}
+
+const char *
+pt_sched_type_name(const PtSchedulerType *type)
+{
+	return type->name;
+}
+
+const char *
+pt_sched_type_doc(const PtSchedulerType *type)
+{
+	return type->doc;
+}
+
+const PtParam *
+pt_sched_type_params(const PtSchedulerType *type)
+{
+	return type->params;
+}
+
+/* ---------- making ---------- */
+
+static bool
+take_children(PtScheduler *s, PtError *err)
+{
+	const PtValue *list = s->type->list ? pt_args_get(s->args, s->type->list) : NULL;
+
+	s->depth = 1;
+	s->per_step = s->type->per_step;
+	if (list == NULL)
+		return true;
+	if (list->count == 0)
+		return pt_fail(err, PT_EINVAL, "lr_scheduler.%s needs at least one scheduler",
+					   s->type->name);
+	s->nchildren = list->count;
+	s->children = (PtScheduler **) list->schedulers;
+	s->per_step = s->children[0]->per_step;
+	for (int i = 0; i < s->nchildren; i++)
+	{
+		const PtScheduler *child = s->children[i];
+
+		if (child->type->plateau)
+		{
+			pt_fail(err, PT_EINVAL, "lr_scheduler.%s cannot be part of lr_scheduler.%s",
+					child->type->name, s->type->name);
+			return pt_hint(err, "It waits for losses, the others go by the number of epochs.");
+		}
+		if (child->per_step != s->per_step)
+		{
+			pt_fail(err, PT_EINVAL,
+					"schedulers of one list must all step with each epoch, or all with each batch");
+			return pt_hint(err, "OneCycleLR and CyclicLR step with each batch.");
+		}
+		if (child->depth >= MAX_DEPTH)
+			return pt_fail(err, PT_ELIMIT, "schedulers are nested more than %d deep", MAX_DEPTH);
+		if (child->depth >= s->depth)
+			s->depth = child->depth + 1;
+	}
+	return true;
+}
+
+static const char *
+row_name(int i)
+{
+	return pt_scheduler_types[i] != NULL ? pt_scheduler_types[i]->name : NULL;
+}
+
+static const PtCallees callees = {
+	.kind = "a scheduler",
+	.example = "lr_scheduler.StepLR(30, gamma=0.1)",
+	.prefix = "lr_scheduler.",
+	.prefixes = (const char *const[]){"torch.optim.lr_scheduler.", "optim.lr_scheduler.", NULL},
+	.name = row_name,
+};
+
+PtScheduler *
+pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven,
+			 PtError *err)
+{
+	char what[80];
+	PtScheduler *s = pt_arena_alloc(arena, sizeof(PtScheduler));
+
+	if (s == NULL)
+	{
+		pt_fail_memory(err, sizeof(PtScheduler));
+		return NULL;
+	}
+	snprintf(what, sizeof(what), "lr_scheduler.%s", type->name);
+	s->type = type;
+	s->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
+	if (s->args == NULL || !take_children(s, err) || (type->check != NULL && !type->check(s, err)))
+		return NULL;
+	s->spelled.text = pt_callee_print(arena, &callees, type->name, s->args, err);
+	return s->spelled.text != NULL ? s : NULL;
+}
+
+/* ---------- from text ---------- */
+
+static PtScheduler *from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err);
+
+/* [lr_scheduler.LinearLR(), ...] */
+static bool
+list_value(PtArena *arena, const PtExpr *e, int depth, PtValue *out, PtError *err)
+{
+	PtScheduler **list = pt_arena_alloc(arena, (size_t) e->nargs * sizeof(*list) + 1);
+
+	if (list == NULL)
+		return pt_fail_memory(err, (size_t) e->nargs * sizeof(*list));
+	for (int i = 0; i < e->nargs; i++)
+		if ((list[i] = from_expr(arena, e->args[i], depth + 1, err)) == NULL)
+			return false;
+	*out = (PtValue){PT_VALUE_SCHEDULERS, e->nargs, {.schedulers = (PtSpelled **) list}};
+	return true;
+}
+
+/* Does the list hold calls?  Lists of numbers do not. */
+static bool
+holds_calls(const PtExpr *e)
+{
+	return e->kind == PT_EXPR_LIST && e->nargs > 0 && e->args[0]->kind == PT_EXPR_CALL &&
+		   e->args[0]->args[0]->kind == PT_EXPR_NAME &&
+		   strstr(e->args[0]->args[0]->text, "float") == NULL;
+}
+
+static PtScheduler *
+from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err)
+{
+	PtGiven given[MAX_GIVEN];
+	int row, n;
+
+	if ((row = pt_callee_find(&callees, e, err)) < 0)
+		return NULL;
+	if (depth > MAX_DEPTH)
+	{
+		pt_fail(err, PT_ELIMIT, "schedulers are nested more than %d deep", MAX_DEPTH);
+		return NULL;
+	}
+	n = e->nargs - 1;
+	if (n > MAX_GIVEN)
+	{
+		pt_fail(err, PT_ELIMIT, "more than %d arguments", MAX_GIVEN);
+		return NULL;
+	}
+	for (int i = 0; i < n; i++)
+	{
+		const PtExpr *arg = e->args[i + 1];
+
+		given[i].name = e->keywords[i + 1];
+		if (!(holds_calls(arg) ? list_value(arena, arg, depth, &given[i].value, err)
+							   : pt_expr_constant(arena, arg, &given[i].value, err)))
+			return NULL;
+	}
+	return pt_sched_new(arena, pt_scheduler_types[row], given, n, err);
+}
+
+PtScheduler *
+pt_sched_parse(PtArena *arena, const char *text, PtError *err)
+{
+	PtExpr *e = pt_expr_parse(arena, text, err);
+
+	return e ? from_expr(arena, e, 1, err) : NULL;
+}
+
+/* ---------- with an optimizer ---------- */
+
+bool
+pt_sched_cycles(const PtScheduler *s)
+{
+	if (pt_args_get(s->args, "cycle_momentum") != NULL && pt_args_bool(s->args, "cycle_momentum"))
+		return true;
+	for (int i = 0; i < s->nchildren; i++)
+		if (pt_sched_cycles(s->children[i]))
+			return true;
+	return false;
+}
+
+bool
+pt_sched_wants_loss(const PtScheduler *s)
+{
+	return s->type->plateau;
+}
+
+bool
+pt_sched_check(const PtScheduler *s, const PtOptimizer *o, PtError *err)
+{
+	const char *cycles = pt_optim_cycles(o);
+
+	if (s->nchildren == 0 && pt_sched_cycles(s) &&
+		(cycles == NULL || (s->type == &pt_sched_cyclic && strcmp(cycles, "momentum") != 0)))
+	{
+		pt_fail(err, PT_EINVAL,
+				"lr_scheduler.%s cannot cycle the momentum of optim.%s, which has none",
+				s->type->name, o->type->name);
+		return pt_hint(err, "Use cycle_momentum => false, or another optimizer.");
+	}
+	for (int i = 0; i < s->nchildren; i++)
+		if (!pt_sched_check(s->children[i], o, err))
+			return false;
+	return true;
+}
+
+/* ---------- running ---------- */
+
+bool
+pt_pace_advance(PtPace *p, int epoch, double loss, PtError *err)
+{
+	const PtSchedulerType *type = p->s->type;
+	double lr = p->group->lr;
+
+	p->step_count++;
+	if (type->step != NULL)
+		return type->step(p, epoch, loss, err);
+	p->last_epoch = epoch < 0 ? p->last_epoch + 1 : epoch;
+	if (!(epoch == 0 && type->first != NULL ? type->first : type->rate)(p, &lr, err))
+		return false;
+	p->group->lr = lr;
+	return true;
+}
+
+bool
+pt_pace_begin(PtPace *p, PtError *err)
+{
+	p->step_count = 0;
+	return pt_pace_advance(p, -1, 0, err);
+}
+
+/* As Python constructs it: first what it holds, then itself; leaves take their first step at once. */
+static bool
+start(PtPace *p, const PtScheduler *s, PtGroup *group, PtError *err)
+{
+	p->s = s;
+	p->group = group;
+	p->last_epoch = -1;
+	if (s->nchildren > 0)
+	{
+		p->children = pt_arena_alloc(group->arena, (size_t) s->nchildren * sizeof(PtPace));
+		if (p->children == NULL)
+			return pt_fail_memory(err, (size_t) s->nchildren * sizeof(PtPace));
+		for (int i = 0; i < s->nchildren; i++)
+			if (!start(&p->children[i], s->children[i], group, err))
+				return false;
+		return s->type->start == NULL || s->type->start(p, err);
+	}
+	if (s->type->start != NULL && !s->type->start(p, err))
+		return false;
+	if (s->type->plateau)
+		return true;
+	if (!group->has_initial)
+	{
+		group->has_initial = true;
+		group->initial_lr = group->lr;
+	}
+	p->base_lr = group->initial_lr;
+	if (!pt_pace_begin(p, err))
+		return false;
+	if (s->type == &pt_sched_cyclic)
+		p->base_lr = pt_args_real(s->args, "base_lr");
+	return true;
+}
+
+/* Infinite factors, division by what came to 0: nothing can be trained with that. */
+static bool
+check_pace(const PtPace *p, PtError *err)
+{
+	bool rate = !isfinite(p->group->lr);
+
+	if (!rate && isfinite(p->group->momentum))
+		return true;
+	return pt_fail(err, PT_EINVAL, "lr_scheduler.%s gives a %s that is not finite: %g",
+				   p->s->type->name, rate ? "learning rate" : "momentum",
+				   rate ? p->group->lr : p->group->momentum);
+}
+
+PtPace *
+pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t epochs,
+			int64_t steps, PtError *err)
+{
+	PtPace *p = pt_arena_alloc(arena, sizeof(PtPace));
+	PtGroup *group = pt_arena_alloc(arena, sizeof(PtGroup));
+
+	if (p == NULL || group == NULL)
+	{
+		pt_fail_memory(err, sizeof(PtPace));
+		return NULL;
+	}
+	*group = (PtGroup){.optimizer = o,
+					   .lr = pt_args_real(o->args, "lr"),
+					   .epochs = epochs,
+					   .steps = steps,
+					   .arena = arena};
+	if (pt_optim_cycles(o) != NULL)
+		group->momentum = pt_optim_momentum(o);
+	if (!pt_sched_check(s, o, err) || !start(p, s, group, err) || !check_pace(p, err))
+		return NULL;
+	/* said now, not in the middle of the training */
+	if (s->type == &pt_sched_one_cycle && p->total < epochs * steps)
+	{
+		pt_fail(err, PT_EINVAL,
+				"lr_scheduler.OneCycleLR is for %lld steps in all, but the training has %lld",
+				(long long) p->total, (long long) (epochs * steps));
+		pt_hint(err, "Leave out total_steps, epochs and steps_per_epoch.");
+		return NULL;
+	}
+	return p;
+}
+
+double
+pt_pace_lr(const PtPace *p)
+{
+	return p->group->lr;
+}
+
+double
+pt_pace_momentum(const PtPace *p)
+{
+	return p->group->momentum;
+}
+
+bool
+pt_pace_step(PtPace *p, double loss, PtError *err)
+{
+	return pt_pace_advance(p, -1, loss, err) && check_pace(p, err);
+}
