@@ -2,8 +2,8 @@
  * feed.cu
  *	  What a training plan does between steps: gather a batch, count, watch the loss.
  *
- * ctl (int64[8]) and stats (float64[4]) are ops/train.c's.  They stay on the device: a step that reads
- * its place in the epoch from there can be repeated as it is, so thousands of steps need no host.
+ * The counters (PtCtl, PtStats) stay on the device: a step that reads its place in the epoch from there can be
+ * repeated as it is, so thousands of steps need no host.
  */
 #include "launch.cuh"
 #include "words.cuh"
@@ -38,7 +38,7 @@ __launch_bounds__(THREADS) gather_batch(const Batch b, PtCudaFault *fault, int n
 
 	if (r >= b.count)
 		return;
-	at = b.ctl[0] + r;
+	at = b.ctl[PT_CTL_POSITION] + r;
 	if (at >= 0 && at < b.nperm)
 		row = b.perm[at];
 	if (row >= b.nrows)
@@ -138,7 +138,7 @@ bind_batch(PtCudaBind *b, PtStep *step)
 	return true;
 }
 
-/* ---------- advance, monitor ---------- */
+/* ---------- advance, check_finite ---------- */
 
 /* A thread for each number, which may be written in place: none depends on another that changes. */
 static __global__ void
@@ -146,29 +146,27 @@ advance(int64_t *ctl_out, const int64_t *ctl, int64_t by)
 {
 	int i = (int) threadIdx.x;
 
-	if (i < 8)
-		ctl_out[i] = ctl[i] + (i == 0 ? by : i == 1 ? 1 : 0);
+	if (i < PT_CTL_SIZE)
+		ctl_out[i] = ctl[i] + (i == PT_CTL_POSITION ? by : i == PT_CTL_STEPS ? 1 : 0);
 }
 
-/* Numbers 0 to 7 are of ctl, 8 to 11 of stats. */
+/* The first threads' numbers are of ctl, the others' of stats. */
 static __global__ void
-monitor(int64_t *ctl_out, double *stats_out, const int64_t *ctl, const double *stats,
-		const void *loss, PtDtype dtype, int64_t by)
+check_finite(int64_t *ctl_out, double *stats_out, const int64_t *ctl, const double *stats,
+			 const void *loss, PtDtype dtype, int64_t by)
 {
-	int i = (int) threadIdx.x;
+	const int i = (int) threadIdx.x, s = i - PT_CTL_SIZE;
 	double x = pt_load<double>(dtype, loss, 0);
 	bool finite = x - x == 0;
 
-	if (i < 8)
-		ctl_out[i] = i == 2 && !finite && ctl[2] == 0 ? ctl[1] + 1 : ctl[i];
-	else if (i == 8)
-		stats_out[0] = stats[0] + x * (double) by;
-	else if (i == 9)
-		stats_out[1] = stats[1] + (double) by;
-	else if (i == 10)
-		stats_out[2] = x;
-	else if (i == 11)
-		stats_out[3] = stats[3];
+	if (i < PT_CTL_SIZE)
+		ctl_out[i] =
+			i == PT_CTL_DIVERGED && !finite && ctl[i] == 0 ? ctl[PT_CTL_STEPS] + 1 : ctl[i];
+	else if (s < PT_STATS_SIZE)
+		stats_out[s] = s == PT_STATS_LOSS	? stats[s] + x * (double) by
+					   : s == PT_STATS_ROWS ? stats[s] + (double) by
+					   : s == PT_STATS_LAST ? x
+											: stats[s];
 }
 
 typedef struct CountTask
@@ -192,12 +190,12 @@ launch_advance(PtCudaTask *task, cudaStream_t stream)
 }
 
 static cudaError_t
-launch_monitor(PtCudaTask *task, cudaStream_t stream)
+launch_check_finite(PtCudaTask *task, cudaStream_t stream)
 {
 	const CountTask *t = (const CountTask *) task;
 
-	return PT_LAUNCH(stream, 1, PT_WARP, 0, monitor, t->ctl_out, t->stats_out, t->ctl, t->stats,
-					 t->loss, t->dtype, t->by);
+	return PT_LAUNCH(stream, 1, PT_WARP, 0, check_finite, t->ctl_out, t->stats_out, t->ctl,
+					 t->stats, t->loss, t->dtype, t->by);
 }
 
 static bool
@@ -214,9 +212,9 @@ bind_advance(PtCudaBind *b, PtStep *step)
 }
 
 static bool
-bind_monitor(PtCudaBind *b, PtStep *step)
+bind_check_finite(PtCudaBind *b, PtStep *step)
 {
-	CountTask *t = (CountTask *) pt_cuda_task(b, step, sizeof(CountTask), launch_monitor);
+	CountTask *t = (CountTask *) pt_cuda_task(b, step, sizeof(CountTask), launch_check_finite);
 
 	if (t == NULL)
 		return false;
@@ -234,8 +232,8 @@ bind_monitor(PtCudaBind *b, PtStep *step)
 
 extern "C" const PtCudaKernel pt_cuda_batch_kernel;
 extern "C" const PtCudaKernel pt_cuda_advance_kernel;
-extern "C" const PtCudaKernel pt_cuda_monitor_kernel;
+extern "C" const PtCudaKernel pt_cuda_check_finite_kernel;
 
 const PtCudaKernel pt_cuda_batch_kernel = {"batch", NULL, bind_batch, false};
 const PtCudaKernel pt_cuda_advance_kernel = {"advance", NULL, bind_advance, false};
-const PtCudaKernel pt_cuda_monitor_kernel = {"monitor", NULL, bind_monitor, false};
+const PtCudaKernel pt_cuda_check_finite_kernel = {"check_finite", NULL, bind_check_finite, false};

@@ -15,7 +15,7 @@ extern const PtCudaKernel pt_cuda_permute_kernel, pt_cuda_cat_kernel, pt_cuda_co
 	pt_cuda_arange_kernel, pt_cuda_stack_kernel, pt_cuda_getitem_kernel,
 	pt_cuda_getitem_backward_kernel;
 extern const PtCudaKernel pt_cuda_pack_kernel, pt_cuda_batch_kernel, pt_cuda_advance_kernel,
-	pt_cuda_monitor_kernel;
+	pt_cuda_check_finite_kernel;
 
 static const PtCudaKernel *const kernels[] = {
 	&pt_cuda_mm_kernel,
@@ -40,7 +40,7 @@ static const PtCudaKernel *const kernels[] = {
 	&pt_cuda_pack_kernel,
 	&pt_cuda_batch_kernel,
 	&pt_cuda_advance_kernel,
-	&pt_cuda_monitor_kernel,
+	&pt_cuda_check_finite_kernel,
 };
 
 #define NKERNELS ((int) (sizeof(kernels) / sizeof(kernels[0])))

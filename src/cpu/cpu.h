@@ -84,7 +84,7 @@ extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_k
 	pt_cpu_arange_kernel, pt_cpu_stack_kernel, pt_cpu_getitem_kernel,
 	pt_cpu_getitem_backward_kernel;
 extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel,
-	pt_cpu_monitor_kernel;
+	pt_cpu_check_finite_kernel;
 
 /* ---------- programs (program.c) ---------- */
 

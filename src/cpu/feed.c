@@ -1,10 +1,6 @@
 /*
  * feed.c
- *	  What a training plan does between steps: gather a batch, count, watch the loss.
- *
- * ctl (int64[8]): [0] position in the permutation of the batch's first row, [1] steps done, [2] the
- * step (from 1) whose loss was not finite first, or 0.  stats (float64[4]): [0] sum of
- * loss x rows, [1] rows, [2] the last loss.
+ *	  What a training plan does between steps: gather a batch, count, watch the loss (PtCtl, PtStats).
  */
 #include <math.h>
 #include <string.h>
@@ -30,7 +26,7 @@ typedef struct BatchTask
 static int64_t
 row_of(const BatchTask *t, int64_t r)
 {
-	int64_t at = t->ctl[0] + r, row;
+	int64_t at = t->ctl[PT_CTL_POSITION] + r, row;
 
 	if (at < 0 || at >= t->nperm)
 		return -1;
@@ -82,7 +78,7 @@ explain_batch(const PtCpuTask *task, PtError *err)
 	for (int64_t r = 0; r < t->count; r++)
 		if (row_of(t, r) < 0)
 			return pt_fail(err, PT_EINTERNAL, "batch wants position %lld of %lld rows",
-						   (long long) (t->ctl[0] + r), (long long) t->nperm);
+						   (long long) (t->ctl[PT_CTL_POSITION] + r), (long long) t->nperm);
 	return pt_fail(err, PT_EINTERNAL, "batch wants rows that are not there");
 }
 
@@ -122,7 +118,7 @@ bind_batch(PtCpuBind *b, PtStep *step)
 	return true;
 }
 
-/* ---------- advance, monitor ---------- */
+/* ---------- advance, check_finite ---------- */
 
 typedef struct CountTask
 {
@@ -144,13 +140,13 @@ run_advance(PtCpuTask *task, int64_t tile, char *scratch)
 	(void) tile;
 	(void) scratch;
 	if (t->ctl_out != t->ctl)
-		memcpy(t->ctl_out, t->ctl, 8 * sizeof(int64_t));
-	t->ctl_out[0] += t->by;
-	t->ctl_out[1] += 1;
+		memcpy(t->ctl_out, t->ctl, PT_CTL_SIZE * sizeof(int64_t));
+	t->ctl_out[PT_CTL_POSITION] += t->by;
+	t->ctl_out[PT_CTL_STEPS] += 1;
 }
 
 static void
-run_monitor(PtCpuTask *task, int64_t tile, char *scratch)
+run_check_finite(PtCpuTask *task, int64_t tile, char *scratch)
 {
 	CountTask *t = (CountTask *) task;
 	double loss = pt_element_get_double(t->dtype, t->loss, 0);
@@ -158,14 +154,14 @@ run_monitor(PtCpuTask *task, int64_t tile, char *scratch)
 	(void) tile;
 	(void) scratch;
 	if (t->ctl_out != t->ctl)
-		memcpy(t->ctl_out, t->ctl, 8 * sizeof(int64_t));
+		memcpy(t->ctl_out, t->ctl, PT_CTL_SIZE * sizeof(int64_t));
 	if (t->stats_out != t->stats)
-		memcpy(t->stats_out, t->stats, 4 * sizeof(double));
-	t->stats_out[0] += loss * (double) t->by;
-	t->stats_out[1] += (double) t->by;
-	t->stats_out[2] = loss;
-	if (!isfinite(loss) && t->ctl_out[2] == 0)
-		t->ctl_out[2] = t->ctl_out[1] + 1;
+		memcpy(t->stats_out, t->stats, PT_STATS_SIZE * sizeof(double));
+	t->stats_out[PT_STATS_LOSS] += loss * (double) t->by;
+	t->stats_out[PT_STATS_ROWS] += (double) t->by;
+	t->stats_out[PT_STATS_LAST] = loss;
+	if (!isfinite(loss) && t->ctl_out[PT_CTL_DIVERGED] == 0)
+		t->ctl_out[PT_CTL_DIVERGED] = t->ctl_out[PT_CTL_STEPS] + 1;
 }
 
 static bool
@@ -182,9 +178,9 @@ bind_advance(PtCpuBind *b, PtStep *step)
 }
 
 static bool
-bind_monitor(PtCpuBind *b, PtStep *step)
+bind_check_finite(PtCpuBind *b, PtStep *step)
 {
-	CountTask *t = pt_cpu_task(b, step, sizeof(CountTask), run_monitor, 1, 5);
+	CountTask *t = pt_cpu_task(b, step, sizeof(CountTask), run_check_finite, 1, 5);
 
 	if (t == NULL)
 		return false;
@@ -200,4 +196,4 @@ bind_monitor(PtCpuBind *b, PtStep *step)
 
 const PtCpuKernel pt_cpu_batch_kernel = {"batch", NULL, bind_batch};
 const PtCpuKernel pt_cpu_advance_kernel = {"advance", NULL, bind_advance};
-const PtCpuKernel pt_cpu_monitor_kernel = {"monitor", NULL, bind_monitor};
+const PtCpuKernel pt_cpu_check_finite_kernel = {"check_finite", NULL, bind_check_finite};

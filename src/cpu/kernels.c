@@ -26,7 +26,7 @@ static const PtCpuKernel *const kernels[] = {
 	&pt_cpu_pack_kernel,
 	&pt_cpu_batch_kernel,
 	&pt_cpu_advance_kernel,
-	&pt_cpu_monitor_kernel,
+	&pt_cpu_check_finite_kernel,
 	&pt_cpu_stack_kernel,
 	&pt_cpu_getitem_kernel,
 	&pt_cpu_getitem_backward_kernel,

@@ -659,19 +659,20 @@ test_feed(PtDevice *dev, const char *what)
 {
 	PtError err;
 	const int64_t n = 1000, stride = 4 * 30 + 8;
-	PtOperand in[3] = {OPERAND(PT_UINT8, n, stride), OPERAND(PT_INT64, n), OPERAND(PT_INT64, 8)};
+	PtOperand in[3] = {OPERAND(PT_UINT8, n, stride), OPERAND(PT_INT64, n),
+					   OPERAND(PT_INT64, PT_CTL_SIZE)};
 	PtOperand x = OPERAND(PT_FLOAT32, 200, 5, 6), y = OPERAND(PT_INT64, 200),
 			  loss = OPERAND(PT_FLOAT32, 1);
-	PtOperand monitor_in[3] = {in[2], OPERAND(PT_FLOAT64, 4), loss},
-			  monitor_out[2] = {monitor_in[0], monitor_in[1]};
+	PtOperand check_in[3] = {in[2], OPERAND(PT_FLOAT64, PT_STATS_SIZE), loss},
+			  check_out[2] = {check_in[0], check_in[1]};
 	int64_t *perm = in[1].data, *ctl = in[2].data;
-	double *stats = monitor_in[1].data;
+	double *stats = check_in[1].data;
 	Attribute features[] = {INT_ATTR("offset", 0)}, target[] = {INT_ATTR("offset", 120)};
 	Attribute by[] = {INT_ATTR("by", 200)}, count[] = {INT_ATTR("count", 200)};
 	bool ok = true;
 
-	memset(ctl, 0, 8 * sizeof(int64_t));
-	memset(stats, 0, 4 * sizeof(double));
+	memset(ctl, 0, PT_CTL_SIZE * sizeof(int64_t));
+	memset(stats, 0, PT_STATS_SIZE * sizeof(double));
 	for (int64_t i = 0; i < n; i++)
 	{
 		float row[30];
@@ -684,7 +685,7 @@ test_feed(PtDevice *dev, const char *what)
 		perm[i] = (i * 37) % n;
 	}
 	CHECK_OK(run_op(dev, "advance", by, 1, &in[2], 1, &in[2], 1, &err), &err);
-	CHECK(ctl[0] == 200 && ctl[1] == 1, "%s: advance", what);
+	CHECK(ctl[PT_CTL_POSITION] == 200 && ctl[PT_CTL_STEPS] == 1, "%s: advance", what);
 	CHECK_OK(run_op(dev, "batch", features, 1, in, 3, &x, 1, &err), &err);
 	CHECK_OK(run_op(dev, "batch", target, 1, in, 3, &y, 1, &err), &err);
 	for (int64_t r = 0; r < 200; r++)
@@ -694,26 +695,28 @@ test_feed(PtDevice *dev, const char *what)
 		ok = ok && at(&y, r) == (double) (perm[200 + r] * 3);
 	}
 	CHECK(ok && fence_stands(&x) && fence_stands(&y), "%s: batch", what);
-	ctl[0] = 900;
+	ctl[PT_CTL_POSITION] = 900;
 	CHECK(!run_op(dev, "batch", features, 1, in, 3, &x, 1, &err) && err.code == PT_EINTERNAL,
 		  "%s: past the last row", what);
-	ctl[0] = 0;
+	ctl[PT_CTL_POSITION] = 0;
 	perm[3] = n;
 	CHECK(!run_op(dev, "batch", features, 1, in, 3, &x, 1, &err) && err.code == PT_EINTERNAL,
 		  "%s: no such row", what);
 
 	*(float *) loss.data = 0.5f;
-	CHECK_OK(run_op(dev, "monitor", count, 1, monitor_in, 3, monitor_out, 2, &err), &err);
+	CHECK_OK(run_op(dev, "check_finite", count, 1, check_in, 3, check_out, 2, &err), &err);
 	*(float *) loss.data = 1.5f;
-	CHECK_OK(run_op(dev, "monitor", count, 1, monitor_in, 3, monitor_out, 2, &err), &err);
-	CHECK(stats[0] == 400 && stats[1] == 400 && stats[2] == 1.5 && ctl[2] == 0, "%s: monitor",
-		  what);
+	CHECK_OK(run_op(dev, "check_finite", count, 1, check_in, 3, check_out, 2, &err), &err);
+	CHECK(stats[PT_STATS_LOSS] == 400 && stats[PT_STATS_ROWS] == 400 &&
+			  stats[PT_STATS_LAST] == 1.5 && ctl[PT_CTL_DIVERGED] == 0,
+		  "%s: check_finite", what);
 	*(float *) loss.data = NAN;
-	CHECK_OK(run_op(dev, "monitor", count, 1, monitor_in, 3, monitor_out, 2, &err), &err);
-	ctl[1] = 7;
-	CHECK_OK(run_op(dev, "monitor", count, 1, monitor_in, 3, monitor_out, 2, &err), &err);
-	CHECK(ctl[2] == 2 && isnan(stats[2]), "%s: the first loss that is not finite: step %lld", what,
-		  (long long) ctl[2]);
+	CHECK_OK(run_op(dev, "check_finite", count, 1, check_in, 3, check_out, 2, &err), &err);
+	ctl[PT_CTL_STEPS] = 7;
+	CHECK_OK(run_op(dev, "check_finite", count, 1, check_in, 3, check_out, 2, &err), &err);
+	CHECK(ctl[PT_CTL_DIVERGED] == 2 && isnan(stats[PT_STATS_LAST]),
+		  "%s: the first loss that is not finite: step %lld", what,
+		  (long long) ctl[PT_CTL_DIVERGED]);
 	free_all(in, 3);
 	free(x.data);
 	free(y.data);

@@ -371,11 +371,11 @@ typedef struct File
 static File
 new_file(int64_t n, int64_t stride)
 {
-	File f = {{OPERAND(PT_UINT8, n, stride), OPERAND(PT_INT64, n), OPERAND(PT_INT64, 8)}};
+	File f = {{OPERAND(PT_UINT8, n, stride), OPERAND(PT_INT64, n), OPERAND(PT_INT64, PT_CTL_SIZE)}};
 	int64_t *perm = f.in[1].data;
 
 	fill_bits(&f.in[0]);
-	memset(f.in[2].data, 0, 8 * sizeof(int64_t));
+	memset(f.in[2].data, 0, PT_CTL_SIZE * sizeof(int64_t));
 	for (int64_t i = 0; i < n; i++)
 		perm[i] = i;
 	for (int64_t i = n - 1; i > 0; i--)
@@ -457,15 +457,15 @@ test_batch_faults(void)
 	{
 		int64_t saved[2] = {perm[70], perm[90]};
 
-		ctl[0] = 250;
+		ctl[PT_CTL_POSITION] = 250;
 		check_refused(&f, 0, outs[i], "past the last row");
-		ctl[0] = -1;
+		ctl[PT_CTL_POSITION] = -1;
 		check_refused(&f, 0, outs[i], "before the first row");
-		ctl[0] = -((int64_t) 1 << 40);
+		ctl[PT_CTL_POSITION] = -((int64_t) 1 << 40);
 		check_refused(&f, 0, outs[i], "far before the first row");
-		ctl[0] = (int64_t) 1 << 40;
+		ctl[PT_CTL_POSITION] = (int64_t) 1 << 40;
 		check_refused(&f, 0, outs[i], "far past the last row");
-		ctl[0] = 5;
+		ctl[PT_CTL_POSITION] = 5;
 		perm[70] = 300;
 		perm[90] = -1;
 		check_refused(&f, 0, outs[i], "no such rows");
@@ -486,7 +486,7 @@ test_batch_faults(void)
 	free(none.data);
 }
 
-/* ---------- advance, monitor ---------- */
+/* ---------- advance, check_finite ---------- */
 
 static void
 test_counters(void)
@@ -499,17 +499,18 @@ test_counters(void)
 			{
 				/* mode 1: in place; 2: so and three times; 3: a loss was not finite before */
 				PtError err = {0};
-				PtOperand cpu[3] = {OPERAND(PT_INT64, 8), OPERAND(PT_FLOAT64, 4),
-									OPERAND(all_dtypes[t], 1)};
-				PtOperand gpu[3] = {OPERAND(PT_INT64, 8), OPERAND(PT_FLOAT64, 4), cpu[2]};
+				PtOperand cpu[3] = {OPERAND(PT_INT64, PT_CTL_SIZE),
+									OPERAND(PT_FLOAT64, PT_STATS_SIZE), OPERAND(all_dtypes[t], 1)};
+				PtOperand gpu[3] = {OPERAND(PT_INT64, PT_CTL_SIZE),
+									OPERAND(PT_FLOAT64, PT_STATS_SIZE), cpu[2]};
 				PtOperand cpu_out[2], gpu_out[2];
 				Attribute count[] = {INT_ATTR("count", 37)}, by[] = {INT_ATTR("by", 128)};
 				int times = mode == 2 ? 3 : 1;
 				bool in_place = mode == 1 || mode == 2;
 
-				for (int i = 0; i < 8; i++)
+				for (int i = 0; i < PT_CTL_SIZE; i++)
 					((int64_t *) cpu[0].data)[i] = below(1000);
-				((int64_t *) cpu[0].data)[2] = mode == 3 ? 4 : 0;
+				((int64_t *) cpu[0].data)[PT_CTL_DIVERGED] = mode == 3 ? 4 : 0;
 				fill_random(&cpu[1], 100);
 				pt_element_set_double(all_dtypes[t], cpu[2].data, 0, losses[l]);
 				for (int i = 0; i < 2; i++)
@@ -524,13 +525,14 @@ test_counters(void)
 				}
 				cuda_repeat = times;
 				for (int i = 0; i < times; i++)
-					CHECK_OK(run_op(cuda_cpu, "monitor", count, 1, cpu, 3, cpu_out, 2, &err), &err);
-				CHECK_OK(run_op_cuda("monitor", count, 1, gpu, 3, gpu_out, 2, &err), &err);
+					CHECK_OK(run_op(cuda_cpu, "check_finite", count, 1, cpu, 3, cpu_out, 2, &err),
+							 &err);
+				CHECK_OK(run_op_cuda("check_finite", count, 1, gpu, 3, gpu_out, 2, &err), &err);
 				for (int i = 0; i < 2; i++)
 					CHECK(memcmp(cpu_out[i].data, gpu_out[i].data, bytes_of(&cpu_out[i])) == 0 ||
 							  (i == 1 && isnan(losses[l]) &&
-							   close_operands(&gpu_out[i], &cpu_out[i], 0, 0, "monitor")),
-						  "monitor: loss %g, mode %d, result %d", losses[l], mode, i);
+							   close_operands(&gpu_out[i], &cpu_out[i], 0, 0, "check_finite")),
+						  "check_finite: loss %g, mode %d, result %d", losses[l], mode, i);
 				for (int i = 0; i < times; i++)
 					CHECK_OK(run_op(cuda_cpu, "advance", by, 1, cpu, 1, cpu_out, 1, &err), &err);
 				CHECK_OK(run_op_cuda("advance", by, 1, gpu, 1, gpu_out, 1, &err), &err);
@@ -577,7 +579,9 @@ test_epoch(void)
 
 	cuda_repeat = 10;
 	CHECK_OK(run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 2}, &err), &err);
-	CHECK(((int64_t *) ctl.data)[0] == 100 && ((int64_t *) ctl.data)[1] == 10, "ten batches");
+	CHECK(((int64_t *) ctl.data)[PT_CTL_POSITION] == 100 &&
+			  ((int64_t *) ctl.data)[PT_CTL_STEPS] == 10,
+		  "ten batches");
 	for (int r = 0; r < 10; r++)
 		memcpy((char *) last.data + 16 * r, (char *) f.in[0].data + perm[90 + r] * 24 + 8, 16);
 	CHECK(memcmp(x.data, last.data, 160) == 0, "the tenth batch");
@@ -586,7 +590,7 @@ test_epoch(void)
 			  strcmp(err.message, "batch wants position 100 of 100 rows") == 0,
 		  "an eleventh batch: %s", err.message);
 	/* eight of ten go well, then a fault inside of a graph */
-	((int64_t *) ctl.data)[0] = 20;
+	((int64_t *) ctl.data)[PT_CTL_POSITION] = 20;
 	CHECK(!run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 2}, &err) &&
 			  strcmp(err.message, "batch wants position 100 of 100 rows") == 0,
 		  "a ninth batch: %s", err.message);

@@ -33,17 +33,18 @@ graphs(long *captured, long * not )
 static void
 count_runs(int64_t runs)
 {
-	PtOp monitor = {.name = "monitor", .scalar = PT_S_NONE};
+	PtOp check_finite = {.name = "check_finite", .scalar = PT_S_NONE};
 	PtOp advance = {.name = "advance", .scalar = PT_S_NONE};
 	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
 	Attribute count = {"count", {PT_VALUE_INT, 0, {.integer = 3}}};
 	Attribute by = {"by", {PT_VALUE_INT, 0, {.integer = 5}}};
 	Attributes counts, bys;
-	PtOperand ctl = OPERAND(PT_INT64, 8), stats = OPERAND(PT_FLOAT64, 4);
-	PtOperand next_ctl = OPERAND(PT_INT64, 8), next_stats = OPERAND(PT_FLOAT64, 4);
+	PtOperand ctl = OPERAND(PT_INT64, PT_CTL_SIZE), stats = OPERAND(PT_FLOAT64, PT_STATS_SIZE);
+	PtOperand next_ctl = OPERAND(PT_INT64, PT_CTL_SIZE),
+			  next_stats = OPERAND(PT_FLOAT64, PT_STATS_SIZE);
 	PtOperand loss = OPERAND(PT_FLOAT32, 1);
 	PtOperand watched[] = {ctl, stats, loss}, seen[] = {next_ctl, next_stats};
-	PtStep steps[] = {{.op = &monitor,
+	PtStep steps[] = {{.op = &check_finite,
 					   .attrs = set_attributes(&counts, &count, 1),
 					   .nin = 3,
 					   .nout = 2,
@@ -66,10 +67,12 @@ count_runs(int64_t runs)
 	cuda_repeat = runs;
 	if (CHECK_OK(run_queue_cuda(&(PtQueue){.steps = steps, .nsteps = 3}, &err), &err))
 	{
-		CHECK(c[0] == 5 * runs && c[1] == runs && c[2] == 0, "%lld runs: counted %lld, %lld",
-			  (long long) runs, (long long) c[0], (long long) c[1]);
-		CHECK(s[0] == 1.5 * (double) runs && s[1] == 3 * (double) runs && s[2] == 0.5,
-			  "%lld runs: summed up %g, %g", (long long) runs, s[0], s[1]);
+		CHECK(c[PT_CTL_POSITION] == 5 * runs && c[PT_CTL_STEPS] == runs && c[PT_CTL_DIVERGED] == 0,
+			  "%lld runs: counted %lld, %lld", (long long) runs, (long long) c[PT_CTL_POSITION],
+			  (long long) c[PT_CTL_STEPS]);
+		CHECK(s[PT_STATS_LOSS] == 1.5 * (double) runs && s[PT_STATS_ROWS] == 3 * (double) runs &&
+				  s[PT_STATS_LAST] == 0.5,
+			  "%lld runs: summed up %g, %g", (long long) runs, s[PT_STATS_LOSS], s[PT_STATS_ROWS]);
 	}
 	cuda_repeat = 1;
 	free(ctl.data);

@@ -2,10 +2,8 @@
  * train.c
  *	  What a training plan does around the network: fetch a batch, count, watch the loss.
  *
- * State lives in two small arrays on the device.  ctl, int64[8]: [0] position in the permutation
- * of the next batch's first row, [1] steps done, [2] the first step (from 1) whose loss was not
- * finite, 0 if none.  stats, float64[4]: [0] sum of loss x rows, [1] rows, [2] last loss.
- * So a plan can run thousands of steps without the host, and a GPU needs no copies between them.
+ * State lives in two small arrays on the device, ctl and stats, whose elements plan/device.h names.  So a plan can
+ * run thousands of steps without the host, and a GPU needs no copies between them.
  */
 #include "engine/graph/graph.h"
 
@@ -45,7 +43,7 @@ const PtOp pt_train_ops[] =
 	  .scalar = PT_S_NONE,
 	  .infer = infer_batch,
 	  .doc = "One column of the next batch's rows."},
-	 {.name = "monitor",
+	 {.name = "check_finite",
 	  .params = (const PtParam[]){{"ctl", PT_ARG_TENSOR, .required = true},
 								  {"stats", PT_ARG_TENSOR, .required = true},
 								  {"loss", PT_ARG_TENSOR, .required = true},

@@ -82,6 +82,27 @@ typedef struct PtDeviceOptions
 typedef struct PtDevice PtDevice;
 
 /*
+ * What a training plan counts, in two small arrays on the device, so that it can run thousands of steps without the host
+ * (engine/ops/train.c says which op does what).  ctl: int64[PT_CTL_SIZE].
+ */
+typedef enum PtCtl
+{
+	PT_CTL_POSITION, /* in the order of the epoch: the next batch's first row */
+	PT_CTL_STEPS,	 /* done */
+	PT_CTL_DIVERGED, /* the first step (from 1) whose loss was not finite; 0: none */
+	PT_CTL_SIZE = 8
+} PtCtl;
+
+/* stats: float64[PT_STATS_SIZE]. */
+typedef enum PtStats
+{
+	PT_STATS_LOSS, /* sum of loss x rows */
+	PT_STATS_ROWS,
+	PT_STATS_LAST, /* the last loss */
+	PT_STATS_SIZE = 4
+} PtStats;
+
+/*
  * What the numbers in a program mean: the scalar ops in their order.  A library that was built from other sources has
  * another text, and would compute something else.
  */

@@ -241,7 +241,7 @@ build_rates(const PtFit *fit, PtGraph *g, Rates *r)
 	}
 	r->table = pt_external(g, "rates", PT_UINT8, &(PtShape){2, {fit->nrates, 2 * sizeof(double)}});
 	r->entries = pt_external(g, "entries", PT_INT64, &(PtShape){1, {fit->nrates}});
-	r->at = pt_external(g, "at", PT_INT64, &(PtShape){1, {8}});
+	r->at = pt_external(g, "at", PT_INT64, &(PtShape){1, {PT_CTL_SIZE}});
 	r->lr = read_rate(g, r, 0);
 	if (fit->optimizer.cycled)
 		r->momentum = read_rate(g, r, sizeof(double));
@@ -269,9 +269,9 @@ build_step(PtFit *fit, Step *step, PtError *err)
 		return false;
 	rows = pt_external(g, "rows", PT_UINT8,
 					   &(PtShape){2, {pt_rowset_rows(fit->rowset), spec->stride}});
-	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {pt_rowset_positions(fit->rowset)}});
-	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {8}});
-	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {4}});
+	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {pt_rowset_rows(fit->rowset)}});
+	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {PT_CTL_SIZE}});
+	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {PT_STATS_SIZE}});
 	build_rates(fit, g, &rates);
 	for (int i = 0; i < fit->nslots; i++)
 		slots[i] = fit->slot[i].scalar ? pt_external(g, fit->slot[i].name, PT_FLOAT64, &scalar)
@@ -285,7 +285,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	b.autocast = spec->autocast;
 	b.updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
 	b.seed = pt_integer(g, (int64_t) spec->seed);
-	b.step = pt_slice(g, ctl, 1, &scalar);
+	b.step = pt_slice(g, ctl, PT_CTL_STEPS, &scalar);
 	output = pt_module_build(&b, spec->module, in, spec->ninputs);
 	loss = pt_module_build(&b, spec->loss, (PtRef[]){output, target}, 2);
 	if (loss != PT_NO_REF && pt_shape_numel(&pt_value(g, loss)->shape) != 1)
@@ -305,7 +305,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	grads = pt_external(g, "gradients", pt_value(g, gflat)->dtype, &flat);
 
 	/* torch counts the first step as 1 */
-	t = pt_cast(g, pt_slice(g, ctl, 1, &scalar), PT_FLOAT64);
+	t = pt_cast(g, pt_slice(g, ctl, PT_CTL_STEPS, &scalar), PT_FLOAT64);
 	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
 	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, pt_cast(g, gflat, PT_FLOAT32)), t,
 					   rates.lr, rates.momentum, slots, &new_p, new_slots))
@@ -318,7 +318,7 @@ build_step(PtFit *fit, Step *step, PtError *err)
 	for (int i = 0; i < spec->sd->count; i++)
 		if (b.updates[i] != PT_NO_REF)
 			pt_graph_assign(g, w.entries[i], b.updates[i]);
-	counted = pt_apply_name(g, "monitor", (PtRef[]){ctl, stats, loss}, 3, &count, 1);
+	counted = pt_apply_name(g, "check_finite", (PtRef[]){ctl, stats, loss}, 3, &count, 1);
 	next = pt_apply_name(g, "advance", &counted, 1, &by, 1);
 	pt_graph_assign(g, ctl, next);
 	pt_graph_assign(g, stats, pt_result(g, counted, 1));
@@ -413,7 +413,7 @@ prepare_rates(PtFit *fit, PtError *err)
 	for (int64_t i = 0; i < fit->nrates; i++)
 		entries[i] = i;
 	return (fit->lr = room(fit, fit->nrates * sizeof(*fit->rates), err)) != NULL &&
-		   (fit->at = room(fit, 8 * sizeof(int64_t), err)) != NULL &&
+		   (fit->at = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) != NULL &&
 		   (fit->entries = room(fit, fit->nrates * sizeof(int64_t), err)) != NULL &&
 		   dev->type->upload(dev, fit->entries, entries, fit->nrates * sizeof(int64_t), err);
 }
@@ -437,8 +437,8 @@ prepare(PtFit *fit, PtError *err)
 	fit->nslots = pt_optim_slots(&fit->optimizer, fit->rate, fit->slot);
 	pt_rng_seed(&fit->rng, spec->seed);
 	if ((fit->grads = room(fit, flat, err)) == NULL ||
-		(fit->ctl = room(fit, 8 * sizeof(int64_t), err)) == NULL ||
-		(fit->stats = room(fit, 4 * sizeof(double), err)) == NULL)
+		(fit->ctl = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
+		(fit->stats = room(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
 		return false;
 	for (int i = 0; i < fit->nslots; i++)
 		if (!make_slot(fit, i, err))
@@ -543,8 +543,8 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 {
 	const PtFitSpec *spec = &fit->spec;
 	int64_t *order = pt_rowset_order(fit->rowset);
-	int64_t ctl[8] = {0, fit->steps};
-	double stats[4] = {0};
+	int64_t ctl[PT_CTL_SIZE] = {[PT_CTL_STEPS] = fit->steps};
+	double stats[PT_STATS_SIZE] = {0};
 	int64_t to = fit->cursor + SHUFFLE_SLICE;
 
 	*complete = false;
@@ -569,16 +569,16 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 static bool
 look(PtFit *fit, double *stats, PtError *err)
 {
-	int64_t ctl[8];
+	int64_t ctl[PT_CTL_SIZE];
 
 	if (!fit->dev->type->download(fit->dev, ctl, fit->ctl, sizeof(ctl), err) ||
-		!fit->dev->type->download(fit->dev, stats, fit->stats, 4 * sizeof(double), err))
+		!fit->dev->type->download(fit->dev, stats, fit->stats, PT_STATS_SIZE * sizeof(double), err))
 		return false;
-	fit->steps = ctl[1];
-	if (ctl[2] == 0)
+	fit->steps = ctl[PT_CTL_STEPS];
+	if (ctl[PT_CTL_DIVERGED] == 0)
 		return true;
 	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)",
-			(long long) ctl[2], (long long) fit->epoch + 1);
+			(long long) ctl[PT_CTL_DIVERGED], (long long) fit->epoch + 1);
 	if (fit->spec.loss->type->domain != NULL)
 		return pt_hint(err, "%s", fit->spec.loss->type->domain);
 	return pt_hint(
@@ -590,7 +590,7 @@ look(PtFit *fit, double *stats, PtError *err)
 static bool
 refill(PtFit *fit, int64_t steps, PtError *err)
 {
-	int64_t ctl[8] = {0};
+	int64_t ctl[PT_CTL_SIZE] = {0};
 	int64_t all = fit->spec.epochs * (fit->full.repeat + fit->tail.repeat);
 	int64_t n = steps < fit->nrates ? steps : fit->nrates;
 
@@ -619,7 +619,8 @@ start_steps(PtFit *fit, const Step *step, PtError *err)
 
 		if (run != PT_RUN_DONE)
 			return run;
-		if (!fit->dev->type->upload(fit->dev, fit->ctl, &position, sizeof(position), err))
+		if (!fit->dev->type->upload(fit->dev, (int64_t *) fit->ctl + PT_CTL_POSITION, &position,
+									sizeof(position), err))
 			return PT_RUN_ERROR;
 	}
 	if (fit->nrates > 0 && fit->rates_left == 0 &&
@@ -641,7 +642,7 @@ static PtRun
 run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 {
 	Step *step = fit->phase == FULL ? &fit->full : &fit->tail;
-	double stats[4];
+	double stats[PT_STATS_SIZE];
 	PtRun run;
 
 	if (fit->todo == 0)
@@ -681,7 +682,7 @@ pace_epoch(PtFit *fit, double loss, PtError *err)
 PtRun
 pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 {
-	double stats[4];
+	double stats[PT_STATS_SIZE];
 	bool complete;
 	PtRun run;
 
@@ -712,8 +713,8 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 			if (!look(fit, stats, err))
 				return PT_RUN_ERROR;
 			fit->phase = SHUFFLE;
-			*epoch = (PtEpoch){++fit->epoch, stats[0] / stats[1], fit->rate, (int64_t) stats[1],
-							   fit->steps};
+			*epoch = (PtEpoch){++fit->epoch, stats[PT_STATS_LOSS] / stats[PT_STATS_ROWS], fit->rate,
+							   (int64_t) stats[PT_STATS_ROWS], fit->steps};
 			return pace_epoch(fit, epoch->loss, err) ? PT_RUN_MORE : PT_RUN_ERROR;
 	}
 	return PT_RUN_ERROR;

@@ -154,12 +154,6 @@ pt_rowset_rows(const PtRowset *r)
 	return r->rows;
 }
 
-int64_t
-pt_rowset_positions(const PtRowset *r)
-{
-	return r->rows;
-}
-
 void *
 pt_rowset_data(const PtRowset *r)
 {

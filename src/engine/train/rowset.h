@@ -35,9 +35,8 @@ typedef struct PtRowsetSpec
 extern PtRowset *pt_rowset_new(const PtRowsetSpec *spec, PtDevice *dev, PtError *err);
 extern void pt_rowset_free(PtRowset *r); /* NULL is fine */
 
-/* What a plan is compiled for and bound to: so many rows, so many positions, at these addresses. */
+/* What a plan is compiled for and bound to: so many rows, in an order of so many positions, at these addresses. */
 extern int64_t pt_rowset_rows(const PtRowset *r);
-extern int64_t pt_rowset_positions(const PtRowset *r);
 extern void *pt_rowset_data(const PtRowset *r);
 extern void *pt_rowset_order_data(const PtRowset *r);
 extern size_t pt_rowset_bytes(const PtRowset *r); /* on the device */
