@@ -44,7 +44,7 @@ all:
 
 sources = $(sort $(patsubst $(S)%,%,$(foreach p,$(1),$(wildcard $(S)$(p)))))
 
-PG_FOLDERS := api tensor store dataset job planner bridge
+PG_FOLDERS := api compute tensor store dataset job planner bridge
 PG_SRC := $(call sources,src/*.c $(PG_FOLDERS:%=src/%/*.c))
 ENGINE_SRC := $(call sources,src/engine/*.c src/engine/*/*.c)
 CPU_SRC := $(call sources,src/cpu/*.c)
