@@ -52,8 +52,9 @@ show(PtBuffer *b, const PtExpr *e)
 			pt_buffer_add(b, ")");
 			break;
 		case PT_EXPR_ASSIGN:
-			pt_buffer_addf(b, "%s = ", e->text);
 			show(b, e->args[0]);
+			pt_buffer_add(b, " = ");
+			show(b, e->args[1]);
 			break;
 		case PT_EXPR_FIELD:
 			show(b, e->args[0]);
@@ -365,11 +366,13 @@ test_numbers(void)
 		{"(1, 2.5)[-1]", "2.5"},
 		{"[3, 4][2]", "index 2 is out of bounds for a list of 2 elements"},
 		{"[3, 4][0:1]", "a list can be indexed by one integer only"},
-		{"3[0]", "a number cannot be indexed"},
+		{"3[0]", "an integer cannot be indexed"},
 		{"x + 1", "name \"x\" does not exist"},
 		{"f(1)", "function \"f\" does not exist"},
 		{"'a' + 1", "operator + does not take strings"},
-		{"[[1, 2], 3]", "a list may hold tensors or numbers only"},
+		{"[[1, 2], 3]", "((1, 2), 3)"},
+		{"((1, None), (2.5,))[1]", "(2.5,)"},
+		{"[1, 'a']", "a list may hold tensors or numbers only, not a string"},
 		{"1 @ 2", "operator @ needs tensors, not numbers"},
 		{"float('x')", "float() cannot read \"x\""},
 	};
@@ -458,7 +461,7 @@ test_graph(void)
 	check_graph("x[True]", "an index must be an integer, a slice, None or ..., not a boolean");
 	check_graph("x[0.5:]", "the start of a slice must be an integer, not a float");
 	check_graph("x[x > 0]", "indexing by a tensor is not supported");
-	check_graph("x[[0, 1]]", "indexing by a list is not supported");
+	check_graph("x[[0, 1]]", "indexing by a list of integers is not supported");
 	check_graph("x[:n]", "the stop of a slice must be an integer, not a tensor");
 
 	/* several results */
@@ -472,6 +475,30 @@ test_graph(void)
 	check_graph("max(x, 1).value", "max has no result \"value\"");
 	check_graph("relu(x).values", "a tensor has no field \"values\"");
 	check_graph("x.T", "a tensor has no field \"T\"");
+
+	/* tuples, taken apart by assignment */
+	check_graph("(x, n, t, half) -> v, i = max(x, 1); v + i", "add float32 [2], 10 nodes");
+	check_graph("(x, n, t, half) -> (v, i) = max(x, 1); v", "reshape float32 [2], 9 nodes");
+	check_graph("(x, n, t, half) -> a, (b, [c]) = x, (x + 1, [x]); a + b + c",
+				"add float32 [2, 3], 3 nodes");
+	check_graph("(x, n, t, half) -> m = max(x, 1); v, _ = m; v + m.values",
+				"add float32 [2], 10 nodes");
+	check_graph("(x, n, t, half) -> n, m = 2, 3; x * (n + m)", "mul float32 [2, 3], 1 nodes");
+	check_graph("(x, n, t, half) -> a, = x, ; a", "x float32 [2, 3], 0 nodes");
+	check_graph("(x, n, t, half) -> cat(max(x, 1, True))", "cat float32 [4, 1], 9 nodes");
+	check_graph("(x, n, t, half) -> (x, (x, x))[1]",
+				"an expression must give a tensor, not a list of tensors");
+	check_graph("(x, n, t, half) -> x, x + 1", "an expression must give a tensor, not a list of tensors");
+	check_graph("(x, n, t, half) -> a, b, c = max(x, 1); a",
+				"3 names cannot be assigned from 2 values");
+	check_graph("(x, n, t, half) -> a, b = x; a", "2 names cannot be assigned from a tensor");
+	check_graph("(x, n, t, half) -> a, (b, c) = max(x, 1); a",
+				"2 names cannot be assigned from a tensor");
+	check_graph("(x, n, t, half) -> a, b = max(x, 1)", "the last statement must be an expression");
+	check_graph("(x, n, t, half) -> cat((x, (x, x)))",
+				"argument \"tensors\" of cat must hold tensors only, not a list of tensors");
+	check_graph("(x, n, t, half) -> cat((x, None))",
+				"argument \"tensors\" of cat must hold tensors only, not None");
 
 	/* gradients */
 	check_graph("grad(x ** 2, x)", "mul float32 [2, 3], 5 nodes");

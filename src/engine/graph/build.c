@@ -13,12 +13,13 @@
  * Threads: the graph's.
  * Errors:  sticky, the graph's first one; a name's error says the character.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/graph/building.h"
+#include "engine/graph/subscript.h"
 #include "engine/lang/fold.h"
 #include "engine/lang/lexer.h"
-#include "engine/graph/subscript.h"
 
 bool
 pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name)
@@ -48,33 +49,14 @@ pt_build_number(PtBuilder *b, const PtValue *v)
 	return pt_integer(b->g, v->integer);
 }
 
-static const char *
-kind_name(const PtValue *v)
+/* "operator + does not take the several results of max"; rule: up to "take". */
+bool
+pt_build_fail_results(PtError *err, const char *rule, const PtTuple *t)
 {
-	switch (v->kind)
-	{
-		case PT_VALUE_NONE:
-			return "None";
-		case PT_VALUE_BOOL:
-		case PT_VALUE_INT:
-		case PT_VALUE_REAL:
-			return "a number";
-		case PT_VALUE_WORD:
-			return "a string";
-		case PT_VALUE_DTYPE:
-			return "a dtype";
-		case PT_VALUE_TENSOR:
-			return "a tensor";
-		default:
-			return "a list";
-	}
-}
-
-/* "Write max(...).values." */
-static bool
-hint_results(PtBuilder *b, const PtValue *v)
-{
-	return pt_hint(b->err, "Write %s(...).%s.", v->results->op->name, v->results->op->results[0]);
+	pt_fail(err, PT_ETYPE, "%s the several results of %s", rule, t->of);
+	if (t->names != NULL)
+		pt_hint(err, "Write %s(...).%s.", t->of, t->names[0]);
+	return false;
 }
 
 /* ---------- names and fields ---------- */
@@ -83,19 +65,19 @@ hint_results(PtBuilder *b, const PtValue *v)
 static bool
 take_field(PtBuilder *b, const char *field, PtValue *out)
 {
-	const struct PtResults *r = out->results;
+	const PtTuple *t = out->kind == PT_VALUE_TUPLE ? out->tuple : NULL;
 	const PtOp *op = pt_op_find(field);
 
-	if (out->kind == PT_VALUE_RESULTS)
+	if (t != NULL && t->names != NULL)
 	{
-		for (int i = 0; i < r->op->nout; i++)
-			if (strcmp(r->op->results[i], field) == 0)
-				return pt_build_set(b, r->refs[i], out);
-		pt_fail(b->err, PT_ENAME, "%s has no result \"%.64s\"", r->op->name, field);
-		return pt_hint(b->err, "Its results are \"%s\" and \"%s\".", r->op->results[0],
-					   r->op->results[1]);
+		for (int i = 0; i < t->count; i++)
+			if (strcmp(t->names[i], field) == 0)
+				return pt_value_element(out, i, out);
+		pt_fail(b->err, PT_ENAME, "%s has no result \"%.64s\"", t->of, field);
+		return pt_hint(b->err, "Its results are \"%s\" and \"%s\".", t->names[0],
+					   t->names[t->count - 1]);
 	}
-	pt_fail(b->err, PT_ENAME, "%s has no field \"%.64s\"", kind_name(out), field);
+	pt_fail(b->err, PT_ENAME, "%s has no field \"%.64s\"", pt_value_kind(out), field);
 	if (op != NULL && (op->flags & PT_OP_INTERNAL) == 0)
 		pt_hint(b->err, "Functions are not written as methods: %s(x).", field);
 	else if (strcmp(field, "T") == 0)
@@ -152,6 +134,19 @@ eval_field(PtBuilder *b, const PtExpr *e, PtValue *out)
 
 /* ---------- lists ---------- */
 
+bool
+pt_build_tuple(PtBuilder *b, const char *of, const char *const *names, const PtValue *values,
+			   int count, PtValue *out)
+{
+	PtTuple *t = pt_arena_alloc(b->arena, sizeof(PtTuple));
+
+	if (t == NULL)
+		return pt_fail_memory(b->err, sizeof(PtTuple));
+	*t = (PtTuple){of, names, count, values};
+	*out = (PtValue){PT_VALUE_TUPLE, count, {.tuple = t}};
+	return true;
+}
+
 static bool
 eval_list(PtBuilder *b, const PtExpr *e, PtValue *out)
 {
@@ -159,6 +154,7 @@ eval_list(PtBuilder *b, const PtExpr *e, PtValue *out)
 	PtValue *values = pt_arena_alloc(b->arena, n * sizeof(PtValue) + 1);
 	bool tensors = false;
 	bool reals = false;
+	bool mixed = false;
 	void *list;
 
 	if (values == NULL)
@@ -169,10 +165,14 @@ eval_list(PtBuilder *b, const PtExpr *e, PtValue *out)
 			return false;
 		tensors |= values[i].kind == PT_VALUE_TENSOR;
 		reals |= values[i].kind == PT_VALUE_REAL;
+		mixed |= values[i].kind == PT_VALUE_NONE || pt_value_is_list(&values[i]);
 		if (values[i].kind != PT_VALUE_TENSOR && values[i].kind != PT_VALUE_INT &&
-			values[i].kind != PT_VALUE_REAL)
-			return pt_fail(b->err, PT_ETYPE, "a list may hold tensors or numbers only");
+			values[i].kind != PT_VALUE_REAL && !mixed)
+			return pt_fail(b->err, PT_ETYPE, "a list may hold tensors or numbers only, not %s",
+						   pt_value_kind(&values[i]));
 	}
+	if (mixed)
+		return pt_build_tuple(b, NULL, NULL, values, e->nargs, out);
 	list = pt_arena_alloc(b->arena, n * sizeof(double) + 1);
 	if (list == NULL)
 		return pt_fail_memory(b->err, n * sizeof(double));
@@ -231,13 +231,12 @@ fail_operand(PtBuilder *b, const char *op, const PtValue *v)
 					   : v->kind == PT_VALUE_NONE ? "None"
 												  : "lists";
 
-	if (v->kind == PT_VALUE_RESULTS)
-	{
-		pt_fail(b->err, PT_ETYPE, "operator %s does not take the several results of %s", op,
-				v->results->op->name);
-		return hint_results(b, v);
-	}
-	return pt_fail(b->err, PT_ETYPE, "operator %s does not take %s", op, what);
+	char rule[64];
+
+	snprintf(rule, sizeof(rule), "operator %s does not take", op);
+	if (v->kind == PT_VALUE_TUPLE && v->tuple->of != NULL)
+		return pt_build_fail_results(b->err, rule, v->tuple);
+	return pt_fail(b->err, PT_ETYPE, "%s %s", rule, what);
 }
 
 static bool
@@ -318,7 +317,7 @@ eval_bound(PtBuilder *b, const PtExpr *e, const char *what, bool *given, int64_t
 	*given = v.kind != PT_VALUE_NONE;
 	if (v.kind != PT_VALUE_INT && v.kind != PT_VALUE_NONE)
 		return pt_fail(b->err, PT_ETYPE, "the %s of a slice must be an integer, not %s", what,
-					   v.kind == PT_VALUE_REAL ? "a float" : kind_name(&v));
+					   pt_value_kind(&v));
 	if (*given)
 		*out = v.integer;
 	return true;
@@ -353,11 +352,10 @@ eval_subscript(PtBuilder *b, const PtExpr *e, PtSubscript *out)
 	if (v.kind == PT_VALUE_INT || v.kind == PT_VALUE_NONE)
 		return true;
 	if (v.kind == PT_VALUE_TENSOR || v.kind == PT_VALUE_INTS)
-		return pt_fail(b->err, PT_EUNSUPPORTED, "indexing by %s is not supported", kind_name(&v));
+		return pt_fail(b->err, PT_EUNSUPPORTED, "indexing by %s is not supported",
+					   pt_value_kind(&v));
 	return pt_fail(b->err, PT_ETYPE, "an index must be an integer, a slice, None or ..., not %s",
-				   v.kind == PT_VALUE_BOOL	 ? "a boolean"
-				   : v.kind == PT_VALUE_REAL ? "a float"
-											 : kind_name(&v));
+				   pt_value_kind(&v));
 }
 
 /* One element of a list. */
@@ -372,15 +370,7 @@ take_element(PtBuilder *b, const PtSubscript *at, int n, PtValue *v)
 	if (i < 0 || i >= count)
 		return pt_fail(b->err, PT_EINVAL, "index %lld is out of bounds for a list of %d elements",
 					   (long long) at->start, count);
-	if (v->kind == PT_VALUE_RESULTS)
-		return pt_build_set(b, v->results->refs[i], v);
-	if (v->kind == PT_VALUE_TENSORS)
-		return pt_build_set(b, v->tensors[i], v);
-	if (v->kind == PT_VALUE_INTS)
-		*v = (PtValue){PT_VALUE_INT, 0, {.integer = v->ints[i]}};
-	else
-		*v = (PtValue){PT_VALUE_REAL, 0, {.real = v->reals[i]}};
-	return true;
+	return pt_value_element(v, (int) i, v);
 }
 
 static bool
@@ -398,10 +388,9 @@ eval_index(PtBuilder *b, const PtExpr *e, PtValue *out)
 			return false;
 	if (out->kind == PT_VALUE_TENSOR)
 		return pt_build_set(b, pt_subscript(b->g, out->tensor, subscripts, n), out);
-	if (out->kind == PT_VALUE_TENSORS || out->kind == PT_VALUE_RESULTS ||
-		out->kind == PT_VALUE_INTS || out->kind == PT_VALUE_REALS)
+	if (pt_value_is_list(out))
 		return take_element(b, subscripts, n, out);
-	return pt_fail(b->err, PT_ETYPE, "%s cannot be indexed", kind_name(out));
+	return pt_fail(b->err, PT_ETYPE, "%s cannot be indexed", pt_value_kind(out));
 }
 
 /* ---------- all kinds ---------- */
@@ -457,285 +446,4 @@ pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, PtError *err)
 	PtBuilder b = {.arena = arena, .err = err};
 
 	return pt_build_expr(&b, expr, out);
-}
-
-/* ---------- statements ---------- */
-
-/* The builder's error is the graph's, unless there is one already. */
-static PtRef
-fail(PtBuilder *b)
-{
-	if (b->g->error.code == PT_OK)
-		b->g->error = *b->err;
-	return PT_NO_REF;
-}
-
-/* A value that must be a tensor, or a number that becomes one of the graph's. */
-static PtRef
-value_ref(PtBuilder *b, const PtValue *v)
-{
-	if (v->kind == PT_VALUE_TENSOR)
-		return v->tensor;
-	if (pt_value_is_number(v))
-		return pt_build_number(b, v);
-	if (v->kind == PT_VALUE_RESULTS)
-	{
-		pt_fail(b->err, PT_ETYPE, "an expression must give a tensor, not the several results of %s",
-				v->results->op->name);
-		hint_results(b, v);
-	}
-	else
-		pt_fail(b->err, PT_ETYPE, "an expression must give a tensor, not %s", kind_name(v));
-	return fail(b);
-}
-
-static PtRef
-eval_ref(PtBuilder *b, const PtExpr *e)
-{
-	PtValue v;
-
-	if (b->g->error.code != PT_OK)
-		return PT_NO_REF;
-	return pt_build_expr(b, e, &v) ? value_ref(b, &v) : fail(b);
-}
-
-/* Variables of the caller, with room for more. */
-static bool
-set_vars(PtBuilder *b, PtArena *arena, const PtVar *vars, int n, int room)
-{
-	b->vars = pt_arena_alloc(arena, (size_t) room * sizeof(PtBinding) + 1);
-	b->nvars = n;
-	if (b->vars == NULL)
-		return pt_fail_memory(b->err, (size_t) room * sizeof(PtBinding));
-	for (int i = 0; i < n; i++)
-	{
-		const PtGraphValue *v = pt_value(b->g, vars[i].ref);
-		PtValue *to = &b->vars[i].value;
-
-		b->vars[i].name = vars[i].name;
-		if (v->role != PT_ROLE_NUMBER)
-			*to = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = vars[i].ref}};
-		else if (pt_dtype_is_float(v->dtype))
-			*to = (PtValue){PT_VALUE_REAL, 0, {.real = v->real}};
-		else if (v->dtype == PT_BOOL)
-			*to = (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}};
-		else
-			*to = (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
-	}
-	return true;
-}
-
-/* The variable of that name, which may be new; -1 if there is no room. */
-static int
-assign(PtBuilder *b, const char *name, const PtValue *value, int room)
-{
-	int at = 0;
-
-	while (at < b->nvars && strcmp(b->vars[at].name, name) != 0)
-		at++;
-	if (at == b->nvars)
-	{
-		if (at == room)
-		{
-			pt_fail(b->err, PT_ELIMIT, "more than %d variables", room);
-			return -1;
-		}
-		b->vars[at].name = name;
-		b->nvars++;
-	}
-	b->vars[at].value = *value;
-	return at;
-}
-
-static PtRef
-fail_last(PtBuilder *b)
-{
-	pt_fail(b->err, PT_ESYNTAX, "the last statement must be an expression");
-	return fail(b);
-}
-
-/* A lambda over values; the last statement's is its own. */
-static PtRef
-run_lambda(PtBuilder *b, const PtExpr *lambda, const PtVar *vars, int nvars)
-{
-	int room = nvars + lambda->nargs < PT_MAX_VARIABLES ? nvars + lambda->nargs : PT_MAX_VARIABLES;
-
-	if (lambda->integer != nvars)
-		return pt_graph_fail(b->g, PT_EINVAL, "expression takes %d inputs, not %d",
-							 (int) lambda->integer, nvars);
-	if (nvars > room || !set_vars(b, b->arena, vars, nvars, room))
-		return nvars > room ? pt_graph_fail(b->g, PT_ELIMIT, "more than %d variables", room)
-							: fail(b);
-	for (int i = 0; i < nvars; i++)
-		b->vars[i].name = lambda->keywords[i];
-	for (int i = 0; i < lambda->nargs; i++)
-	{
-		const PtExpr *s = lambda->args[i];
-		PtValue v;
-
-		if (s->kind != PT_EXPR_ASSIGN)
-		{
-			PtRef last = eval_ref(b, s);
-
-			if (last == PT_NO_REF || i == lambda->nargs - 1)
-				return last;
-		}
-		else if (!pt_build_expr(b, s->args[0], &v) || assign(b, s->text, &v, room) < 0)
-			return fail(b);
-	}
-	return fail_last(b);
-}
-
-PtRef
-pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source, const PtVar *vars, int nvars,
-				   const PtFunctions *functions)
-{
-	PtError err;
-	PtBuilder b = {.g = g,
-				   .arena = g->arena,
-				   .source = source,
-				   .functions = functions,
-				   .err = &err};
-
-	if (g->error.code != PT_OK)
-		return PT_NO_REF;
-	if (expr->kind == PT_EXPR_LAMBDA)
-		return run_lambda(&b, expr, vars, nvars);
-	return set_vars(&b, g->arena, vars, nvars, nvars) ? eval_ref(&b, expr) : fail(&b);
-}
-
-PtRef
-pt_expr_build(PtGraph *g, const PtExpr *expr, const PtVar *vars, int nvars)
-{
-	return pt_expr_build_with(g, expr, NULL, vars, nvars, NULL);
-}
-
-/* A tree in an arena of its own, which must go after the walk; NULL leaves the error in the graph. */
-static const PtExpr *
-parse_scratch(PtGraph *g, const char *text, bool statements, PtArena **scratch)
-{
-	PtError err;
-	const PtExpr *e = NULL;
-
-	*scratch = g->error.code == PT_OK ? pt_arena_new() : NULL;
-	if (g->error.code != PT_OK)
-		return NULL;
-	if (*scratch == NULL)
-		pt_fail_memory(&err, sizeof(PtExpr));
-	else
-		e = statements ? pt_expr_parse_statements(*scratch, text, &err)
-					   : pt_expr_parse(*scratch, text, &err);
-	if (e == NULL)
-		g->error = err;
-	return e;
-}
-
-bool
-pt_expr_run(PtGraph *g, const char *statements, PtVar *vars, int *nvars, int room)
-{
-	PtError err;
-	PtArena *scratch;
-	const PtExpr *e = parse_scratch(g, statements, true, &scratch);
-	PtBuilder b = {.g = g, .arena = g->arena, .source = statements, .err = &err};
-
-	if (e != NULL && !set_vars(&b, scratch, vars, *nvars, room))
-		fail(&b);
-	for (int i = 0; e != NULL && g->error.code == PT_OK && i < e->nargs; i++)
-	{
-		const PtExpr *s = e->args[i];
-		PtRef ref = eval_ref(&b, s->kind == PT_EXPR_ASSIGN ? s->args[0] : s);
-		const PtGraphValue *v = pt_value(g, ref);
-		PtValue value = {PT_VALUE_TENSOR, 0, {.tensor = ref}};
-		int at;
-
-		if (ref == PT_NO_REF || s->kind != PT_EXPR_ASSIGN)
-			continue;
-		if (v->role == PT_ROLE_NUMBER)
-			value = pt_dtype_is_float(v->dtype) ? (PtValue){PT_VALUE_REAL, 0, {.real = v->real}}
-					: v->dtype == PT_BOOL
-						? (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}}
-						: (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
-		if ((at = assign(&b, s->text, &value, room)) < 0)
-			fail(&b);
-		else if (at < *nvars)
-			vars[at].ref = ref;
-		else if ((vars[at].name = pt_arena_strdup(g->arena, s->text)) == NULL)
-			pt_graph_fail(g, PT_ENOMEM, "out of memory");
-		else
-		{
-			vars[at].ref = ref;
-			*nvars = at + 1;
-		}
-	}
-	pt_arena_free(scratch);
-	return g->error.code == PT_OK;
-}
-
-PtRef
-pt_expr_text(PtGraph *g, const char *text, const PtVar *vars, int nvars)
-{
-	PtError err;
-	PtArena *scratch;
-	const PtExpr *e = parse_scratch(g, text, false, &scratch);
-	PtBuilder b = {.g = g, .arena = g->arena, .source = text, .err = &err};
-	PtRef ref = PT_NO_REF;
-
-	if (e != NULL)
-		ref = set_vars(&b, scratch, vars, nvars, nvars) ? eval_ref(&b, e) : fail(&b);
-	pt_arena_free(scratch);
-	return ref;
-}
-
-/* ---------- checks before shapes are known ---------- */
-
-static bool
-check(PtBuilder *b, const PtExpr *e)
-{
-	PtValue unused;
-
-	if (e->kind == PT_EXPR_NAME)
-	{
-		/* a field of a variable can be judged only when it is there */
-		for (int i = 0; i < b->nvars; i++)
-		{
-			size_t n = strlen(b->vars[i].name);
-
-			if (strncmp(b->vars[i].name, e->text, n) == 0 && e->text[n] == '.')
-				return true;
-		}
-		return pt_build_name(b, e, &unused);
-	}
-	if (e->kind == PT_EXPR_CALL && !pt_build_check_call(b, e))
-		return false;
-	for (int i = e->kind == PT_EXPR_CALL ? 1 : 0; i < e->nargs; i++)
-		if (!check(b, e->args[i]))
-			return false;
-	return true;
-}
-
-bool
-pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source, const PtFunctions *functions,
-			  PtError *err)
-{
-	PtBuilder b = {.arena = arena, .source = source, .functions = functions, .err = err};
-	const PtValue none = {PT_VALUE_NONE, 0, {0}};
-
-	b.vars = pt_arena_alloc(arena, PT_MAX_VARIABLES * sizeof(PtBinding));
-	if (b.vars == NULL)
-		return pt_fail_memory(err, PT_MAX_VARIABLES * sizeof(PtBinding));
-	for (int i = 0; i < expr->integer; i++)
-		if (assign(&b, expr->keywords[i], &none, PT_MAX_VARIABLES) < 0)
-			return false;
-	for (int i = 0; i < expr->nargs; i++)
-	{
-		const PtExpr *s = expr->args[i];
-
-		if (!check(&b, s->kind == PT_EXPR_ASSIGN ? s->args[0] : s))
-			return false;
-		if (s->kind == PT_EXPR_ASSIGN && assign(&b, s->text, &none, PT_MAX_VARIABLES) < 0)
-			return false;
-	}
-	if (expr->nargs == 0 || expr->args[expr->nargs - 1]->kind == PT_EXPR_ASSIGN)
-		return pt_fail(err, PT_ESYNTAX, "the last statement must be an expression");
-	return true;
 }

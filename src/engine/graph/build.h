@@ -36,12 +36,22 @@ typedef struct PtFunctions
 {
 	const char *const *names;
 	int count;
-	/* PT_NO_REF: the graph has the error */
-	PtRef (*call)(void *arg, int which, const PtRef *in, int nin);
+	/* arguments by position, then by name; false: the graph has the error */
+	bool (*call)(void *arg, int which, const PtGiven *given, int ngiven, PtValue *out);
 	void *arg;
 } PtFunctions;
-extern PtRef pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source,
-								const PtVar *vars, int nvars, const PtFunctions *functions);
+/* out: a tensor, a number, or a list or tuple of such; what it points to lives in the graph's arena. */
+extern bool pt_expr_build_with(PtGraph *g, const PtExpr *expr, const char *source,
+							   const PtVar *vars, int nvars, const PtFunctions *functions,
+							   PtValue *out);
+/* A value that must be a tensor, or a number, which becomes one of the graph's; PT_NO_REF if it is neither. */
+extern PtRef pt_value_ref(PtGraph *g, const PtValue *v);
+/*
+ * Arguments that must be tensors given by position, at most so many; name: of what they are given to.  in has room for
+ * most.
+ */
+extern bool pt_given_tensors(const char *name, const PtGiven *given, int ngiven, int most,
+							 PtRef *in, PtError *err);
 /* Does the expression name only what there will be: its parameters and variables, ops, and these functions? */
 extern bool pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source,
 						  const PtFunctions *functions, PtError *err);

@@ -192,14 +192,13 @@ apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 		return pt_build_set(b, PT_NO_REF, out);
 	if (op->nout > 1 && op->results != NULL && (op->flags & PT_OP_INTERNAL) == 0)
 	{
-		struct PtResults *r = pt_arena_alloc(b->arena, sizeof(*r));
+		PtValue *values = pt_arena_alloc(b->arena, (size_t) op->nout * sizeof(PtValue));
 
-		if (r == NULL)
-			return pt_fail_memory(b->err, sizeof(*r));
-		r->op = op;
-		memcpy(r->refs, results, sizeof(r->refs));
-		*out = (PtValue){PT_VALUE_RESULTS, op->nout, {.results = r}};
-		return true;
+		if (values == NULL)
+			return pt_fail_memory(b->err, (size_t) op->nout * sizeof(PtValue));
+		for (int i = 0; i < op->nout; i++)
+			values[i] = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = results[i]}};
+		return pt_build_tuple(b, op->name, op->results, values, op->nout, out);
 	}
 	return pt_build_set(b, results[0], out);
 }
@@ -273,31 +272,27 @@ eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 
 /* ---------- functions of the caller, grad, numbers ---------- */
 
-/* Tensors alone, by position. */
-static bool
-tensor_arguments(PtBuilder *b, const PtExpr *e, const char *name, int most, PtRef *in)
+bool
+pt_given_tensors(const char *name, const PtGiven *given, int ngiven, int most, PtRef *in,
+				 PtError *err)
 {
-	PtGiven *given;
-
-	if (e->nargs - 1 > most)
-		return pt_fail(b->err, PT_EINVAL, "%s takes at most %d arguments, not %d", name, most,
-					   e->nargs - 1);
-	if (!eval_arguments(b, e, &given))
-		return false;
-	for (int i = 0; i < e->nargs - 1; i++)
+	if (ngiven > most)
+		return pt_fail(err, PT_EINVAL, "%s takes at most %d arguments, not %d", name, most, ngiven);
+	for (int i = 0; i < ngiven; i++)
 	{
+		const PtValue *v = &given[i].value;
+
 		if (given[i].name != NULL)
-			return pt_fail(b->err, PT_ENAME, "%s has no argument \"%.64s\"", name, given[i].name);
-		if (given[i].value.kind == PT_VALUE_RESULTS)
+			return pt_fail(err, PT_ENAME, "%s has no argument \"%.64s\"", name, given[i].name);
+		if (v->kind == PT_VALUE_TUPLE && v->tuple->names != NULL)
 		{
-			pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor, not several results",
-					i + 1, name);
-			return pt_hint(b->err, "Write %s(...).%s.", given[i].value.results->op->name,
-						   given[i].value.results->op->results[0]);
+			pt_fail(err, PT_ETYPE, "argument %d of %s must be a tensor, not several results", i + 1,
+					name);
+			return pt_hint(err, "Write %s(...).%s.", v->tuple->of, v->tuple->names[0]);
 		}
-		if (given[i].value.kind != PT_VALUE_TENSOR)
-			return pt_fail(b->err, PT_ETYPE, "argument %d of %s must be a tensor", i + 1, name);
-		in[i] = given[i].value.tensor;
+		if (v->kind != PT_VALUE_TENSOR)
+			return pt_fail(err, PT_ETYPE, "argument %d of %s must be a tensor", i + 1, name);
+		in[i] = v->tensor;
 	}
 	return true;
 }
@@ -305,10 +300,14 @@ tensor_arguments(PtBuilder *b, const PtExpr *e, const char *name, int most, PtRe
 static bool
 eval_function(PtBuilder *b, int which, const PtExpr *e, PtValue *out)
 {
-	PtRef in[PT_MAX_IN];
+	PtGiven *given;
 
-	return tensor_arguments(b, e, b->functions->names[which], PT_MAX_IN, in) &&
-		   pt_build_set(b, b->functions->call(b->functions->arg, which, in, e->nargs - 1), out);
+	if (!eval_arguments(b, e, &given))
+		return false;
+	if (b->functions->call(b->functions->arg, which, given, e->nargs - 1, out))
+		return true;
+	*b->err = b->g->error;
+	return false;
 }
 
 /* The gradient of sum(y) with respect to x. */
@@ -318,9 +317,11 @@ eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
 	const char *path = b->g->path;
 	PtRef in[2] = {PT_NO_REF, PT_NO_REF};
 	PtRef gradient;
+	PtGiven *given;
 	bool ok;
 
-	if (!tensor_arguments(b, e, "grad", 2, in))
+	if (!eval_arguments(b, e, &given) ||
+		!pt_given_tensors("grad", given, e->nargs - 1, 2, in, b->err))
 		return false;
 	if (e->nargs - 1 < 2)
 		return pt_fail(b->err, PT_EINVAL, "grad takes 2 arguments, not %d", e->nargs - 1);

@@ -14,20 +14,13 @@ typedef struct PtBinding
 	PtValue value;
 } PtBinding;
 
-/* The value of an op with several results. */
-struct PtResults
-{
-	const PtOp *op;
-	PtRef refs[PT_MAX_OUT];
-};
-
 typedef struct PtBuilder
 {
 	PtGraph *g;			/* NULL: constants only */
 	PtArena *arena;		/* for values that ops keep */
 	const char *source; /* for positions; may be NULL */
 	PtBinding *vars;
-	int nvars;
+	int nvars, room;
 	const PtFunctions *functions; /* of the caller's own; may be NULL */
 	PtError *err;
 } PtBuilder;
@@ -38,9 +31,14 @@ typedef struct PtBuilder
 /* build.c */
 extern bool pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out);
 extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out); /* false: the graph's error */
+/* values must stay; of, names: as of PtTuple */
+extern bool pt_build_tuple(PtBuilder *b, const char *of, const char *const *names,
+						   const PtValue *values, int count, PtValue *out);
 extern PtRef pt_build_number(PtBuilder *b, const PtValue *v); /* a number as a value of the graph */
 /* "WHAT "NAME" at character N does not exist" */
 extern bool pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name);
+/* "operator + does not take the several results of max"; rule: up to "take".  False. */
+extern bool pt_build_fail_results(PtError *err, const char *rule, const PtTuple *t);
 extern bool pt_build_name(PtBuilder *b, const PtExpr *e, PtValue *out);
 
 /* build_call.c */

@@ -70,6 +70,22 @@ pt_args_is_none(const PtArgs *args, const char *name)
 	return v == NULL || v->kind == PT_VALUE_NONE;
 }
 
+bool
+pt_value_element(const PtValue *v, int i, PtValue *out)
+{
+	if (v->kind == PT_VALUE_TUPLE)
+		*out = v->tuple->values[i];
+	else if (v->kind == PT_VALUE_TENSORS)
+		*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = v->tensors[i]}};
+	else if (v->kind == PT_VALUE_INTS)
+		*out = (PtValue){PT_VALUE_INT, 0, {.integer = v->ints[i]}};
+	else if (v->kind == PT_VALUE_REALS)
+		*out = (PtValue){PT_VALUE_REAL, 0, {.real = v->reals[i]}};
+	else
+		return false;
+	return true;
+}
+
 /* ---------- the nearest name ---------- */
 
 #define NEAREST_LENGTH 40
@@ -159,10 +175,10 @@ type_name(PtArgType type)
 	return "something else";
 }
 
-static const char *
-kind_name(PtValueKind kind)
+const char *
+pt_value_kind(const PtValue *v)
 {
-	switch (kind)
+	switch (v->kind)
 	{
 		case PT_VALUE_NONE:
 			return "None";
@@ -184,8 +200,8 @@ kind_name(PtValueKind kind)
 			return "a tensor";
 		case PT_VALUE_TENSORS:
 			return "a list of tensors";
-		case PT_VALUE_RESULTS:
-			return "several results";
+		case PT_VALUE_TUPLE:
+			return "a tuple";
 		case PT_VALUE_MODULES:
 			return "a module";
 		case PT_VALUE_SCHEDULERS:
@@ -198,7 +214,7 @@ static bool
 fail_type(const char *what, const PtParam *p, const PtValue *v, PtError *err)
 {
 	return pt_fail(err, PT_ETYPE, "argument \"%s\" of %s must be %s, not %s", p->name, what,
-				   type_name(p->type), kind_name(v->kind));
+				   type_name(p->type), pt_value_kind(v));
 }
 
 static bool
@@ -269,6 +285,25 @@ widen(PtArena *arena, PtValue *v, PtError *err)
 	return true;
 }
 
+/* A tuple of tensors as a list of them. */
+static bool
+tensors_of_tuple(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtError *err)
+{
+	PtRef *list = pt_arena_alloc(arena, (size_t) v->count * sizeof(PtRef) + 1);
+
+	if (list == NULL)
+		return pt_fail_memory(err, (size_t) v->count * sizeof(PtRef));
+	for (int i = 0; i < v->count; i++)
+	{
+		if (v->tuple->values[i].kind != PT_VALUE_TENSOR)
+			return pt_fail(err, PT_ETYPE, "argument \"%s\" of %s must hold tensors only, not %s",
+						   p->name, what, pt_value_kind(&v->tuple->values[i]));
+		list[i] = v->tuple->values[i].tensor;
+	}
+	*v = (PtValue){PT_VALUE_TENSORS, v->count, {.tensors = list}};
+	return true;
+}
+
 /* How many numbers a default text holds: "(0.9, 0.999)" has 2; 0 without a text. */
 static int
 fixed_length(const PtParam *p)
@@ -303,6 +338,8 @@ convert(PtArena *arena, const char *what, const PtParam *p, PtValue *v, PtError 
 				return true;
 			break;
 		case PT_ARG_TENSORS:
+			if (v->kind == PT_VALUE_TUPLE)
+				return tensors_of_tuple(arena, what, p, v, err);
 			if (v->kind == PT_VALUE_TENSORS)
 				return true;
 			if (v->kind == PT_VALUE_INTS && v->count == 0)

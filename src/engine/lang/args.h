@@ -16,7 +16,7 @@ typedef uint32_t PtRef;		  /* a value of a graph (graph.h) */
 #define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
 
 struct PtModule;
-struct PtResults;
+struct PtTuple;
 
 typedef enum PtArgType
 {
@@ -48,7 +48,7 @@ typedef enum PtValueKind
 	PT_VALUE_DTYPE,
 	PT_VALUE_TENSOR,
 	PT_VALUE_TENSORS,
-	PT_VALUE_RESULTS, /* all results of an op that has several; inside an expression only */
+	PT_VALUE_TUPLE, /* of any values; inside an expression only */
 	PT_VALUE_MODULES,
 	PT_VALUE_SCHEDULERS
 } PtValueKind;
@@ -76,11 +76,33 @@ typedef struct PtValue
 		PtDtype dtype;
 		PtRef tensor;
 		const PtRef *tensors;
-		const struct PtResults *results;
+		const struct PtTuple *tuple;
 		struct PtModule **modules;
 		PtSpelled **schedulers;
 	};
 } PtValue;
+
+/* Several values: written, "(h, c)", or what an op or module gives. */
+typedef struct PtTuple
+{
+	const char *of;			  /* whose results: "max"; NULL: written */
+	const char *const *names; /* [count] of its fields, or NULL */
+	int count;
+	const PtValue *values;
+} PtTuple;
+
+/* For messages: "a tensor", "an integer", "None". */
+extern const char *pt_value_kind(const PtValue *v);
+
+static inline bool
+pt_value_is_list(const PtValue *v)
+{
+	return v->kind == PT_VALUE_TUPLE || v->kind == PT_VALUE_TENSORS || v->kind == PT_VALUE_INTS ||
+		   v->kind == PT_VALUE_REALS;
+}
+
+/* Element i < count of a list or tuple; false if it is neither. */
+extern bool pt_value_element(const PtValue *v, int i, PtValue *out);
 
 typedef struct PtParam
 {

@@ -488,7 +488,47 @@ parse_binary(PtLexer *p, int lowest)
 
 /* ---------- whole texts ---------- */
 
-/* "name = expression" or an expression; several with ";" between them, up to the end. */
+/* An expression, or several with commas: a tuple that needs no parentheses. */
+static PtExpr *
+parse_tuple(PtLexer *p)
+{
+	int position = p->token.position;
+	PtExpr *e = parse_expression(p);
+	Children c = {0};
+
+	if (e == NULL || !pt_lex_operator(p, ","))
+		return e;
+	if (!add_child(p, &c, e, NULL))
+		return NULL;
+	while (pt_lex_operator(p, ","))
+	{
+		if (!pt_lex(p))
+			return NULL;
+		if (p->token.kind == PT_TOKEN_END || pt_lex_operator(p, "=") || pt_lex_operator(p, ";"))
+			break;
+		if ((e = parse_expression(p)) == NULL || !add_child(p, &c, e, NULL))
+			return NULL;
+	}
+	c.keywords = NULL;
+	return new_parent(p, PT_EXPR_LIST, "(", position, &c);
+}
+
+/* Can it be assigned to: a plain name, or a tuple of such? */
+static bool
+check_target(PtLexer *p, const PtExpr *e)
+{
+	if (e->kind == PT_EXPR_LIST)
+	{
+		for (int i = 0; i < e->nargs; i++)
+			if (!check_target(p, e->args[i]))
+				return false;
+		return e->nargs > 0 || pt_lex_fail(p, e->position, "nothing to assign to");
+	}
+	return (e->kind == PT_EXPR_NAME && strchr(e->text, '.') == NULL) ||
+		   pt_lex_fail(p, e->position, "only a plain name can be assigned to");
+}
+
+/* "target = expression" or an expression; several with ";" between them, up to the end. */
 static bool
 parse_statements(PtLexer *p, Children *c)
 {
@@ -501,17 +541,15 @@ parse_statements(PtLexer *p, Children *c)
 				return false;
 		if (p->token.kind == PT_TOKEN_END && c->count > 0)
 			return true;
-		if ((e = parse_expression(p)) == NULL)
+		if ((e = parse_tuple(p)) == NULL)
 			return false;
 		if (pt_lex_operator(p, "="))
 		{
 			PtExpr *value;
 
-			if (e->kind != PT_EXPR_NAME || strchr(e->text, '.') != NULL)
-				return pt_lex_fail(p, p->token.position, "only a plain name can be assigned to");
-			if (!pt_lex(p) || (value = parse_expression(p)) == NULL)
+			if (!check_target(p, e) || !pt_lex(p) || (value = parse_tuple(p)) == NULL)
 				return false;
-			e = new_operation(p, PT_EXPR_ASSIGN, e->text, e->position, value, NULL);
+			e = new_operation(p, PT_EXPR_ASSIGN, NULL, e->position, e, value);
 			if (e == NULL)
 				return false;
 		}

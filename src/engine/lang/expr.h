@@ -31,7 +31,7 @@ typedef enum PtExprKind
 	PT_EXPR_ELLIPSIS, /* in an index only */
 	PT_EXPR_FIELD,	  /* args[0].text: one of several results */
 	PT_EXPR_LAMBDA, /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
-	PT_EXPR_ASSIGN /* a statement "text = args[0]"; only in a lambda's body or a list of statements */
+	PT_EXPR_ASSIGN /* a statement "args[0] = args[1]", a name or a LIST of such targets; only in a lambda's body or a list of statements */
 } PtExprKind;
 
 typedef struct PtExpr

@@ -484,7 +484,7 @@ pt_value_equal(const PtValue *a, const PtValue *b)
 		case PT_VALUE_MODULES:
 			return a->count == 0 && b->count == 0;
 		case PT_VALUE_TENSORS:
-		case PT_VALUE_RESULTS:
+		case PT_VALUE_TUPLE:
 		case PT_VALUE_SCHEDULERS:
 			break;
 	}
@@ -554,6 +554,14 @@ pt_value_print(PtBuffer *b, const PtValue *v)
 			}
 			pt_buffer_add(b, v->count == 1 ? ",)" : ")");
 			break;
+		case PT_VALUE_TUPLE:
+			for (int i = 0; i < v->count; i++)
+			{
+				pt_buffer_add(b, i > 0 ? ", " : "(");
+				pt_value_print(b, &v->tuple->values[i]);
+			}
+			pt_buffer_add(b, v->count == 1 ? ",)" : ")");
+			break;
 		case PT_VALUE_WORD:
 			print_string(b, v->word);
 			break;
@@ -567,7 +575,6 @@ pt_value_print(PtBuffer *b, const PtValue *v)
 			break;
 		case PT_VALUE_TENSOR:
 		case PT_VALUE_TENSORS:
-		case PT_VALUE_RESULTS:
 		case PT_VALUE_MODULES:
 			break; /* have no spelling of their own */
 	}

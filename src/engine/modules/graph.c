@@ -168,14 +168,19 @@ typedef struct Call
 	bool inside; /* a module failed, and has said which */
 } Call;
 
-static PtRef
-call_module(void *arg, int which, const PtRef *in, int nin)
+static bool
+call_module(void *arg, int which, const PtGiven *given, int ngiven, PtValue *out)
 {
 	Call *c = arg;
-	PtRef y = pt_module_build(c->b, c->m->children[which], in, nin);
+	PtRef in[PT_MAX_IN];
+	PtRef y;
 
+	if (!pt_given_tensors(c->m->names[which], given, ngiven, PT_MAX_IN, in, &c->b->g->error))
+		return false;
+	y = pt_module_build(c->b, c->m->children[which], in, ngiven);
+	*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = y}};
 	c->inside = y == PT_NO_REF;
-	return y;
+	return !c->inside;
 }
 
 static PtRef
@@ -186,14 +191,17 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtFunctions functions = {m->names, m->nchildren, call_module, &call};
 	PtVar vars[PT_MAX_IN];
 	char title[PT_MODULE_TITLE];
-	PtRef y;
+	PtValue value;
+	PtRef y = PT_NO_REF;
 
 	for (int i = 0; i < nin; i++)
 		vars[i] = (PtVar){"", in[i]};
 	g->path = pt_arena_strdup(g->arena, pt_module_title(m, title));
 	if (g->path == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	y = pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, nin, &functions);
+	if (pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, nin, &functions,
+						   &value))
+		y = pt_value_ref(g, &value);
 	if (y == PT_NO_REF && !call.inside)
 	{
 		char message[sizeof(g->error.message)];
