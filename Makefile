@@ -289,7 +289,7 @@ emulator-check: $(B)/cuda-check/test_emulator
 $(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o)
 	$(call say,LD,$@)$(EMULATED_CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
 
-# the engine's tests that compute something, on it (test/engine/test_device.h)
+# the engine's tests that compute something, on it (test/engine/device_harness.h)
 CUDA_TESTS := $(wildcard $(S)test/engine/test_cuda_*.c) $(addprefix test_,$(addsuffix .c,autocast fit fit_device gradient graph layers loss \
 	ops optim plan random random_graphs sched))
 CUDA_CHECK := $(sort $(patsubst %.c,$(B)/engine-check/%,$(notdir $(CUDA_TESTS))))

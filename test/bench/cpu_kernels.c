@@ -8,7 +8,7 @@
  */
 #include <time.h>
 
-#include "../engine/cpu_harness.h"
+#include "engine/cpu_harness.h"
 
 static double
 now(void)

@@ -17,28 +17,12 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-static int check_passed;
-static int check_failed;
+/* so far */
+extern int check_passed;
+extern int check_failed;
 
-__attribute__((format(printf, 5, 6), unused)) static bool
-check_report(bool ok, const char *file, int line, const char *what, const char *fmt, ...)
-{
-	if (ok)
-		check_passed++;
-	else
-	{
-		__builtin_va_list ap;
-
-		check_failed++;
-		printf("not ok %s:%d: %s", file, line, what);
-		__builtin_va_start(ap, fmt);
-		vprintf(fmt, ap);
-		__builtin_va_end(ap);
-		printf("\n");
-		fflush(stdout);
-	}
-	return ok;
-}
+extern bool check_report(bool ok, const char *file, int line, const char *what, const char *fmt,
+						 ...) __attribute__((format(printf, 5, 6)));
 
 /* CHECK(condition, format, ...): gives the condition, so that a test can stop where going on is senseless. */
 #define CHECK(cond, ...) check_report((cond), __FILE__, __LINE__, #cond, " " __VA_ARGS__)
@@ -51,19 +35,9 @@ check_report(bool ok, const char *file, int line, const char *what, const char *
 	check_report(check_close((got), (want), (rel), (abs)), __FILE__, __LINE__, #got, \
 				 " is %.9g, wanted %.9g", (double) (got), (double) (want))
 
-__attribute__((unused)) static bool
-check_close(double got, double want, double rel, double abs)
-{
-	if (isnan(want) || isinf(want))
-		return isnan(want) ? isnan(got) : got == want;
-	return fabs(got - want) <= rel * fabs(want) + abs;
-}
+extern bool check_close(double got, double want, double rel, double abs);
 
-__attribute__((unused)) static int
-check_done(void)
-{
-	printf("%d passed, %d failed\n", check_passed, check_failed);
-	return check_failed != 0 || check_passed == 0;
-}
+/* Prints the summary; what main returns. */
+extern int check_done(void);
 
 #endif

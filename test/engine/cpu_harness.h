@@ -13,147 +13,47 @@
 
 /* ---------- devices ---------- */
 
-static const char *const isa_names[] = {"v2", "v3", "v4", "generic"};
+/* Every instruction set there is, NULL at the end. */
+extern const char *const isa_names[];
 
 /* Calls f on a device of each instruction set that runs here, with 1 and 3 threads. */
-__attribute__((unused)) static void
-each_device(void (*f)(PtDevice *dev, const char *what), bool no_library)
-{
-	for (size_t i = 0; i < sizeof(isa_names) / sizeof(isa_names[0]); i++)
-		for (int threads = 1; threads <= 3; threads += 2)
-		{
-			PtError err;
-			PtDeviceOptions options = {.threads = threads,
-									   .no_library = no_library,
-									   .isa = isa_names[i]};
-			PtDevice *dev = pt_cpu_device.open(&options, &err);
-			char what[32];
-
-			if (dev == NULL)
-				continue;
-			snprintf(what, sizeof(what), "%s, %d threads", isa_names[i], threads);
-			f(dev, what);
-			pt_cpu_device.close(dev);
-		}
-}
+extern void each_device(void (*f)(PtDevice *dev, const char *what), bool no_library);
 
 /* ---------- numbers ---------- */
 
-static uint64_t random_state = 88172645463325252u;
+extern uint64_t random_bits(void);
+extern double random_real(void); /* between -1 and 1 */
 
-__attribute__((unused)) static uint64_t
-random_bits(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
+extern int64_t numel(const PtOperand *o);
+extern size_t bytes_of(const PtOperand *o);
 
-/* between -1 and 1 */
-__attribute__((unused)) static double
-random_real(void)
-{
-	return (double) (random_bits() >> 11) * 0x1p-52 - 1;
-}
-
-__attribute__((unused)) static int64_t
-numel(const PtOperand *o)
-{
-	return pt_shape_numel(&o->shape);
-}
-
-__attribute__((unused)) static size_t
-bytes_of(const PtOperand *o)
-{
-	return (size_t) numel(o) * pt_dtype_size(o->dtype);
-}
-
-/* Elements past the end are a fence: check_fence says whether a kernel wrote there. */
+/* Elements past the end are a fence: fence_stands says whether a kernel wrote there. */
 #define FENCE 64
 
-__attribute__((unused)) static PtOperand
-new_operand(PtDtype dtype, int ndim, const int64_t *dim)
-{
-	PtOperand o = {.dtype = dtype, .shape = {.ndim = ndim}};
-
-	for (int d = 0; d < ndim; d++)
-		o.shape.dim[d] = dim[d];
-	o.data = aligned_alloc(64, (bytes_of(&o) + FENCE + 63) / 64 * 64);
-	memset(o.data, 0xa5, bytes_of(&o) + FENCE);
-	return o;
-}
+extern PtOperand new_operand(PtDtype dtype, int ndim, const int64_t *dim);
 
 #define OPERAND(dtype, ...)                                                        \
 	new_operand(dtype, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
 				(int64_t[]){__VA_ARGS__})
 
-__attribute__((unused)) static bool
-fence_stands(const PtOperand *o)
-{
-	const unsigned char *p = (const unsigned char *) o->data + bytes_of(o);
+extern bool fence_stands(const PtOperand *o);
 
-	for (int i = 0; i < FENCE; i++)
-		if (p[i] != 0xa5)
-			return false;
-	return true;
-}
-
-__attribute__((unused)) static void
-fill_random(PtOperand *o, double scale)
-{
-	for (int64_t i = 0; i < numel(o); i++)
-		pt_element_set_double(o->dtype, o->data, (size_t) i,
-							  (o->dtype == PT_UINT8 ? fabs(random_real()) : random_real()) * scale);
-}
-
-__attribute__((unused)) static PtOperand
-random_operand(PtDtype dtype, double scale, int ndim, const int64_t *dim)
-{
-	PtOperand o = new_operand(dtype, ndim, dim);
-
-	fill_random(&o, scale);
-	return o;
-}
+/* Values of -scale .. scale, of uint8 0 .. scale. */
+extern void fill_random(PtOperand *o, double scale);
+extern PtOperand random_operand(PtDtype dtype, double scale, int ndim, const int64_t *dim);
 
 #define RANDOM(dtype, scale, ...)                                                            \
 	random_operand(dtype, scale, (int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), \
 				   (int64_t[]){__VA_ARGS__})
 
-__attribute__((unused)) static double
-at(const PtOperand *o, int64_t i)
-{
-	return pt_element_get_double(o->dtype, o->data, (size_t) i);
-}
+/* Element i. */
+extern double at(const PtOperand *o, int64_t i);
 
 /* All elements as doubles, for references that read them often; free it. */
-__attribute__((unused)) static double *
-values(const PtOperand *o)
-{
-	double *v = malloc(((size_t) numel(o) + 1) * sizeof(double));
-
-	pt_convert(PT_FLOAT64, v, o->dtype, o->data, (size_t) numel(o));
-	return v;
-}
+extern double *values(const PtOperand *o);
 
 /* relative error that one rounding of a dtype makes */
-__attribute__((unused)) static double
-epsilon(PtDtype dtype)
-{
-	switch (dtype)
-	{
-		case PT_FLOAT64:
-			return 0x1p-52;
-		case PT_FLOAT32:
-			return 0x1p-23;
-		case PT_FLOAT16:
-			return 0x1p-10;
-		case PT_BFLOAT16:
-			return 0x1p-7;
-		default:
-			return 0;
-	}
-}
+extern double epsilon(PtDtype dtype);
 
 /* ---------- attributes ---------- */
 
@@ -218,75 +118,20 @@ typedef struct Attributes
 	PtValue values[8];
 } Attributes;
 
-__attribute__((unused)) static const PtArgs *
-set_attributes(Attributes *to, const Attribute *from, int n)
-{
-	memset(to, 0, sizeof(*to));
-	for (int i = 0; i < n; i++)
-	{
-		to->params[i].name = from[i].name;
-		to->values[i] = from[i].value;
-	}
-	to->args = (PtArgs){to->params, n, to->values};
-	return &to->args;
-}
+/* What from[] says, as an op takes it; it lies in *to. */
+extern const PtArgs *set_attributes(Attributes *to, const Attribute *from, int n);
 
 /* ---------- running ---------- */
 
 /* Runs a queue `repeat` times; counts in *waits how often wait said MORE. */
-__attribute__((unused)) static bool
-run_queue(PtDevice *dev, PtQueue *s, int64_t repeat, int64_t budget_ns, int *waits, PtError *err)
-{
-	PtRun state = PT_RUN_ERROR;
-	size_t workspace = 0;
-	void *scratch = NULL;
-	bool ok = pt_cpu_device.prepare(dev, s, err);
-
-	for (int i = 0; ok && i < s->nsteps; i++)
-		if (s->steps[i].workspace > workspace)
-			workspace = s->steps[i].workspace;
-	if (ok && workspace > 0)
-		ok = (scratch = pt_cpu_device.alloc(dev, workspace, err)) != NULL;
-	for (int i = 0; i < s->nsteps; i++)
-		s->steps[i].scratch = scratch;
-	ok = ok && pt_cpu_device.bind(dev, s, err) && pt_cpu_device.launch(dev, s, repeat, err);
-	while (ok && (state = pt_cpu_device.wait(dev, s, budget_ns, err)) == PT_RUN_MORE)
-		if (waits != NULL)
-			++*waits;
-	pt_cpu_device.unbind(dev, s);
-	pt_cpu_device.free(dev, scratch);
-	return ok && state == PT_RUN_DONE;
-}
+extern bool run_queue(PtDevice *dev, PtQueue *s, int64_t repeat, int64_t budget_ns, int *waits,
+					  PtError *err);
 
 /* One step of an op by name. */
-__attribute__((unused)) static bool
-run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOperand *in, int nin,
-	   PtOperand *out, int nout, PtError *err)
-{
-	PtOp op = {.name = name, .scalar = PT_S_NONE};
-	Attributes a;
-	PtStep step = {.op = &op,
-				   .attrs = set_attributes(&a, attrs, nattrs),
-				   .nin = nin,
-				   .nout = nout,
-				   .in = in,
-				   .out = out};
-	PtQueue s = {.steps = &step, .nsteps = 1};
+extern bool run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs,
+				   PtOperand *in, int nin, PtOperand *out, int nout, PtError *err);
 
-	return run_queue(dev, &s, 1, INT64_MAX, NULL, err);
-}
-
-__attribute__((unused)) static bool
-run_program(PtDevice *dev, const PtProgram *program, PtOperand *in, PtOperand *out, PtError *err)
-{
-	PtStep step = {.program = program,
-				   .nin = program->ninputs,
-				   .nout = program->noutputs,
-				   .in = in,
-				   .out = out};
-	PtQueue s = {.steps = &step, .nsteps = 1};
-
-	return run_queue(dev, &s, 1, INT64_MAX, NULL, err);
-}
+extern bool run_program(PtDevice *dev, const PtProgram *program, PtOperand *in, PtOperand *out,
+						PtError *err);
 
 #endif

@@ -12,68 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/check.h"
 #include "engine/graph/build.h"
-#include "engine/plan/plan.h"
-#include "engine/test_device.h"
+#include "engine/run.h"
 
 /* ---------- random numbers ---------- */
 
-static uint64_t draw_state;
-
-__attribute__((unused)) static void
-draw_seed(uint64_t seed)
-{
-	draw_state = (seed + 1) * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-__attribute__((unused)) static uint64_t
-draw_bits(void)
-{
-	draw_state ^= draw_state << 13;
-	draw_state ^= draw_state >> 7;
-	draw_state ^= draw_state << 17;
-	return draw_state * UINT64_C(0x2545f4914f6cdd1d) >> 11;
-}
-
-/* 0 .. n - 1 */
-__attribute__((unused)) static int
-draw_int(int n)
-{
-	return (int) (draw_bits() % (uint64_t) n);
-}
-
-/* 0 <= x < 1 */
-__attribute__((unused)) static double
-draw_real(void)
-{
-	return (double) draw_bits() * 0x1p-53;
-}
-
-/* ---------- devices ---------- */
-
-__attribute__((unused)) static PtDevice *
-open_cpu(int threads)
-{
-	PtDeviceOptions options = {.threads = threads, .no_library = true};
-	PtError err = {0};
-	PtDevice *dev = pt_cpu_device.open(&options, &err);
-
-	if (!CHECK(dev != NULL, "%s", err.message))
-		exit(check_done());
-	return dev;
-}
-
-/* The device under test; threads: of a CPU. */
-__attribute__((unused)) static PtDevice *
-open_device(int threads)
-{
-	PtDevice *dev = test_device(threads);
-
-	if (dev == NULL)
-		exit(check_done());
-	return dev;
-}
+extern void draw_seed(uint64_t seed);
+extern uint64_t draw_bits(void);
+extern int draw_int(int n);	   /* 0 .. n - 1 */
+extern double draw_real(void); /* 0 <= x < 1 */
 
 /* ---------- cases ---------- */
 
@@ -88,184 +35,44 @@ typedef struct Case
 	void *initial[CASE_EXTERNALS];
 } Case;
 
-__attribute__((unused)) static void
-case_begin(Case *c)
-{
-	PtError err;
+extern void case_begin(Case *c);
+extern void case_end(Case *c);
 
-	memset(c, 0, sizeof(*c));
-	c->g = pt_graph_new(&err);
-}
-
-__attribute__((unused)) static void
-case_end(Case *c)
-{
-	pt_graph_free(c->g);
-	for (int i = 0; i < c->n; i++)
-	{
-		free(c->data[i]);
-		free(c->initial[i]);
-	}
-}
-
-__attribute__((unused)) static size_t
-case_bytes(const Case *c, int i)
-{
-	const PtGraphValue *v = pt_value(c->g, c->ext[i]);
-
-	return (size_t) pt_shape_numel(&v->shape) * pt_dtype_size(v->dtype);
-}
-
-__attribute__((unused)) static int64_t
-case_numel(const Case *c, int i)
-{
-	return pt_shape_numel(&pt_value(c->g, c->ext[i])->shape);
-}
+/* Of external i. */
+extern size_t case_bytes(const Case *c, int i);
+extern int64_t case_numel(const Case *c, int i);
 
 /* The index of a new external; its initial contents are zeros. */
-__attribute__((unused)) static int
-case_external(Case *c, PtDtype dtype, const PtShape *shape)
-{
-	int i = c->n++;
-	size_t bytes;
+extern int case_external(Case *c, PtDtype dtype, const PtShape *shape);
 
-	if (i >= CASE_EXTERNALS)
-		abort();
-	c->ext[i] = pt_external(c->g, "x", dtype, shape);
-	bytes = case_bytes(c, i);
-	if (posix_memalign(&c->data[i], 64, bytes) != 0)
-		abort();
-	c->initial[i] = calloc(1, bytes + 1);
-	return i;
-}
-
-__attribute__((unused)) static void
-case_set(Case *c, int i, int64_t at, double value)
-{
-	pt_element_set_double(pt_value(c->g, c->ext[i])->dtype, c->initial[i], (size_t) at, value);
-}
+/* Sets an element of the initial contents. */
+extern void case_set(Case *c, int i, int64_t at, double value);
 
 /* What is there after a run. */
-__attribute__((unused)) static double
-case_get(const Case *c, int i, int64_t at)
-{
-	return pt_element_get_double(pt_value(c->g, c->ext[i])->dtype, c->data[i], (size_t) at);
-}
+extern double case_get(const Case *c, int i, int64_t at);
 
 /* Random floats of -scale .. scale; integers truncate them. */
-__attribute__((unused)) static int
-case_random(Case *c, PtDtype dtype, const PtShape *shape, double scale)
-{
-	int i = case_external(c, dtype, shape);
-
-	for (int64_t k = 0; k < case_numel(c, i); k++)
-		case_set(c, i, k, dtype == PT_BOOL ? draw_int(2) : (2 * draw_real() - 1) * scale);
-	return i;
-}
+extern int case_random(Case *c, PtDtype dtype, const PtShape *shape, double scale);
 
 /* The index of an external that is assigned a value; -1 if the graph failed. */
-__attribute__((unused)) static int
-case_output(Case *c, PtRef value)
-{
-	int i;
-	PtGraphValue v;
+extern int case_output(Case *c, PtRef value);
 
-	if (value == PT_NO_REF)
-		return -1;
-	v = *pt_value(c->g, value);
-	i = case_external(c, v.dtype, &v.shape);
-	memset(c->initial[i], 0x5a, case_bytes(c, i));
-	pt_graph_assign(c->g, c->ext[i], value);
-	return i;
-}
-
-__attribute__((unused)) static PtPlan *
-case_compile(Case *c, PtDevice *dev, const PtPlanOptions *options, PtError *err)
-{
-	PtPlan *plan = pt_plan_compile(c->g, dev, options, err);
-
-	for (int i = 0; plan != NULL && i < c->n; i++)
-	{
-		memcpy(c->data[i], c->initial[i], case_bytes(c, i));
-		pt_plan_bind(plan, c->ext[i], c->data[i]);
-	}
-	return plan;
-}
-
-/* Runs to the end; counts how often it said MORE. */
-__attribute__((unused)) static bool
-run_all(PtPlan *plan, int64_t repeat, int64_t budget_ns, int *more, PtError *err)
-{
-	PtRun run;
-
-	while ((run = pt_plan_run(plan, repeat, budget_ns, err)) == PT_RUN_MORE)
-		if (more != NULL)
-			++*more;
-	return run == PT_RUN_DONE;
-}
+/* A plan bound to the memory, which has its initial contents. */
+extern PtPlan *case_compile(Case *c, PtDevice *dev, const PtPlanOptions *options, PtError *err);
 
 /* Compiles, and runs from the initial contents; results are in data. */
-__attribute__((unused)) static bool
-run_case(Case *c, PtDevice *dev, const PtPlanOptions *options, int64_t repeat, PtError *err)
-{
-	PtPlan *plan = case_compile(c, dev, options, err);
-	bool ok = plan != NULL && run_all(plan, repeat, INT64_MAX, NULL, err);
-
-	pt_plan_free(plan);
-	return ok;
-}
+extern bool run_case(Case *c, PtDevice *dev, const PtPlanOptions *options, int64_t repeat,
+					 PtError *err);
 
 /* A copy of all externals, for comparing runs. */
-__attribute__((unused)) static void **
-case_snapshot(const Case *c)
-{
-	void **copy = calloc((size_t) c->n + 1, sizeof(void *));
-
-	for (int i = 0; i < c->n; i++)
-	{
-		copy[i] = malloc(case_bytes(c, i) + 1);
-		memcpy(copy[i], c->data[i], case_bytes(c, i));
-	}
-	return copy;
-}
-
-__attribute__((unused)) static void
-free_snapshot(const Case *c, void **copy)
-{
-	for (int i = 0; i < c->n; i++)
-		free(copy[i]);
-	free(copy);
-}
+extern void **case_snapshot(const Case *c);
+extern void free_snapshot(const Case *c, void **copy);
 
 /*
  * The first external that differs, or -1.  rel < 0: the bytes must be equal (any NaN equals any); else
  * |a - b| <= rel * max(1, |b|).
  */
-__attribute__((unused)) static int
-case_differs(const Case *c, void **copy, double rel)
-{
-	for (int i = 0; i < c->n; i++)
-	{
-		PtDtype dtype = pt_value(c->g, c->ext[i])->dtype;
-		size_t size = pt_dtype_size(dtype);
-
-		for (int64_t k = 0; k < case_numel(c, i); k++)
-		{
-			double a, b;
-
-			if (memcmp((char *) copy[i] + (size_t) k * size,
-					   (char *) c->data[i] + (size_t) k * size, size) == 0)
-				continue;
-			a = pt_element_get_double(dtype, c->data[i], (size_t) k);
-			b = pt_element_get_double(dtype, copy[i], (size_t) k);
-			if (isnan(a) && isnan(b))
-				continue;
-			if (rel < 0 || !check_close(a, b, rel, rel))
-				return i;
-		}
-	}
-	return -1;
-}
+extern int case_differs(const Case *c, void **copy, double rel);
 
 #define SHAPE(...) \
 	(&(PtShape){(int) (sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}})

@@ -1,31 +1,22 @@
 /*
  * run.h
- *	  Compiles and runs a small graph on the device under test, for tests of what graphs compute.
+ *	  Devices to test on, and compiled plans run to their end.
  */
 #ifndef PT_RUN_H
 #define PT_RUN_H
 
 #include "engine/check.h"
+#include "engine/device_harness.h"
 #include "engine/plan/plan.h"
-#include "engine/test_device.h"
 
-/* On one thread; NULL after a failed check. */
-__attribute__((unused)) static PtDevice *
-run_device(void)
-{
-	return test_device(1);
-}
+/* Devices; a test that cannot open its own ends.  threads: of a CPU. */
+extern PtDevice *open_cpu(int threads);
+extern PtDevice *open_device(int threads); /* the one under test */
+
+/* Runs to the end; counts in *more how often it said MORE (NULL: does not). */
+extern bool run_all(PtPlan *plan, int64_t repeat, int64_t budget_ns, int *more, PtError *err);
 
 /* Runs a compiled plan once. */
-__attribute__((unused)) static bool
-run_plan(PtPlan *plan, PtError *err)
-{
-	PtRun run;
-
-	do
-		run = pt_plan_run(plan, 1, 50 * 1000 * 1000, err);
-	while (run == PT_RUN_MORE);
-	return run == PT_RUN_DONE;
-}
+extern bool run_plan(PtPlan *plan, PtError *err);
 
 #endif

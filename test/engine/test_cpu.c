@@ -4,7 +4,7 @@
  *
  * References are libm in double and loops over indices.
  */
-#include "cpu_harness.h"
+#include "engine/cpu_harness.h"
 
 #include "cpu/isa/isa.h"
 
@@ -549,7 +549,7 @@ sweep(const PtIsa *isa, const char *name, PtScalar op, double (*reference)(doubl
 static void
 test_mathematics(void)
 {
-	for (size_t i = 0; i < sizeof(isa_names) / sizeof(isa_names[0]); i++)
+	for (int i = 0; isa_names[i] != NULL; i++)
 	{
 		PtError err;
 		const PtIsa *isa = pt_isa_choose(isa_names[i], &err);

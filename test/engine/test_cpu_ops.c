@@ -5,7 +5,7 @@
  * All references are plain loops in double over indices.  Operands end in a fence that a kernel
  * must not touch.
  */
-#include "cpu_harness.h"
+#include "engine/cpu_harness.h"
 
 static const PtDtype floats[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16};
 static const PtDtype all_dtypes[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16, PT_INT64,

@@ -6,8 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "program_harness.h"
-#include "test_device.h"
+#include "engine/program_harness.h"
+#include "engine/device_harness.h"
 
 static PtDevice *dev;
 
@@ -36,7 +36,7 @@ test_compiling_in_moderation(void)
 	{
 		PROGRAMS = 12
 	};
-	Case cases[PROGRAMS];
+	ProgramCase cases[PROGRAMS];
 	PtStep steps[PROGRAMS] = {0};
 	PtOperand in[PROGRAMS], out[PROGRAMS];
 	PtQueue s = {.steps = steps, .nsteps = PROGRAMS};
@@ -60,17 +60,17 @@ test_compiling_in_moderation(void)
 	}
 	for (int i = 0; i < PROGRAMS; i++)
 	{
-		Case *c = &cases[i];
+		ProgramCase *c = &cases[i];
 
 		/* programs that no other test has */
-		*c = new_case(10);
+		*c = program_case(10);
 		add_input(c, 0, RANDOM(PT_FLOAT32, 1, 10), NULL);
 		for (int k = 0; k <= i; k++)
 			add(c, PT_S_floor, PT_F32, 0, 0, 0, 0);
 		add(c, PT_S_ceil, PT_F32, 0, 0, 0, 0);
 		add_output(c, 0, PT_FLOAT32);
 		in[i] = c->in[0];
-		out[i] = output_of(&c->p, 0);
+		out[i] = program_output(&c->p, 0);
 		in[i].data = dev->type->alloc(dev, 64, &err);
 		out[i].data = dev->type->alloc(dev, 64, &err);
 		steps[i] = (PtStep){.program = &c->p, .nin = 1, .nout = 1, .in = &in[i], .out = &out[i]};
@@ -97,7 +97,7 @@ test_compiling_in_moderation(void)
 	{
 		dev->type->free(dev, in[i].data);
 		dev->type->free(dev, out[i].data);
-		free_case(&cases[i]);
+		program_free(&cases[i]);
 	}
 	unlink(compiler);
 	unlink(compiled_text);

@@ -6,7 +6,7 @@
  * kernels: dimensions of 1 and 0, runs that are whole words and such that are not, addresses with
  * and without alignment.  Queues that may be repeated run three times, so as a CUDA graph too.
  */
-#include "cuda_harness.h"
+#include "engine/cuda_harness.h"
 
 static const PtDtype all_dtypes[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16, PT_INT64,
 									 PT_INT32,	 PT_INT16,	 PT_INT8,	 PT_UINT8,	  PT_BOOL};

@@ -9,23 +9,23 @@
  */
 #include <dlfcn.h>
 
-#include "program_harness.h"
+#include "engine/program_harness.h"
 
 static PtDevice *cpu, *interpreted, *compiled, *adaptive;
 
 /* The case on the CPU, interpreted, compiled, and on what begins as the one and becomes the other. */
 static void
-check_case(const Case *c, const char *what)
+check_case(const ProgramCase *c, const char *what)
 {
 	PtDevice *const others[] = {compiled, adaptive};
 	PtOperand want[PT_PROGRAM_OUTPUTS], first[PT_PROGRAM_OUTPUTS], got[PT_PROGRAM_OUTPUTS];
 	PtError err = {.message = ""};
 
-	if (!CHECK(run_case(cpu, c, want, &err), "%s: %s", what, err.message))
+	if (!CHECK(program_run(cpu, c, want, &err), "%s: %s", what, err.message))
 		return;
-	if (!CHECK(run_case(interpreted, c, first, &err), "%s: %s", what, err.message))
+	if (!CHECK(program_run(interpreted, c, first, &err), "%s: %s", what, err.message))
 	{
-		free_outputs(c, want);
+		program_free_outputs(c, want);
 		return;
 	}
 	for (int j = 0; j < c->p.noutputs; j++)
@@ -33,7 +33,7 @@ check_case(const Case *c, const char *what)
 		char name[128];
 
 		snprintf(name, sizeof(name), "%.80s, interpreted", what);
-		compare(c, j, name, &first[j], &want[j], c->rel[j], c->abs[j]);
+		program_compare(c, j, name, &first[j], &want[j], c->rel[j], c->abs[j]);
 	}
 	for (int o = 0; o < (c->repeat > 1 ? 2 : 1); o++)
 	{
@@ -42,14 +42,14 @@ check_case(const Case *c, const char *what)
 		if (others[o] == NULL)
 			continue;
 		snprintf(name, sizeof(name), "%.80s, %s", what, o == 0 ? "compiled" : "adaptive");
-		if (!CHECK(run_case(others[o], c, got, &err), "%s: %s", name, err.message))
+		if (!CHECK(program_run(others[o], c, got, &err), "%s: %s", name, err.message))
 			continue;
 		for (int j = 0; j < c->p.noutputs; j++)
-			compare(c, j, name, &got[j], &first[j], 0, 0);
-		free_outputs(c, got);
+			program_compare(c, j, name, &got[j], &first[j], 0, 0);
+		program_free_outputs(c, got);
 	}
-	free_outputs(c, want);
-	free_outputs(c, first);
+	program_free_outputs(c, want);
+	program_free_outputs(c, first);
 }
 
 /* ---------- scalar ops ---------- */
@@ -165,7 +165,7 @@ test_scalar_ops(void)
 			PtClass cls = pt_dtype_class(dtype);
 			/* beyond some points programs take packs; odd sizes end in a part of one */
 			int64_t n = group % 2 == 0 ? 32771 : 1023;
-			Case c = new_case(n);
+			ProgramCase c = program_case(n);
 			char what[256] = "";
 
 			for (int k = 0; k < 3; k++)
@@ -199,7 +199,7 @@ test_scalar_ops(void)
 						 pt_dtype_name(dtype));
 				check_case(&c, what);
 			}
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -208,7 +208,7 @@ static void
 test_division(void)
 {
 	int64_t n = 40000;
-	Case c = new_case(n);
+	ProgramCase c = program_case(n);
 	PtOperand a = special_operand(PT_INT64, n, 0), b = special_operand(PT_INT64, n, 1);
 
 	for (int64_t i = 0; i < n; i++)
@@ -221,7 +221,7 @@ test_division(void)
 	add_output(&c, 2, PT_INT64);
 	add_output(&c, 3, PT_INT64);
 	check_case(&c, "integer division");
-	free_case(&c);
+	program_free(&c);
 }
 
 /* ---------- conversions ---------- */
@@ -236,7 +236,7 @@ test_conversions(void)
 		for (int half = 0; half < 2; half++)
 		{
 			int64_t n = half == 0 ? 1500 : 33333;
-			Case c = new_case(n);
+			ProgramCase c = program_case(n);
 			PtOperand x = special_operand(from, n, 0);
 			char what[64];
 
@@ -260,7 +260,7 @@ test_conversions(void)
 			}
 			snprintf(what, sizeof(what), "%s to others", pt_dtype_name(from));
 			check_case(&c, what);
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -271,7 +271,7 @@ test_roundings(void)
 									  PT_S_copy};
 	static const PtScalar ints[] = {PT_S_wrap_int32, PT_S_wrap_int16, PT_S_wrap_int8,
 									PT_S_wrap_uint8, PT_S_to_bool,	  PT_S_copy};
-	Case f = new_case(70000), i = new_case(1000), d = new_case(300);
+	ProgramCase f = program_case(70000), i = program_case(1000), d = program_case(300);
 	PtOperand bits = OPERAND(PT_FLOAT32, 70000);
 
 	/* bit patterns from all over the floats, halves of an ulp of the narrow types among them */
@@ -304,9 +304,9 @@ test_roundings(void)
 	add_output(&d, 1, PT_FLOAT64);
 	add_output(&d, 2, PT_FLOAT64);
 	check_case(&d, "of doubles");
-	free_case(&f);
-	free_case(&i);
-	free_case(&d);
+	program_free(&f);
+	program_free(&i);
+	program_free(&d);
 }
 
 /* ---------- places ---------- */
@@ -317,7 +317,7 @@ check_strides(int ndim, const int64_t *dim, const int64_t stride[3][PT_MAX_DIM],
 			  const char *what)
 {
 	static const PtDtype dtypes[] = {PT_FLOAT32, PT_FLOAT16, PT_FLOAT32};
-	Case c = new_case(2);
+	ProgramCase c = program_case(2);
 
 	c.p.space.ndim = ndim;
 	c.p.points = 1;
@@ -340,7 +340,7 @@ check_strides(int ndim, const int64_t *dim, const int64_t stride[3][PT_MAX_DIM],
 	add_output(&c, 6, PT_BOOL);
 	c.shift = shift;
 	check_case(&c, what);
-	free_case(&c);
+	program_free(&c);
 }
 
 static void
@@ -410,7 +410,7 @@ test_sizes(void)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		for (int shift = 0; shift < 2; shift++)
 		{
-			Case c = new_case(sizes[i]);
+			ProgramCase c = program_case(sizes[i]);
 			char what[64];
 
 			add_input(&c, 0, RANDOM(PT_FLOAT32, 3, sizes[i]), NULL);
@@ -424,7 +424,7 @@ test_sizes(void)
 			c.shift = shift;
 			snprintf(what, sizeof(what), "%lld points, shifted by %d", (long long) sizes[i], shift);
 			check_case(&c, what);
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -434,7 +434,7 @@ static void
 test_in_place(void)
 {
 	int64_t n = 33001;
-	Case swap = new_case(n), twice = new_case(n);
+	ProgramCase swap = program_case(n), twice = program_case(n);
 
 	add_input(&swap, 0, RANDOM(PT_FLOAT32, 4, n), NULL);
 	add_input(&swap, 1, RANDOM(PT_FLOAT32, 4, n), NULL);
@@ -445,7 +445,7 @@ test_in_place(void)
 	check_case(&swap, "swap");
 	swap.repeat = 5;
 	check_case(&swap, "swap 5 times");
-	free_case(&swap);
+	program_free(&swap);
 
 	/* in0 = in0 + in1, but in0 is read again; the sum is stored twice */
 	add_input(&twice, 0, RANDOM(PT_FLOAT32, 4, n), NULL);
@@ -458,7 +458,7 @@ test_in_place(void)
 	twice.alias[0] = 1;
 	twice.alias[1] = 2;
 	check_case(&twice, "in place");
-	free_case(&twice);
+	program_free(&twice);
 }
 
 /* Adam over a flat array, three outputs in place, some steps: the adaptive device compiles after the first. */
@@ -468,7 +468,7 @@ test_adam(void)
 	for (int shift = 0; shift < 2; shift++)
 	{
 		int64_t n = 40003;
-		Case c = new_case(n);
+		ProgramCase c = program_case(n);
 
 		for (int k = 0; k < 4; k++) /* p, g, m, v */
 			add_input(&c, k, RANDOM(PT_FLOAT32, 1, n), NULL);
@@ -506,7 +506,7 @@ test_adam(void)
 		c.repeat = 4;
 		c.shift = shift;
 		check_case(&c, "Adam");
-		free_case(&c);
+		program_free(&c);
 	}
 }
 
@@ -521,7 +521,7 @@ test_philox(void)
 	for (int s = 0; s < 4; s++)
 		for (int i = 0; i < 3; i++)
 		{
-			Case c = new_case(sizes[i]);
+			ProgramCase c = program_case(sizes[i]);
 
 			add_single(&c, 0, PT_INT64, seeds[s]);
 			add_single(&c, 1, PT_INT64, seeds[3 - s]);
@@ -533,7 +533,7 @@ test_philox(void)
 			add_output(&c, 4, PT_FLOAT32);
 			add_output(&c, 6, PT_FLOAT32);
 			check_case(&c, "philox");
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -548,7 +548,7 @@ test_zero_division(void)
 		for (int64_t where = -1; where < 40000; where += 13333)
 		{
 			int64_t n = 40000;
-			Case c = new_case(n);
+			ProgramCase c = program_case(n);
 			PtOperand b = OPERAND(PT_INT32, n), out[1];
 			PtError err = {.message = ""};
 
@@ -563,18 +563,18 @@ test_zero_division(void)
 			c.repeat = 3;
 			if (where < 0) /* and the failures before are forgotten */
 			{
-				if (CHECK(run_case(devices[d], &c, out, &err), "device %d: %s", d, err.message))
-					free_outputs(&c, out);
+				if (CHECK(program_run(devices[d], &c, out, &err), "device %d: %s", d, err.message))
+					program_free_outputs(&c, out);
 			}
 			else
-				CHECK(!run_case(devices[d], &c, out, &err) && err.code == PT_EZERODIV &&
+				CHECK(!program_run(devices[d], &c, out, &err) && err.code == PT_EZERODIV &&
 						  strcmp(err.message, "integer division by zero") == 0,
 					  "device %d: zero at %lld: %s", d, (long long) where, err.message);
 			/* everywhere: many threads note it at once */
 			memset(b.data, 0, bytes_of(&b));
-			CHECK(!run_case(devices[d], &c, out, &err) && err.code == PT_EZERODIV,
+			CHECK(!program_run(devices[d], &c, out, &err) && err.code == PT_EZERODIV,
 				  "device %d: zero everywhere: %s", d, err.message);
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -583,17 +583,17 @@ test_zero_division(void)
 static void
 test_refused(void)
 {
-	Case c = new_case(5);
+	ProgramCase c = program_case(5);
 	PtOperand out[1];
 	PtError err = {.message = ""};
 
 	add_input(&c, 0, RANDOM(PT_INT64, 5, 5), NULL);
 	add(&c, PT_S_exp, PT_I64, 1, 0, 0, 0);
 	add_output(&c, 1, PT_INT64);
-	CHECK(!run_case(interpreted, &c, out, &err) && err.code == PT_EUNSUPPORTED &&
+	CHECK(!program_run(interpreted, &c, out, &err) && err.code == PT_EUNSUPPORTED &&
 			  strcmp(err.message, "exp is not implemented on device \"cuda\" for int64") == 0,
 		  "%s", err.message);
-	free_case(&c);
+	program_free(&c);
 }
 
 /* ---------- a compiler that fails ---------- */
@@ -625,7 +625,7 @@ test_compiler_fails(void)
 	for (int f = 0; f < 3; f++)
 		for (int round = 0; round < 2; round++)
 		{
-			Case c = new_case(1000);
+			ProgramCase c = program_case(1000);
 			PtOperand out[1], want[1];
 			PtError err = {.message = ""};
 
@@ -638,18 +638,18 @@ test_compiler_fails(void)
 			c.repeat = 3;
 			/* the second time nothing fails, but the text did */
 			setenv("CUDA_EMULATOR_FAIL", round == 0 ? calls[f] : "", 1);
-			if (CHECK(run_case(adaptive, &c, out, &err), "%s: %s", calls[f], err.message))
+			if (CHECK(program_run(adaptive, &c, out, &err), "%s: %s", calls[f], err.message))
 			{
-				CHECK_OK(run_case(cpu, &c, want, &err), &err);
-				compare(&c, 0, calls[f], out, want, 0, 0);
-				free_outputs(&c, out);
-				free_outputs(&c, want);
+				CHECK_OK(program_run(cpu, &c, want, &err), &err);
+				program_compare(&c, 0, calls[f], out, want, 0, 0);
+				program_free_outputs(&c, out);
+				program_free_outputs(&c, want);
 			}
-			CHECK(!run_case(compiled, &c, out, &err) && err.code == PT_EDEVICE &&
+			CHECK(!program_run(compiled, &c, out, &err) && err.code == PT_EDEVICE &&
 					  err.message[0] != '\0',
 				  "%s: %s", calls[f], err.message);
 			unsetenv("CUDA_EMULATOR_FAIL");
-			free_case(&c);
+			program_free(&c);
 		}
 }
 
@@ -657,7 +657,7 @@ test_compiler_fails(void)
 static bool
 can_compile(void)
 {
-	Case c = new_case(3);
+	ProgramCase c = program_case(3);
 	PtOperand out[1];
 	PtError err = {.message = ""};
 	bool ok;
@@ -665,14 +665,14 @@ can_compile(void)
 	add_input(&c, 0, RANDOM(PT_FLOAT32, 5, 3), NULL);
 	add(&c, PT_S_neg, PT_F32, 1, 0, 0, 0);
 	add_output(&c, 1, PT_FLOAT32);
-	ok = run_case(compiled, &c, out, &err);
+	ok = program_run(compiled, &c, out, &err);
 	if (ok)
-		free_outputs(&c, out);
+		program_free_outputs(&c, out);
 	else if (CHECK(strcmp(err.message, "CUDA's run-time compiler is not available") == 0 &&
 					   err.hint[0] != '\0',
 				   "%s: %s", err.message, err.detail))
 		printf("# %s, only the interpreter is tested\n", err.message);
-	free_case(&c);
+	program_free(&c);
 	return ok;
 }
 

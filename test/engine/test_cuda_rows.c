@@ -6,7 +6,7 @@
  * blocks whose parts are joined, columns side by side, several reduced dimensions that do not adjoin.  Every run is
  * done a few times, so that the results are those of a replayed graph.
  */
-#include "cuda_harness.h"
+#include "engine/cuda_harness.h"
 
 static const PtDtype floats[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16};
 static const PtDtype all_dtypes[] = {PT_FLOAT32, PT_FLOAT64, PT_FLOAT16, PT_BFLOAT16, PT_INT64,

@@ -7,7 +7,7 @@
 #include "engine/fit_harness.h"
 #include "engine/golden.h"
 
-static PtDevice *dev2, *dev3;
+static PtDevice *dev, *dev2, *dev3;
 
 /* ---------- trajectories ---------- */
 

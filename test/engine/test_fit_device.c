@@ -2,7 +2,10 @@
  * test_fit_device.c
  *	  Training on a device with memory of its own: streamed data, runs that are left, memory that ends, a device that is lost.
  */
+#include "bridge/library.h"
 #include "engine/fit_harness.h"
+
+static PtDevice *dev;
 
 /* A training whose results depend on each row, on the order of rows and on each step's rate. */
 typedef struct Regime

@@ -456,7 +456,7 @@ main(void)
 {
 	PtArena *arena = pt_arena_new();
 
-	dev = run_device();
+	dev = open_device(1);
 	if (dev == NULL)
 		return check_done();
 	test_golden();

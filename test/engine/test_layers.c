@@ -262,10 +262,10 @@ has_options(const PtModuleType *type)
 int
 main(void)
 {
-	PtDevice *dev = run_device();
+	PtDevice *dev = open_device(1);
 	Golden f;
 
-	if (dev == NULL || !golden_open(&f, "test/golden/layers.txt"))
+	if (!golden_open(&f, "test/golden/layers.txt"))
 		return check_done();
 	while (golden_case(&f))
 	{

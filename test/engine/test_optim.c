@@ -266,8 +266,8 @@ main(void)
 	int cases[64] = {0};
 
 	test_text();
-	dev = run_device();
-	if (dev == NULL || !golden_open(&f, "test/golden/optim.txt"))
+	dev = open_device(1);
+	if (!golden_open(&f, "test/golden/optim.txt"))
 		return check_done();
 	while (golden_case(&f))
 	{

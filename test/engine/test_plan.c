@@ -295,7 +295,7 @@ fused_alike(Case *c, const char *what)
 			   "%s: %s", what, err.message))
 		return 0;
 	want = case_snapshot(c);
-	compare(c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, what);
+	case_compare(c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0, what);
 	free_snapshot(c, want);
 	plan = pt_plan_compile(c->g, dev, NULL, &err);
 	steps = plan ? pt_plan_steps(plan) : 0;
@@ -612,8 +612,8 @@ test_threads(void)
 	CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
 	want = case_snapshot(&c);
 	for (int i = 0; i < 3; i++)
-		compare(&c, devices[i], &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0,
-				"threads, large");
+		case_compare(&c, devices[i], &(PtPlanOptions){.poison = true}, INT64_MAX, want, -1, 0,
+					 "threads, large");
 	plan = case_compile(&c, dev, NULL, &err);
 	CHECK_OK(plan != NULL && run_all(plan, 3, 1, &more, &err), &err);
 	/* a GPU works on meanwhile */

@@ -34,11 +34,12 @@ test_promotion(void)
 		while (golden_case(&f))
 			for (int i = 0; i < f.nlines; i++)
 			{
-				PtRef in[2] = {make_kind(g, f.name), make_kind(g, f.lines[i])};
+				PtRef in[2] = {make_kind(g, f.name), make_kind(g, f.lines[i].key)};
 				PtDtype got = pt_result_type(g, in, 2);
 
-				CHECK(strcmp(pt_dtype_name(got), f.values[i]) == 0, "%s with %s is %s, wanted %s",
-					  f.name, f.lines[i], pt_dtype_name(got), f.values[i]);
+				CHECK(strcmp(pt_dtype_name(got), f.lines[i].value) == 0,
+					  "%s with %s is %s, wanted %s", f.name, f.lines[i].key, pt_dtype_name(got),
+					  f.lines[i].value);
 			}
 		golden_close(&f);
 	}

@@ -29,12 +29,12 @@ test_random(uint64_t seed)
 		return;
 	}
 	want = case_snapshot(&c);
-	compare(&c, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, want, -1, seed,
-			"reuse of memory");
-	compare(&c, dev, &(PtPlanOptions){.no_reuse = true, .poison = true}, INT64_MAX, want, -1, seed,
-			"fusion");
-	compare(&c, dev, &(PtPlanOptions){.poison = true}, 1, want, -1, seed, "fusion with reuse");
-	compare(&c, dev3, NULL, INT64_MAX, want, -1, seed, "threads");
+	case_compare(&c, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, want, -1,
+				 seed, "reuse of memory");
+	case_compare(&c, dev, &(PtPlanOptions){.no_reuse = true, .poison = true}, INT64_MAX, want, -1,
+				 seed, "fusion");
+	case_compare(&c, dev, &(PtPlanOptions){.poison = true}, 1, want, -1, seed, "fusion with reuse");
+	case_compare(&c, dev3, NULL, INT64_MAX, want, -1, seed, "threads");
 
 	/* over the inputs: the last externals of the first graph are the results */
 	make_random(&place, seed, IN_PLACE, false, false);
@@ -44,10 +44,10 @@ test_random(uint64_t seed)
 	for (int i = 0, k = place.n; i < place.n; i++)
 		if (i < 6 && place.g->values[place.ext[i]].assigned != PT_NO_REF && k < c.n)
 			moved[i] = want[k++];
-	compare(&place, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, moved, -1,
-			seed, "in place");
-	compare(&place, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, moved, -1, seed,
-			"in place, fused");
+	case_compare(&place, dev, &(PtPlanOptions){.no_fuse = true, .poison = true}, INT64_MAX, moved,
+				 -1, seed, "in place");
+	case_compare(&place, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, moved, -1, seed,
+				 "in place, fused");
 	free(moved);
 	case_end(&place);
 
@@ -70,8 +70,8 @@ test_decomposed(uint64_t seed)
 	{
 		want = case_snapshot(&d);
 		make_random(&c, seed, FRESH, true, false);
-		compare(&c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, 1e-10, seed,
-				"composition");
+		case_compare(&c, dev, &(PtPlanOptions){.poison = true}, INT64_MAX, want, 1e-10, seed,
+					 "composition");
 		case_end(&c);
 		free_snapshot(&d, want);
 	}

@@ -355,8 +355,8 @@ main(void)
 
 	test_text();
 	test_start();
-	dev = run_device();
-	if (dev == NULL || !golden_open(&f, "test/golden/sched.txt"))
+	dev = open_device(1);
+	if (!golden_open(&f, "test/golden/sched.txt"))
 		return check_done();
 	while (golden_case(&f))
 	{

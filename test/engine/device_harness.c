@@ -1,29 +1,10 @@
 /*
- * test_device.h
- *	  The device under test: the CPU, or a GPU whose plans work on the host memory that tests bind.
- *
- * PGTORCH_TEST_DEVICE		"cpu" (default) or "cuda"
- * PGTORCH_CUDA_LIBRARY		for "cuda": path of pgtorch_cuda.so, for a GPU or emulated (test/cuda)
- * PGTORCH_TEST_PROGRAMS	for "cuda": "interpreted" or "compiled"; otherwise as outside of tests
- *
- * Tests give plans addresses of host memory.  On "cuda" what they hold is a thin device around the GPU's
- * that lets them: operands outside of its own memory get a mirror on the GPU when a queue is bound, which is
- * uploaded before a run and downloaded after it, also after one that failed.  Operands that overlap on the
- * host do so there, addresses keep their remainder modulo 64, and a mirror ends where its operand ends, so that the
- * sanitizer sees who writes past it.  Everything else, and all that does not live in host memory (training,
- * networks), goes to the GPU's device as it is.
- *
- * Closing it is a check that all of its memory was freed.
+ * device_harness.c
+ *	  A thin device around a GPU's, whose plans work on the host memory that tests bind.
  */
-#ifndef PT_TEST_DEVICE_H
-#define PT_TEST_DEVICE_H
-
-#include <stdlib.h>
-#include <string.h>
+#include "engine/device_harness.h"
 
 #include "bridge/library.h"
-#include "engine/check.h"
-#include "engine/plan/device.h"
 
 /* ---------- memory ---------- */
 
@@ -451,8 +432,7 @@ gpu_info(PtDevice *dev, int i, const char **key, char *value, size_t size)
 	return gpu->type->info(gpu, i, key, value, size);
 }
 
-/* Whether the environment asks for a GPU. */
-__attribute__((unused)) static bool
+bool
 on_cuda(void)
 {
 	const char *name = getenv("PGTORCH_TEST_DEVICE");
@@ -497,11 +477,7 @@ open_gpu(const PtDeviceOptions *options)
 	return &d->base;
 }
 
-/*
- * The device under test; NULL after a failed check.  threads: of a CPU, which has no BLAS here.  Close it with
- * dev->type->close(dev).
- */
-__attribute__((unused)) static PtDevice *
+PtDevice *
 test_device(int threads)
 {
 	PtDeviceOptions options = {.threads = threads, .no_library = true};
@@ -518,8 +494,7 @@ test_device(int threads)
 	return dev;
 }
 
-/* Whether the GPU is the emulated one, which works on the CPU and can be told to fail. */
-__attribute__((unused)) static bool
+bool
 is_emulated(PtDevice *dev)
 {
 	const char *key;
@@ -531,11 +506,8 @@ is_emulated(PtDevice *dev)
 	return false;
 }
 
-/* How many of n random cases to try: fewer on the emulated GPU, which is slow. */
-__attribute__((unused)) static int
+int
 tries(PtDevice *dev, int n, int emulated)
 {
 	return is_emulated(dev) && emulated < n ? emulated : n;
 }
-
-#endif
