@@ -110,16 +110,15 @@ extern "C"
 		bool epilogue; /* it runs one (pt_cuda_add_program) */
 	} PtCudaKernel;
 
-	/* kernels.c: NULL if there is none; i counts from 0, NULL past the end */
+	/* kernels.c: NULL if there is none */
 	extern const PtCudaKernel *pt_cuda_kernel_find(const char *name);
-	extern const PtCudaKernel *pt_cuda_kernel_at(int i);
 
-	/* queue.c: adds a task of the given size (a struct that begins with PtCudaTask); NULL after b->err is filled */
+	/* task.c: adds a task of the given size (a struct that begins with PtCudaTask); NULL after b->err is filled */
 	extern void *pt_cuda_task(PtCudaBind *b, const PtStep *step, size_t size,
 							  cudaError_t (*launch)(PtCudaTask *, cudaStream_t));
 
 	/*
- * queue.c: says one more piece of memory that the task touches.  A task that says any must say all: its step's
+ * task.c: says one more piece of memory that the task touches.  A task that says any must say all: its step's
  * operands do not count then.  False after b->err is filled.
  */
 	extern bool pt_cuda_use(PtCudaBind *b, PtCudaTask *task, const void *data, size_t bytes,

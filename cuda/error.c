@@ -85,6 +85,6 @@ bool
 pt_cuda_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err)
 {
 	pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cuda\" for dtype %s",
-			step->op != NULL ? step->op->name : "elementwise program", pt_dtype_name(dtype));
+			pt_step_name(step), pt_dtype_name(dtype));
 	return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
 }

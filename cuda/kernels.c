@@ -43,18 +43,10 @@ static const PtCudaKernel *const kernels[] = {
 	&pt_cuda_check_finite_kernel,
 };
 
-#define NKERNELS ((int) (sizeof(kernels) / sizeof(kernels[0])))
-
-const PtCudaKernel *
-pt_cuda_kernel_at(int i)
-{
-	return i >= 0 && i < NKERNELS ? kernels[i] : NULL;
-}
-
 const PtCudaKernel *
 pt_cuda_kernel_find(const char *name)
 {
-	for (int i = 0; i < NKERNELS; i++)
+	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
 		if (strcmp(kernels[i]->name, name) == 0)
 			return kernels[i];
 	return NULL;

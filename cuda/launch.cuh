@@ -1,6 +1,6 @@
 /*
  * launch.cuh
- *	  What all kernels share: launching, noting faults, loads and stores between dtypes, adding up in a block.
+ *	  What all kernels share: launching, and loads and stores between dtypes.
  *
  * Kernels are launched by PT_LAUNCH alone and take shared memory by PT_SHARED, which is all that the
  * tests' stand-in for CUDA has to replace (test/cuda).

@@ -82,12 +82,6 @@ now_ns(void)
 
 /* ---------- prepare ---------- */
 
-static const char *
-step_name(const PtStep *step)
-{
-	return step->op != NULL ? step->op->name : "elementwise program";
-}
-
 static bool
 prepare_step(PtCuda *dev, PtStep *step, PtError *err)
 {
@@ -102,7 +96,7 @@ prepare_step(PtCuda *dev, PtStep *step, PtError *err)
 			pt_fail(err, PT_EUNSUPPORTED,
 					kernel == NULL ? "%s is not implemented on device \"cuda\""
 								   : "%s has no epilogue on device \"cuda\"",
-					step_name(step));
+					pt_step_name(step));
 			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
 		}
 	}
@@ -124,69 +118,6 @@ pt_cuda_prepare(PtDevice *d, PtQueue *s, PtError *err)
 }
 
 /* ---------- bind, unbind ---------- */
-
-void *
-pt_cuda_task(PtCudaBind *b, const PtStep *step, size_t size,
-			 cudaError_t (*launch)(PtCudaTask *, cudaStream_t))
-{
-	PtCudaTask *task = pt_arena_alloc(b->arena, size);
-
-	if (task != NULL && b->ntasks == b->tasks_size)
-	{
-		int grown = b->tasks_size == 0 ? 16 : 2 * b->tasks_size;
-		PtCudaTask **tasks = realloc(b->tasks, (size_t) grown * sizeof(*tasks));
-
-		if (tasks == NULL)
-			task = NULL;
-		else
-		{
-			b->tasks = tasks;
-			b->tasks_size = grown;
-		}
-	}
-	if (task == NULL)
-	{
-		pt_fail_memory(b->err, size);
-		return NULL;
-	}
-	task->launch = launch;
-	task->step = step;
-	task->fault = b->dev->fault;
-	task->number = b->ntasks;
-	b->tasks[b->ntasks++] = task;
-	return task;
-}
-
-bool
-pt_cuda_use(PtCudaBind *b, PtCudaTask *task, const void *data, size_t bytes, bool writes)
-{
-	/* grows where it was 4, 8, 16, ... */
-	if (task->nuses == 0 || (task->nuses >= 4 && (task->nuses & (task->nuses - 1)) == 0))
-	{
-		size_t grown = task->nuses == 0 ? 4 : 2 * (size_t) task->nuses;
-		PtCudaUse *uses = pt_arena_alloc(b->arena, grown * sizeof(PtCudaUse));
-
-		if (uses == NULL)
-			return pt_fail_memory(b->err, grown * sizeof(PtCudaUse));
-		if (task->nuses > 0)
-			memcpy(uses, task->uses, (size_t) task->nuses * sizeof(PtCudaUse));
-		task->uses = uses;
-	}
-	task->uses[task->nuses++] = (PtCudaUse){data, bytes, writes};
-	return true;
-}
-
-bool
-pt_cuda_use_operand(PtCudaBind *b, PtCudaTask *task, const PtOperand *o, bool writes)
-{
-	return pt_cuda_use(b, task, o->data, pt_cuda_operand_bytes(o), writes);
-}
-
-size_t
-pt_cuda_operand_bytes(const PtOperand *o)
-{
-	return o->dtype == PT_NDTYPE ? 0 : (size_t) pt_shape_numel(&o->shape) * pt_dtype_size(o->dtype);
-}
 
 /* Waits until nothing that was submitted is under way, be it a burst that was not completed. */
 static void
@@ -340,7 +271,7 @@ submit_task(PtCuda *dev, PtCudaTask *task, PtError *err)
 
 	if (error == cudaSuccess)
 		return true;
-	snprintf(what, sizeof(what), "launching %s", step_name(task->step));
+	snprintf(what, sizeof(what), "launching %s", pt_step_name(task->step));
 	return pt_cuda_fail(dev, error, what, err);
 }
 

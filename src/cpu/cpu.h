@@ -66,12 +66,16 @@ typedef struct PtCpuKernel
 /* kernels.c: NULL if there is none */
 extern const PtCpuKernel *pt_cpu_kernel_find(const char *name);
 
+/* ---------- for kernels (task.c) ---------- */
+
 /* Adds a task of the given size (a struct that begins with PtCpuTask); NULL after b->err is filled. */
 extern void *pt_cpu_task(PtCpuBind *b, const PtStep *step, size_t size,
 						 void (*run)(PtCpuTask *, int64_t, char *), int64_t ntiles,
 						 int64_t tile_ns);
 /* Says that a task needs bytes of scratch on each thread. */
 extern void pt_cpu_want_scratch(PtCpuBind *b, size_t bytes);
+/* "no kernel": op, dtype and module path */
+extern bool pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err);
 
 extern const PtCpuKernel pt_cpu_program_kernel; /* of steps without op */
 extern const PtCpuKernel pt_cpu_mm_kernel, pt_cpu_linear_kernel;
@@ -101,8 +105,6 @@ extern PtCpuProgram *pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const
 										 void *result, const PtOperand *out);
 /* Bytes of scratch that running it needs. */
 extern size_t pt_cpu_program_scratch(const PtCpuProgram *p);
-/* A range is best begun at a multiple of this many points. */
-extern int64_t pt_cpu_program_chunk(const PtCpuProgram *p);
 extern int64_t pt_cpu_program_ns(const PtCpuProgram *p, int64_t points);
 /* Runs points first to last - 1; false at an integer division by zero. */
 extern bool pt_cpu_program_run(const PtCpuProgram *p, int64_t first, int64_t last, char *scratch);
@@ -119,8 +121,5 @@ pt_cpu_ceil(int64_t a, int64_t b)
 {
 	return (a + b - 1) / b;
 }
-
-/* "no kernel": op, dtype and module path */
-extern bool pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err);
 
 #endif

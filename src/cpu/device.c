@@ -20,8 +20,6 @@
 
 /* estimated work between two looks at the clock */
 #define CLOCK_NS 20000
-/* a task below this stays on one thread: waking the others would take as long */
-#define PARALLEL_NS 15000
 /* what one call of the pool should take */
 #define POOL_NS 2000000
 
@@ -163,20 +161,6 @@ copy(PtDevice *dev, void *dst, const void *src, size_t bytes, PtError *err)
 
 /* ---------- prepare, bind ---------- */
 
-static const char *
-step_name(const PtStep *step)
-{
-	return step->op != NULL ? step->op->name : "elementwise program";
-}
-
-bool
-pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err)
-{
-	pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\" for dtype %s",
-			step_name(step), pt_dtype_name(dtype));
-	return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
-}
-
 static bool
 prepare(PtDevice *dev, PtQueue *s, PtError *err)
 {
@@ -190,7 +174,7 @@ prepare(PtDevice *dev, PtQueue *s, PtError *err)
 		if (kernel == NULL)
 		{
 			pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\"",
-					step_name(step));
+					pt_step_name(step));
 			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
 		}
 		step->kernel = (void *) kernel;
@@ -202,7 +186,7 @@ prepare(PtDevice *dev, PtQueue *s, PtError *err)
 			if (kernel != &pt_cpu_mm_kernel && kernel != &pt_cpu_linear_kernel)
 			{
 				pt_fail(err, PT_EUNSUPPORTED, "%s has no epilogue on device \"cpu\"",
-						step_name(step));
+						pt_step_name(step));
 				return false;
 			}
 			if (!pt_cpu_program_check(step->epilogue, step->path, err))
@@ -246,48 +230,6 @@ grow_scratch(PtCpu *cpu, size_t bytes, PtError *err)
 	}
 	cpu->scratch_size = bytes;
 	return true;
-}
-
-void *
-pt_cpu_task(PtCpuBind *b, const PtStep *step, size_t size,
-			void (*run)(PtCpuTask *, int64_t, char *), int64_t ntiles, int64_t tile_ns)
-{
-	PtCpuTask *task = pt_arena_alloc(b->arena, size);
-
-	if (task != NULL && b->ntasks == b->tasks_size)
-	{
-		int grown = b->tasks_size == 0 ? 16 : 2 * b->tasks_size;
-		PtCpuTask **tasks = realloc(b->tasks, (size_t) grown * sizeof(*tasks));
-
-		if (tasks == NULL)
-			task = NULL;
-		else
-		{
-			b->tasks = tasks;
-			b->tasks_size = grown;
-		}
-	}
-	if (task == NULL)
-	{
-		pt_fail_memory(b->err, size);
-		return NULL;
-	}
-	b->tasks[b->ntasks++] = task;
-	task->run = run;
-	task->step = step;
-	task->isa = b->dev->isa;
-	task->ntiles = ntiles;
-	task->nrounds = 1;
-	task->tile_ns = tile_ns > 0 ? tile_ns : 1;
-	task->parallel = b->dev->threads > 1 && ntiles > 1 && ntiles > PARALLEL_NS / task->tile_ns;
-	return task;
-}
-
-void
-pt_cpu_want_scratch(PtCpuBind *b, size_t bytes)
-{
-	if (b->scratch < bytes)
-		b->scratch = bytes;
 }
 
 static bool

@@ -375,12 +375,6 @@ pt_cpu_program_scratch(const PtCpuProgram *p)
 }
 
 int64_t
-pt_cpu_program_chunk(const PtCpuProgram *p)
-{
-	return p->chunk;
-}
-
-int64_t
 pt_cpu_program_ns(const PtCpuProgram *p, int64_t points)
 {
 	return 20 + points * p->point_ps / 1000;

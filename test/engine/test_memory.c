@@ -11,7 +11,7 @@
  * The device computes nothing and asks for workspaces of all sizes; its addresses are compared with
  * the places that were checked.  plan.c is included to come between it and memory.c.
  */
-#include "engine/plan/planning.h"
+#include "engine/plan/plan_private.h"
 
 static bool checked_places(PtPlanning *p, const PtQueue *schedule);
 

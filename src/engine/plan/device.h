@@ -48,6 +48,13 @@ typedef struct PtStep
 	const char *path; /* of the module, for errors; may be NULL */
 } PtStep;
 
+/* For messages. */
+static inline const char *
+pt_step_name(const PtStep *step)
+{
+	return step->op != NULL ? step->op->name : "elementwise program";
+}
+
 typedef struct PtQueue
 {
 	PtStep *steps;

@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "engine/plan/planning.h"
+#include "engine/plan/plan_private.h"
 
 /* More members than this gain nothing and make the search for registers long. */
 #define MAX_MEMBERS 24

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/plan/planning.h"
+#include "engine/plan/plan_private.h"
 
 #define ALIGN(bytes) (((bytes) + 63) & ~(size_t) 63)
 /*

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/plan/planning.h"
+#include "engine/plan/plan_private.h"
 
 /* An address that follows an external's, or the arena's. */
 typedef struct Fixup

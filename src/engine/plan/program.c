@@ -9,7 +9,7 @@
  */
 #include <string.h>
 
-#include "engine/plan/planning.h"
+#include "engine/plan/plan_private.h"
 
 #define MAX_VIRTUAL 160
 

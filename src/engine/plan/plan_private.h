@@ -1,5 +1,5 @@
 /*
- * planning.h
+ * plan_private.h
  *	  What the passes of plan compilation share: units, and the order they run in.
  *
  * A unit becomes one step: a structured op, a group of scalar ops (a program), or a structured op with
@@ -12,8 +12,8 @@
  *
  * Memory: all of it in a scratch arena that dies when compile is done.
  */
-#ifndef PT_PLANNING_H
-#define PT_PLANNING_H
+#ifndef PT_PLAN_PRIVATE_H
+#define PT_PLAN_PRIVATE_H
 
 #include "engine/plan/plan.h"
 
