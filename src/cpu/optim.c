@@ -128,10 +128,10 @@ constant(const Match *m, char variable, const PtOperand *in, float *copy)
 }
 
 /*
- * a: beta1, b: 1 - beta1, c: beta2, d: 1 - beta2, s: step size, r: root of the bias correction, e: eps,
+ * b: 1 - beta1 (of a beta1 over 0.5: else the rule is another one), c: beta2, d: 1 - beta2, s: step size, r: root of the bias correction, e: eps,
  * k: what weight decay keeps
  */
-#define ADAM_M "add mul a m mul b g"
+#define ADAM_M "add m mul b sub g m"
 #define ADAM_V "add mul c v mul mul d g g"
 #define ADAM_STEP "div mul s " ADAM_M " add div sqrt " ADAM_V " r e"
 #define ADAM_P "sub p " ADAM_STEP
@@ -159,18 +159,17 @@ pt_cpu_adam_match(PtArena *arena, const PtProgram *p, const PtOperand *in, const
 		(found = pt_arena_alloc(arena, sizeof(PtAdam))) == NULL)
 		return NULL;
 	*found = x;
-	found->numbers[7] = 1;
-	found->keep = &found->numbers[7];
+	found->numbers[6] = 1;
+	found->keep = &found->numbers[6];
 	if (m.variable['k' - 'a'] != UNBOUND &&
-		(found->keep = constant(&m, 'k', in, &found->numbers[7])) == NULL)
+		(found->keep = constant(&m, 'k', in, &found->numbers[6])) == NULL)
 		return NULL;
-	if ((found->beta1 = constant(&m, 'a', in, &found->numbers[0])) == NULL ||
-		(found->rest1 = constant(&m, 'b', in, &found->numbers[1])) == NULL ||
-		(found->beta2 = constant(&m, 'c', in, &found->numbers[2])) == NULL ||
-		(found->rest2 = constant(&m, 'd', in, &found->numbers[3])) == NULL ||
-		(found->step = constant(&m, 's', in, &found->numbers[4])) == NULL ||
-		(found->root = constant(&m, 'r', in, &found->numbers[5])) == NULL ||
-		(found->eps = constant(&m, 'e', in, &found->numbers[6])) == NULL)
+	if ((found->rest1 = constant(&m, 'b', in, &found->numbers[0])) == NULL ||
+		(found->beta2 = constant(&m, 'c', in, &found->numbers[1])) == NULL ||
+		(found->rest2 = constant(&m, 'd', in, &found->numbers[2])) == NULL ||
+		(found->step = constant(&m, 's', in, &found->numbers[3])) == NULL ||
+		(found->root = constant(&m, 'r', in, &found->numbers[4])) == NULL ||
+		(found->eps = constant(&m, 'e', in, &found->numbers[5])) == NULL)
 		return NULL;
 	return found;
 }

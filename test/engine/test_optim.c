@@ -51,9 +51,9 @@ test_text(void)
 			   "optim.Adam()");
 	check_text(a, "optim.Adam(0.01, (0.5, 0.75))", "optim.Adam(lr=0.01, betas=(0.5, 0.75))");
 	check_text(a, "optim.SGD(1/10, momentum=0.9, nesterov=True)",
-			   "optim.SGD(0.1, momentum=0.9, nesterov=True)");
-	check_text(a, "optim.sgd(1)", "optim.SGD(1.0)");
-	check_text(a, "optim.SGD()", "optim.SGD is missing the argument \"lr\"");
+			   "optim.SGD(lr=0.1, momentum=0.9, nesterov=True)");
+	check_text(a, "optim.sgd(1)", "optim.SGD(lr=1.0)");
+	check_text(a, "optim.SGD()", "optim.SGD()");
 	check_text(a, "optim.SGD(lr=-1)", "argument \"lr\" of optim.SGD must be at least 0, not -1.0");
 	check_text(a, "optim.SGD(float('nan'))",
 			   "argument \"lr\" of optim.SGD must be at least 0, not nan");
@@ -91,7 +91,15 @@ test_text(void)
 		"invalid beta parameter at index 0: it must be at least 0 and less than 1, not -0.1");
 	check_text(a, "optim.NAdam(momentum_decay=-1)",
 			   "argument \"momentum_decay\" of optim.NAdam must be at least 0, not -1.0");
-	check_text(a, "optim.RAdam(maximize=True)", "optim.RAdam has no argument \"maximize\"");
+	check_text(a, "optim.RAdam(1e-3, (0.9, 0.999), 1e-8, 0.1, True)",
+			   "optim.RAdam(weight_decay=0.1, decoupled_weight_decay=True)");
+	/* behind the arguments that a position can reach */
+	check_text(a, "optim.RAdam(1e-3, (0.9, 0.999), 1e-8, 0, False, True)",
+			   "argument \"maximize\" of optim.RAdam must be given by name");
+	check_text(a, "optim.SGD(0.1, 0, 0, 0, False, True)",
+			   "argument \"maximize\" of optim.SGD must be given by name");
+	check_text(a, "optim.Adam(decoupled_weight_decay=True, maximize=True)",
+			   "optim.Adam(maximize=True, decoupled_weight_decay=True)");
 	pt_arena_free(a);
 }
 

@@ -129,8 +129,8 @@ test_start(void)
 {
 	PtArena *a = pt_arena_new();
 
-	check_start(a, "CyclicLR(0.01, 0.1)", "Adam()",
-				"lr_scheduler.CyclicLR cannot cycle the momentum of optim.Adam, which has none");
+	check_start(a, "CyclicLR(0.01, 0.1)", "Adagrad()",
+				"lr_scheduler.CyclicLR cannot cycle the momentum of optim.Adagrad, which has none");
 	check_start(
 		a, "ChainedScheduler([OneCycleLR(0.1)])", "Adagrad()",
 		"lr_scheduler.OneCycleLR cannot cycle the momentum of optim.Adagrad, which has none");

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes optim.txt and sched.txt beside this file with PyTorch (made with 1.13).
+"""Writes optim.txt and sched.txt beside this file with PyTorch (made with 2.15).
 
 optim.txt: 20 full-batch steps of one network with each optimizer: losses, then parameters and state.
 sched.txt: trainings of the same network with each scheduler, and with clipped gradients: the rates that the
@@ -43,6 +43,7 @@ def new_optimizer(text, model):
 
 
 OPTIMIZERS = """
+    SGD()
     SGD(lr=0.1)
     SGD(lr=0.05, weight_decay=0.1)
     SGD(lr=0.05, momentum=0.9)
@@ -58,6 +59,7 @@ OPTIMIZERS = """
     Adam(lr=0.01, amsgrad=True)
     Adam(lr=0.01, betas=(0.0, 0.5), amsgrad=True, weight_decay=0.01)
     Adam(lr=0.003, maximize=True)
+    Adam(lr=0.01, weight_decay=0.1, decoupled_weight_decay=True)
     AdamW()
     AdamW(lr=0.01, betas=(0.8, 0.9), eps=1e-06, weight_decay=0.3)
     AdamW(lr=0.01, weight_decay=0.0, amsgrad=True)
@@ -80,10 +82,14 @@ OPTIMIZERS = """
     NAdam()
     NAdam(lr=0.01, betas=(0.8, 0.9), eps=0.0001, momentum_decay=0.1)
     NAdam(lr=0.005, weight_decay=0.1)
+    NAdam(lr=0.005, weight_decay=0.1, decoupled_weight_decay=True)
+    NAdam(lr=0.003, betas=(0.4, 0.9), weight_decay=0.1, maximize=True)
     RAdam()
     RAdam(lr=0.01, betas=(0.8, 0.9), eps=0.0001)
     RAdam(lr=0.005, weight_decay=0.1)
     RAdam(lr=0.005, betas=(0.0, 0.5))
+    RAdam(lr=0.005, betas=(0.9, 0.9), weight_decay=0.1, decoupled_weight_decay=True)
+    RAdam(lr=0.002, betas=(0.9, 0.5), weight_decay=0.1, maximize=True)
     Rprop()
     Rprop(lr=0.02, etas=(0.3, 1.5))
     Rprop(lr=0.005, step_sizes=(0.001, 0.02))
@@ -168,6 +174,8 @@ SCHEDULERS = [
      "optim.RMSprop(lr=0.01, eps=0.01)"),
     ("CyclicLR(0.01, 0.05, step_size_up=3, scale_fn='x -> 0.9 ** x', scale_mode='iterations', base_momentum=0.0)",
      "optim.SGD(lr=0.01, nesterov=True, momentum=0.5)"),
+    ("CyclicLR(0.001, 0.02, step_size_up=4)", ADAM),
+    ("CyclicLR(0.001, 0.02, step_size_up=5, base_momentum=0.3, max_momentum=0.7)", "optim.NAdam()"),
     ("OneCycleLR(0.1)", MOMENTUM),
     ("OneCycleLR(0.05)", ADAM),
     ("OneCycleLR(0.05, total_steps=40, pct_start=0.5, anneal_strategy='linear')", SGD),
@@ -186,6 +194,11 @@ SCHEDULERS = [
      "[3, 6, 11, 15])", SGD),
     ("SequentialLR([lr_scheduler.MultiplicativeLR('0.9'), lr_scheduler.ConstantLR(), "
      "lr_scheduler.MultiStepLR([1], gamma=0.5), lr_scheduler.MultiplicativeLR('0.8')], [4, 8, 12])", SGD),
+    ("SequentialLR([lr_scheduler.ConstantLR(), lr_scheduler.MultiplicativeLR('0.9 - 0.1 * (epoch == 0)'), "
+     "lr_scheduler.StepLR(2)], [0, 7])", SGD),
+    # momentum: the last one made says between which bounds OneCycleLR goes
+    ("SequentialLR([lr_scheduler.OneCycleLR(0.1, total_steps=15), "
+     "lr_scheduler.CyclicLR(0.01, 0.1, step_size_up=3, base_momentum=0.7, max_momentum=0.99)], [14])", MOMENTUM),
     ("ChainedScheduler([lr_scheduler.ConstantLR(factor=0.1, total_iters=2), lr_scheduler.ExponentialLR(0.9)])", SGD),
     ("ChainedScheduler([lr_scheduler.LinearLR(), lr_scheduler.StepLR(4, gamma=0.5), lr_scheduler.CosineAnnealingLR(30)])",
      ADAM),

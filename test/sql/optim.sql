@@ -6,6 +6,7 @@ SET client_min_messages = warning;
 SELECT optim.SGD(0.1), optim.Adam(), optim.AdamW(), optim.RMSprop(), optim.Adagrad(), optim.Adadelta();
 SELECT optim.Adamax(), optim.NAdam(), optim.RAdam(), optim.Rprop(), optim.ASGD();
 SELECT optim.AdamW(0.01, '{0.8,0.9}', weight_decay => 0.1, maximize => true);
+SELECT optim.SGD(), optim.Adam(weight_decay => 0.1, decoupled_weight_decay => true), optim.NAdam(maximize => true);
 SELECT optim.RMSprop(alpha => 0.9, centered => true), optim.Rprop(etas => '{0.4,1.3}', step_sizes => '{1e-6,50}');
 SELECT 'torch.optim.NAdam(lr=2e-3, momentum_decay=0.1)'::optim.optimizer;
 SELECT optim.ASGD(t0 => 5) = 'ASGD(t0=5)'::optim.optimizer AS same, optim.ASGD() <> optim.ASGD(0.02) AS other;
@@ -132,7 +133,7 @@ SELECT (SELECT m FROM moved(1000, 1000) m) = (SELECT m FROM moved(NULL, NULL) m)
 SELECT learn(optim.SGD(0.1), clip_grad_norm => 0);
 SELECT learn(optim.SGD(0.1), clip_grad_norm => 'nan');
 SELECT learn(optim.SGD(0.1), clip_grad_value => -1);
-SELECT learn(optim.Adam(), lr_scheduler.CyclicLR(0.1, 0.2));
+SELECT learn(optim.Adagrad(), lr_scheduler.CyclicLR(0.1, 0.2));
 SELECT learn(optim.Adagrad(), lr_scheduler.OneCycleLR(0.1));
 SELECT learn(optim.SGD(0.1), lr_scheduler.OneCycleLR(0.1, total_steps => 20));
 SELECT learn(optim.SGD(0.1), lr_scheduler.LambdaLR('1 / (epoch - 3)'));

@@ -186,7 +186,7 @@ SELECT train(deploy => NULL);
 SELECT train(loss => nn.Linear(1, 1));
 SELECT train(loss => nn.Sequential(nn.Linear(1, 1)));
 SELECT train(loss => 'nn.NoSuchLoss()');
-SELECT train(optimizer => 'optim.SGD()');
+SELECT train(optimizer => 'optim.SGD(lr=-1)');
 SELECT train(optimizer => 'SGD(lr=0.1)');
 SELECT train(optimizer => 'optim.SGD(lr=-1)');
 SELECT train(optimizer => 'optim.Adam(lr=0.1, momentum=0.9)');

@@ -127,8 +127,8 @@ typedef struct PtAdam
 	const float *p, *g, *m, *v;
 	float *new_p, *new_m, *new_v;
 	const float *keep; /* what is left of p after weight decay: 1 for Adam */
-	const float *beta1, *rest1, *beta2, *rest2, *step, *root, *eps;
-	float numbers[8]; /* where constants that are no operands are kept */
+	const float *rest1, *beta2, *rest2, *step, *root, *eps;
+	float numbers[7]; /* where constants that are no operands are kept */
 } PtAdam;
 
 typedef struct PtIsaOptim

@@ -630,6 +630,13 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 					count == 1 ? "" : "s", positional);
 			return NULL;
 		}
+		if (params[i].keyword)
+		{
+			pt_fail(err, PT_EINVAL, "argument \"%s\" of %s must be given by name", params[i].name,
+					what);
+			pt_hint(err, "Write \"%s=\" before the value.", params[i].name);
+			return NULL;
+		}
 		set[i] = true;
 		if (params[i].type == PT_ARG_MODULES || params[i].type == PT_ARG_NAMED_MODULES)
 		{

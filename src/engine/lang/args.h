@@ -110,6 +110,7 @@ typedef struct PtParam
 	PtArgType type;
 	bool required; /* no default */
 	bool nullable; /* None is allowed */
+	bool keyword;  /* only by name, as what stands after "*" in Python */
 	double init;   /* default of NUMBER, INT, REAL, BOOL (0 or 1); ignored if init_none or text */
 	const char
 		*text;		/* default as Python text where a number does not do: "(0.9, 0.999)", "mean" */

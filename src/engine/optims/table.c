@@ -9,6 +9,7 @@
 #include "engine/optims/table.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "engine/lang/fold.h"
@@ -31,22 +32,61 @@ add(char *buf, size_t size, const char *statement)
 	return true;
 }
 
-/* What nearly all have first: gradients to be maximized, and weight decay as an L2 penalty. */
+/*
+ * What nearly all have first: gradients to be maximized, and weight decay, as an L2 penalty in the
+ * gradient, or decoupled: apart from the gradient, it shrinks the parameters themselves.
+ */
 static bool
-begin(const PtArgs *args, char *buf, size_t size)
+begin(const PtArgs *args, bool decoupled, char *buf, size_t size)
 {
+	bool decays = pt_args_get(args, "weight_decay") && pt_args_real(args, "weight_decay") != 0;
+
 	buf[0] = '\0';
-	return (pt_args_get(args, "maximize") == NULL || !pt_args_bool(args, "maximize") ||
-			add(buf, size, "g = -g")) &&
-		   (pt_args_get(args, "weight_decay") == NULL || pt_args_real(args, "weight_decay") == 0 ||
-			add(buf, size, "g = g + weight_decay * p"));
+	return (!pt_args_bool(args, "maximize") || add(buf, size, "g = -g")) &&
+		   (!decays || add(buf, size,
+						   decoupled || pt_args_bool(args, "decoupled_weight_decay")
+							   ? "p = p * (1 - lr * weight_decay)"
+							   : "g = g + weight_decay * p"));
 }
 
 /* begin, then one text: what most rules are. */
 static bool
 simple(const PtArgs *args, char *buf, size_t size, const char *statements)
 {
-	return begin(args, buf, size) && add(buf, size, statements);
+	return begin(args, false, buf, size) && add(buf, size, statements);
+}
+
+/*
+ * A running average of g that keeps as much of itself as the argument decay says: PyTorch's lerp, which
+ * starts from the nearer end.  value: the argument's, unless it changes from step to step (NAN).
+ */
+static bool
+add_average(char *buf, size_t size, const char *average, const char *decay, double value)
+{
+	char near[80], far[80], text[240];
+
+	snprintf(near, sizeof(near), "%s + (1 - %s) * (g - %s)", average, decay, average);
+	snprintf(far, sizeof(far), "g - %s * (g - %s)", decay, average);
+	if (isnan(value))
+		snprintf(text, sizeof(text), "%s = where(%s > 0.5, %s, %s)", average, decay, near, far);
+	else
+		snprintf(text, sizeof(text), "%s = %s", average, fabs(1 - value) < 0.5 ? near : far);
+	return add(buf, size, text);
+}
+
+static bool
+add_momentum(const PtOptimizer *o, char *buf, size_t size)
+{
+	return add_average(buf, size, "exp_avg", "beta1",
+					   o->cycled ? NAN : pt_args_get(o->args, "betas")->reals[0]);
+}
+
+/* The running averages of g and of its square. */
+static bool
+add_moments(const PtOptimizer *o, char *buf, size_t size)
+{
+	return add_momentum(o, buf, size) &&
+		   add(buf, size, "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g");
 }
 
 /* 0 <= beta < 1 of each */
@@ -84,9 +124,9 @@ check_betas(const PtArgs *args, PtError *err)
 	{                                                            \
 		"weight_decay", PT_ARG_REAL, .init = value, NOT_NEGATIVE \
 	}
-#define MAXIMIZE                \
-	{                           \
-		"maximize", PT_ARG_BOOL \
+#define MAXIMIZE                                 \
+	{                                            \
+		"maximize", PT_ARG_BOOL, .keyword = true \
 	}
 
 /* ---------- SGD ---------- */
@@ -108,7 +148,7 @@ static bool
 rule_sgd(const PtOptimizer *o, char *buf, size_t size)
 {
 	const PtArgs *args = o->args;
-	bool ok = begin(args, buf, size);
+	bool ok = begin(args, false, buf, size);
 
 	if (o->cycled || pt_args_real(args, "momentum") != 0)
 	{
@@ -134,7 +174,7 @@ static const PtOptimType sgd = {
 	.doc = "Stochastic gradient descent, optionally with momentum.",
 	.params =
 		(const PtParam[]){
-			{"lr", PT_ARG_REAL, .required = true, NOT_NEGATIVE},
+			LR(1e-3),
 			{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
 			{"dampening", PT_ARG_REAL},
 			WEIGHT_DECAY(0),
@@ -151,12 +191,11 @@ static const PtOptimType sgd = {
 
 /* eps outside the root; amsgrad keeps the maximum of the raw second moments. */
 static bool
-add_adam(const PtArgs *args, char *buf, size_t size)
+add_adam(const PtOptimizer *o, bool decoupled, char *buf, size_t size)
 {
-	bool amsgrad = pt_args_bool(args, "amsgrad");
+	bool amsgrad = pt_args_bool(o->args, "amsgrad");
 
-	return add(buf, size, "exp_avg = beta1 * exp_avg + (1 - beta1) * g") &&
-		   add(buf, size, "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g") &&
+	return begin(o->args, decoupled, buf, size) && add_moments(o, buf, size) &&
 		   (!amsgrad || add(buf, size, "max_exp_avg_sq = maximum(max_exp_avg_sq, exp_avg_sq)")) &&
 		   add(buf, size, "step_size = lr / (1 - beta1 ** t)") &&
 		   add(buf, size, "root = sqrt(1 - beta2 ** t)") &&
@@ -169,18 +208,13 @@ add_adam(const PtArgs *args, char *buf, size_t size)
 static bool
 rule_adam(const PtOptimizer *o, char *buf, size_t size)
 {
-	return begin(o->args, buf, size) && add_adam(o->args, buf, size);
+	return add_adam(o, false, buf, size);
 }
 
-/* Weight decay is not part of the gradient: it shrinks the parameters themselves. */
 static bool
 rule_adamw(const PtOptimizer *o, char *buf, size_t size)
 {
-	buf[0] = '\0';
-	return (!pt_args_bool(o->args, "maximize") || add(buf, size, "g = -g")) &&
-		   (pt_args_real(o->args, "weight_decay") == 0 ||
-			add(buf, size, "p = p * (1 - lr * weight_decay)")) &&
-		   add_adam(o->args, buf, size);
+	return add_adam(o, true, buf, size);
 }
 
 static const PtOptimSlot slots_adam[] = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq"}, {NULL}};
@@ -194,6 +228,7 @@ static const PtOptimType adam = {
 								WEIGHT_DECAY(0),
 								{"amsgrad", PT_ARG_BOOL},
 								MAXIMIZE,
+								{"decoupled_weight_decay", PT_ARG_BOOL, .keyword = true},
 								{NULL}},
 	.slots = slots_adam,
 	.check = check_betas,
@@ -222,11 +257,11 @@ rule_rmsprop(const PtOptimizer *o, char *buf, size_t size)
 {
 	const PtArgs *args = o->args;
 	bool centered = pt_args_bool(args, "centered");
-	bool ok = begin(args, buf, size);
+	bool ok = begin(args, false, buf, size);
 
 	ok = ok && add(buf, size, "square_avg = alpha * square_avg + (1 - alpha) * g * g");
 	if (centered)
-		ok = ok && add(buf, size, "grad_avg = alpha * grad_avg + (1 - alpha) * g");
+		ok = ok && add_average(buf, size, "grad_avg", "alpha", pt_args_real(args, "alpha"));
 	ok = ok && add(buf, size,
 				   centered ? "avg = sqrt(square_avg - grad_avg * grad_avg) + eps"
 							: "avg = sqrt(square_avg) + eps");
@@ -321,11 +356,11 @@ static const PtOptimType adadelta = {
 static bool
 rule_adamax(const PtOptimizer *o, char *buf, size_t size)
 {
-	return simple(o->args, buf, size,
-				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
-				  "exp_inf = maximum(beta2 * exp_inf, abs(g) + eps); "
-				  "clr = lr / (1 - beta1 ** t); "
-				  "p = p - clr * exp_avg / exp_inf");
+	return begin(o->args, false, buf, size) && add_momentum(o, buf, size) &&
+		   add(buf, size,
+			   "exp_inf = maximum(beta2 * exp_inf, abs(g) + eps); "
+			   "clr = lr / (1 - beta1 ** t); "
+			   "p = p - clr * exp_avg / exp_inf");
 }
 
 static const PtOptimType adamax = {
@@ -338,21 +373,19 @@ static const PtOptimType adamax = {
 	.rule = rule_adamax,
 };
 
-/* mu enters the next product twice, as in PyTorch 1.13 (later versions: mu_product * mu_next). */
+/* The product of all mu is a float32 in PyTorch. */
 static bool
 rule_nadam(const PtOptimizer *o, char *buf, size_t size)
 {
-	return simple(o->args, buf, size,
-				  "mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)); "
-				  "mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay)); "
-				  "mu_product = mu_product * mu; "
-				  "mu_product_next = mu_product * mu * mu_next; "
-				  "exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
-				  "exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
-				  "denom = sqrt(exp_avg_sq / (1 - beta2 ** t)) + eps; "
-				  "of_g = lr * (1 - mu) / (1 - mu_product); "
-				  "of_avg = lr * mu_next / (1 - mu_product_next); "
-				  "p = p - of_g * g / denom - of_avg * exp_avg / denom");
+	return begin(o->args, false, buf, size) && add_moments(o, buf, size) &&
+		   add(buf, size,
+			   "mu = beta1 * (1 - 0.5 * 0.96 ** (t * momentum_decay)); "
+			   "mu_next = beta1 * (1 - 0.5 * 0.96 ** ((t + 1) * momentum_decay)); "
+			   "mu_product = to(to(mu_product, 'float32') * to(mu, 'float32'), 'float64'); "
+			   "denom = sqrt(exp_avg_sq / (1 - beta2 ** t)) + eps; "
+			   "of_g = lr * (1 - mu) / (1 - mu_product); "
+			   "of_avg = lr * mu_next / (1 - mu_product * mu_next); "
+			   "p = p - of_g * g / denom - of_avg * exp_avg / denom");
 }
 
 static const PtOptimType nadam = {
@@ -365,6 +398,8 @@ static const PtOptimType nadam = {
 			EPS(1e-8),
 			WEIGHT_DECAY(0),
 			{"momentum_decay", PT_ARG_REAL, .init = 4e-3, NOT_NEGATIVE},
+			{"decoupled_weight_decay", PT_ARG_BOOL},
+			MAXIMIZE,
 			{NULL},
 		},
 	.slots = (const PtOptimSlot[]){{"exp_avg"},
@@ -379,24 +414,28 @@ static const PtOptimType nadam = {
 static bool
 rule_radam(const PtOptimizer *o, char *buf, size_t size)
 {
-	return simple(
-		o->args, buf, size,
-		"bias1 = 1 - beta1 ** t; "
-		"bias2 = 1 - beta2 ** t; "
-		"exp_avg = beta1 * exp_avg + (1 - beta1) * g; "
-		"exp_avg_sq = beta2 * exp_avg_sq + (1 - beta2) * g * g; "
-		"rho_inf = 2 / (1 - beta2) - 1; "
-		"rho = rho_inf - 2 * t * beta2 ** t / bias2; "
-		"rect = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)); "
-		"root = sqrt(bias2); "
-		"step = exp_avg / bias1 * lr; "
-		"p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
+	return begin(o->args, false, buf, size) && add_moments(o, buf, size) &&
+		   add(buf, size,
+			   "bias1 = 1 - beta1 ** t; "
+			   "bias2 = 1 - beta2 ** t; "
+			   "rho_inf = 2 / (1 - beta2) - 1; "
+			   "rho = rho_inf - 2 * t * beta2 ** t / bias2; "
+			   "rect = sqrt((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)); "
+			   "root = sqrt(bias2); "
+			   "step = exp_avg / bias1 * lr; "
+			   "p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
 }
 
 static const PtOptimType radam = {
 	.name = "RAdam",
 	.doc = "Adam whose first steps are held back until the variance of its scale is known.",
-	.params = (const PtParam[]){LR(1e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), {NULL}},
+	.params = (const PtParam[]){LR(1e-3),
+								BETAS,
+								EPS(1e-8),
+								WEIGHT_DECAY(0),
+								{"decoupled_weight_decay", PT_ARG_BOOL},
+								MAXIMIZE,
+								{NULL}},
 	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {NULL}},
 	.check = check_betas,
 	.rule = rule_radam,

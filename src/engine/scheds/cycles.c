@@ -35,7 +35,10 @@ start_cyclic(PtPace *p, PtError *err)
 
 	p->group->lr = pt_args_real(args, "base_lr");
 	if (pt_args_bool(args, "cycle_momentum"))
-		p->group->momentum = p->base_momentum = pt_args_real(args, "base_momentum");
+	{
+		p->group->momentum = p->group->max_momentum = pt_args_real(args, "max_momentum");
+		p->group->base_momentum = pt_args_real(args, "base_momentum");
+	}
 	if (pt_args_is_none(args, "scale_fn"))
 		return true;
 	p->formula = pt_formula_parse(p->group->arena, pt_args_word(args, "scale_fn"), "x", err);
@@ -85,7 +88,7 @@ rate_cyclic(PtPace *p, double *lr, PtError *err)
 	{
 		double max = pt_args_real(args, "max_momentum");
 
-		p->group->momentum = max - (max - p->base_momentum) * part * scale;
+		p->group->momentum = max - (max - pt_args_real(args, "base_momentum")) * part * scale;
 	}
 	return true;
 }

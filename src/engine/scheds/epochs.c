@@ -54,7 +54,7 @@ rate_multiplicative(PtPace *p, double *lr, PtError *err)
 {
 	double factor = 1;
 
-	if (p->last_epoch > 0 && !pt_formula_eval(p->formula, p->last_epoch, &factor, err))
+	if (!p->initial && !pt_formula_eval(p->formula, p->last_epoch, &factor, err))
 		return false;
 	*lr *= factor;
 	return true;
@@ -74,8 +74,7 @@ const PtSchedulerType pt_sched_lambda = {
 
 const PtSchedulerType pt_sched_multiplicative = {
 	.name = "MultiplicativeLR",
-	.doc =
-		"The rate before times a function of the epoch (from 1), given as text: 'epoch -> 0.95'.",
+	.doc = "The rate before times a function of the epoch, given as text: 'epoch -> 0.95'.",
 	.params = params_formula,
 	.check = check_formula,
 	.start = start_formula,
@@ -309,9 +308,7 @@ rate_cosine(PtPace *p, double *lr, PtError *err)
 	(void) err;
 	if (epoch == 0)
 		return true;
-	if (p->step_count == 1)
-		*lr = low + (p->base_lr - low) * (1 + cos((double) epoch * M_PI / (double) period)) / 2;
-	else if ((epoch - 1 - period) % (2 * period) == 0)
+	if ((epoch - 1 - period) % (2 * period) == 0)
 		*lr = *lr + (p->base_lr - low) * (1 - cos(M_PI / (double) period)) / 2;
 	else
 		*lr = (1 + cos(M_PI * (double) epoch / (double) period)) /

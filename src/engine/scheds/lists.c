@@ -30,7 +30,19 @@ check_sequential(const PtScheduler *s, PtError *err)
 	return true;
 }
 
-/* What the others did when they were made is undone; the first begins again. */
+/* Which scheduler an epoch belongs to. */
+static int
+at_epoch(const PtPace *p, int64_t epoch)
+{
+	const PtValue *milestones = pt_args_get(p->s->args, "milestones");
+	int i = 0;
+
+	while (i < milestones->count && milestones->ints[i] <= epoch)
+		i++;
+	return i;
+}
+
+/* What all did when they were made is undone; the one of epoch 0 begins again. */
 static bool
 start_sequential(PtPace *p, PtError *err)
 {
@@ -38,19 +50,17 @@ start_sequential(PtPace *p, PtError *err)
 	for (int i = 0; i < p->s->nchildren; i++)
 		p->children[i].last_epoch--;
 	p->last_epoch = 0;
-	return pt_pace_begin(&p->children[0], err);
+	return pt_pace_begin(&p->children[at_epoch(p, 0)], err);
 }
 
 static bool
 step_sequential(PtPace *p, int epoch, double loss, PtError *err)
 {
 	const PtValue *milestones = pt_args_get(p->s->args, "milestones");
-	int i = 0;
+	int i;
 
 	(void) epoch;
-	p->last_epoch++;
-	while (i < milestones->count && milestones->ints[i] <= p->last_epoch)
-		i++;
+	i = at_epoch(p, ++p->last_epoch);
 	return pt_pace_advance(&p->children[i],
 						   i > 0 && milestones->ints[i - 1] == p->last_epoch ? 0 : -1, loss, err);
 }

@@ -15,8 +15,9 @@ typedef struct PtGroup
 	double lr, momentum; /* momentum: or beta1 */
 	bool has_initial;
 	double initial_lr;
-	double max_lr, min_lr, max_momentum, base_momentum; /* OneCycleLR's */
-	int64_t epochs, steps;								/* of the training; steps of an epoch */
+	double max_lr, min_lr;				/* OneCycleLR's */
+	double max_momentum, base_momentum; /* what CyclicLR says, too, and OneCycleLR goes by */
+	int64_t epochs, steps;				/* of the training; steps of an epoch */
 	PtArena *arena;
 } PtGroup;
 
@@ -27,13 +28,12 @@ struct PtPace
 	PtGroup *group;
 	PtPace *children;	/* [s->nchildren] */
 	int64_t last_epoch; /* or step; 0 is the first */
-	int64_t step_count;
+	bool initial;		/* the step that the constructor takes */
 	double base_lr;
 	/* ---------- */
 	const PtFormula *formula;
-	double base_momentum; /* CyclicLR */
-	int64_t cur, period;  /* CosineAnnealingWarmRestarts */
-	double best;		  /* ReduceLROnPlateau */
+	int64_t cur, period; /* CosineAnnealingWarmRestarts */
+	double best;		 /* ReduceLROnPlateau */
 	int64_t bad, cooldown;
 	int64_t total; /* OneCycleLR */
 };

@@ -235,10 +235,7 @@ pt_sched_wants_loss(const PtScheduler *s)
 bool
 pt_sched_check(const PtScheduler *s, const PtOptimizer *o, PtError *err)
 {
-	const char *cycles = pt_optim_cycles(o);
-
-	if (s->nchildren == 0 && pt_sched_cycles(s) &&
-		(cycles == NULL || (s->type == &pt_sched_cyclic && strcmp(cycles, "momentum") != 0)))
+	if (s->nchildren == 0 && pt_sched_cycles(s) && pt_optim_cycles(o) == NULL)
 	{
 		pt_fail(err, PT_EINVAL,
 				"lr_scheduler.%s cannot cycle the momentum of optim.%s, which has none",
@@ -259,7 +256,6 @@ pt_pace_advance(PtPace *p, int epoch, double loss, PtError *err)
 	const PtSchedulerType *type = p->s->type;
 	double lr = p->group->lr;
 
-	p->step_count++;
 	if (type->step != NULL)
 		return type->step(p, epoch, loss, err);
 	p->last_epoch = epoch < 0 ? p->last_epoch + 1 : epoch;
@@ -272,8 +268,12 @@ pt_pace_advance(PtPace *p, int epoch, double loss, PtError *err)
 bool
 pt_pace_begin(PtPace *p, PtError *err)
 {
-	p->step_count = 0;
-	return pt_pace_advance(p, -1, 0, err);
+	bool ok;
+
+	p->initial = true;
+	ok = pt_pace_advance(p, -1, 0, err);
+	p->initial = false;
+	return ok;
 }
 
 /* As Python constructs it: first what it holds, then itself; leaves take their first step at once. */
