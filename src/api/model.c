@@ -115,7 +115,7 @@ pgtorch_create_model(PG_FUNCTION_ARGS)
 	pgt_catalog_check_writable("pgtorch_create_model()");
 
 	pgt_module_open(&module, text);
-	if (module.root->type->kind != PT_MODULE_LAYER)
+	if (module.root->type->loss != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("%s is a loss, a model needs a module that computes an output", module.root->type->name)));

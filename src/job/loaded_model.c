@@ -189,7 +189,7 @@ pgt_loaded_forward(PgtLoaded *m, bool probability, const PtTensorType *inputs, i
 	const char *op = NULL;
 
 	if (probability)
-		op = m->loss->type->probability;
+		op = pt_module_loss(m->loss)->probability;
 	for (e = m->forwards; e != NULL; e = e->next)
 		if (e->probability == probability && same_inputs(e, inputs, ninputs))
 			return e;

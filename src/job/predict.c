@@ -165,7 +165,7 @@ make_forward(CallSite *site, PgtForm form)
 						errmsg("version %d of model \"%s\" has not been trained", site->model.version,
 							   site->model.name),
 						errhint("Probabilities depend on the training loss; use predict for the plain output.")));
-	if (form == PGT_PREDICT_PROBABILITY && site->loaded->loss->type->probability == NULL)
+	if (form == PGT_PREDICT_PROBABILITY && pt_module_loss(site->loaded->loss)->probability == NULL)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" was trained with nn.%s, which gives no probabilities", site->model.name,
 							   site->loaded->loss->type->name),
@@ -255,17 +255,19 @@ pgt_predict_label(FunctionCallInfo fcinfo)
 {
 	CallSite *site = call_site(fcinfo);
 	const PgtCheckpoint *c = site->loaded->checkpoint;
-	const PtModuleType *loss = site->loaded->loss ? site->loaded->loss->type : NULL;
+	PtTarget target =
+		site->loaded->loss ? pt_module_loss(site->loaded->loss)->target : PT_TARGET_NUMBERS;
+	bool binary = target == PT_TARGET_BINARY;
 	const PtTensor *y;
 	int64 best;
 
-	if (loss == NULL || !(loss->class_targets || loss->binary_targets))
+	if (target != PT_TARGET_CLASS && !binary)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("model \"%s\" was not trained on classes", site->model.name),
 						errhint("Train it with nn.CrossEntropyLoss(), or use predict.")));
-	y = run_row(site, fcinfo, loss->binary_targets ? PGT_PREDICT_PROBABILITY : PGT_PREDICT_RAW);
+	y = run_row(site, fcinfo, binary ? PGT_PREDICT_PROBABILITY : PGT_PREDICT_RAW);
 	if (y == NULL)
 		return NULL;
-	best = loss->binary_targets ? answer(y) : largest(y);
+	best = binary ? answer(y) : largest(y);
 	return best < c->nlabels ? pstrdup(c->labels[best]) : psprintf(INT64_FORMAT, best);
 }

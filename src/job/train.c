@@ -97,7 +97,11 @@ check_scheduler(PtArena *arena, const PgtTrainArgs *args)
 static PgtDataset *
 read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *args)
 {
-	const PtModuleType *loss = net->loss->type;
+	/* how the dataset reads what the loss means */
+	static const PgtTargetKind kinds[] = {[PT_TARGET_NUMBERS] = PGT_TARGET_VALUE,
+										  [PT_TARGET_CLASS] = PGT_TARGET_CLASS,
+										  [PT_TARGET_CLASS_LIST] = PGT_TARGET_CLASS,
+										  [PT_TARGET_BINARY] = PGT_TARGET_BINARY};
 	PgtDatasetSpec spec = {0};
 	int n = pt_module_inputs(net->module);
 	PgtField *inputs = palloc0(sizeof(PgtField) * n);
@@ -115,9 +119,7 @@ read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *
 	}
 	spec.decode.ninputs = n;
 	spec.decode.inputs = inputs;
-	spec.decode.target = loss->class_targets || loss->class_lists ? PGT_TARGET_CLASS
-						 : loss->binary_targets					  ? PGT_TARGET_BINARY
-																  : PGT_TARGET_VALUE;
+	spec.decode.target = kinds[pt_module_loss(net->loss)->target];
 	spec.decode.nlabels = from->nlabels;
 	spec.decode.labels = (const char *const *) from->labels;
 	spec.decode.training = true;

@@ -448,7 +448,7 @@ main(void)
 	Golden f;
 
 	for (int i = 0; pt_module_type_at(i) != NULL; i++)
-		if (pt_module_type_at(i)->kind == PT_MODULE_LOSS && n < 63)
+		if (pt_module_type_at(i)->loss != NULL && n < 63)
 			all[n++].type = pt_module_type_at(i);
 	if (!golden_open(&f, "test/golden/loss.txt"))
 		return check_done();

@@ -38,43 +38,22 @@ weighted(PtBuild *b, const PtModule *m, const PtRef *in, PtRef pos_weight, const
 }
 
 static PtRef
-build_bce(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_bce(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtRef loss = weighted(b, m, in, PT_NO_REF,
 						  "v = (y - 1) * maximum(log1p(-x), -100) - y * maximum(log(x), -100);"
 						  "slope = (x - y) / maximum(x * (1 - x), 1e-12);"
 						  "loss = detach(v) + (x - detach(x)) * detach(slope)");
 
-	(void) nin;
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
 }
 
-#define REDUCTION                                                        \
-	{                                                                    \
-		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
-	}
-
 static const PtParam weight_params[] = {{"weight", PT_ARG_REALS, .init_none = true},
-										REDUCTION,
+										PT_LOSS_REDUCTION,
 										{NULL}};
 
-const PtModuleType pt_loss_bce = {
-	.name = "BCELoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Binary cross-entropy of outputs that are probabilities (the model ends with nn.Sigmoid()), for targets "
-		"from 0 to 1 or a column of two labels. weight has one element for each output.",
-	.params = weight_params,
-	.no_autocast = "Use nn.BCEWithLogitsLoss(), and let the model end without nn.Sigmoid().",
-	.build = build_bce,
-	.binary_targets = true,
-	.domain =
-		"Outputs must be between 0 and 1: end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss().",
-	.probability = "",
-};
-
 static PtRef
-build_bce_with_logits(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_bce_with_logits(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtRef positive = per_output(b, m, "pos_weight", in[0]);
 	PtRef loss =
@@ -84,34 +63,17 @@ build_bce_with_logits(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 					 : "loss = (1 - y) * x"
 					   " + (1 + (pos_weight - 1) * y) * (maximum(-x, 0) + log1p(exp(-abs(x))))");
 
-	(void) nin;
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
 }
 
-const PtModuleType pt_loss_bce_with_logits = {
-	.name = "BCEWithLogitsLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Binary cross-entropy of the sigmoid of the outputs, for targets from 0 to 1 or a column of two labels. weight "
-		"and pos_weight (of the positive answers) have one element for each output.",
-	.params = (const PtParam[]){{"weight", PT_ARG_REALS, .init_none = true},
-								REDUCTION,
-								{"pos_weight", PT_ARG_REALS, .init_none = true},
-								{NULL}},
-	.build = build_bce_with_logits,
-	.binary_targets = true,
-	.probability = "sigmoid",
-};
-
 static PtRef
-build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape s = pt_value(g, in[0])->shape;
 	PtRef loss;
 	char text[PT_SHAPE_TEXT];
 
-	(void) nin;
 	if (s.ndim < 2)
 		return pt_graph_fail(
 			g, PT_ESHAPE,
@@ -127,12 +89,42 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 						  pt_scalar2(g, PT_S_div, loss, pt_real(g, (double) s.dim[s.ndim - 1])));
 }
 
-const PtModuleType pt_loss_multi_label_soft_margin = {
-	.name = "MultiLabelSoftMarginLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Binary cross-entropy of the sigmoid of each class's output, averaged over the classes, for targets 0 and 1. "
-		"weight has one element for each class.",
-	.params = weight_params,
-	.build = build_multi_label,
+const PtModuleType pt_binary_losses[] = {
+	{
+		.name = "BCELoss",
+		.doc =
+			"Binary cross-entropy of outputs that are probabilities (the model ends with nn.Sigmoid()), for targets "
+			"from 0 to 1 or a column of two labels. weight has one element for each output.",
+		.params = weight_params,
+		.no_autocast = "Use nn.BCEWithLogitsLoss(), and let the model end without nn.Sigmoid().",
+		.build = build_bce,
+		.loss =
+			&(const PtLossType){
+				.target = PT_TARGET_BINARY,
+				.domain =
+					"Outputs must be between 0 and 1: end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss().",
+				.probability = ""},
+	},
+	{
+		.name = "BCEWithLogitsLoss",
+		.doc =
+			"Binary cross-entropy of the sigmoid of the outputs, for targets from 0 to 1 or a column of two labels. weight "
+			"and pos_weight (of the positive answers) have one element for each output.",
+		.params = (const PtParam[]){{"weight", PT_ARG_REALS, .init_none = true},
+									PT_LOSS_REDUCTION,
+									{"pos_weight", PT_ARG_REALS, .init_none = true},
+									{NULL}},
+		.build = build_bce_with_logits,
+		.loss = &(const PtLossType){.target = PT_TARGET_BINARY, .probability = "sigmoid"},
+	},
+	{
+		.name = "MultiLabelSoftMarginLoss",
+		.doc =
+			"Binary cross-entropy of the sigmoid of each class's output, averaged over the classes, for targets 0 and 1. "
+			"weight has one element for each class.",
+		.params = weight_params,
+		.build = build_multi_label,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{NULL},
 };

@@ -193,47 +193,41 @@ build_classes(PtBuild *b, const PtModule *m, const PtRef *in, bool logs)
 }
 
 static PtRef
-build_cross_entropy(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_cross_entropy(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return build_classes(b, m, in, false);
 }
 
 static PtRef
-build_nll(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_nll(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return build_classes(b, m, in, true);
 }
 
 #define CLASSES                                                                              \
 	{"weight", PT_ARG_REALS, .init_none = true}, {"ignore_index", PT_ARG_INT, .init = -100}, \
-	{                                                                                        \
-		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions                     \
-	}
+		PT_LOSS_REDUCTION
 
-const PtModuleType pt_loss_cross_entropy = {
-	.name = "CrossEntropyLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
-	.params =
-		(const PtParam[]){CLASSES,
-						  {"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
-						  {NULL}},
-	.build = build_cross_entropy,
-	.class_targets = true,
-	.probability = "softmax",
-};
-
-const PtModuleType pt_loss_nll = {
-	.name = "NLLLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Negative log-likelihood of outputs that are log-probabilities (the model ends with nn.LogSoftmax(1)). Targets "
-		"are class indices or class probabilities.",
-	.params = (const PtParam[]){CLASSES, {NULL}},
-	.build = build_nll,
-	.class_targets = true,
-	.probability = "exp",
+const PtModuleType pt_cross_entropy_losses[] = {
+	{
+		.name = "CrossEntropyLoss",
+		.doc =
+			"Negative log-likelihood of the softmax of the outputs. Targets are class indices or class probabilities.",
+		.params =
+			(const PtParam[]){CLASSES,
+							  {"label_smoothing", PT_ARG_REAL, .bounded = true, .min = 0, .max = 1},
+							  {NULL}},
+		.build = build_cross_entropy,
+		.loss = &(const PtLossType){.target = PT_TARGET_CLASS, .probability = "softmax"},
+	},
+	{
+		.name = "NLLLoss",
+		.doc =
+			"Negative log-likelihood of outputs that are log-probabilities (the model ends with nn.LogSoftmax(1)). Targets "
+			"are class indices or class probabilities.",
+		.params = (const PtParam[]){CLASSES, {NULL}},
+		.build = build_nll,
+		.loss = &(const PtLossType){.target = PT_TARGET_CLASS, .probability = "exp"},
+	},
+	{NULL},
 };

@@ -29,49 +29,25 @@ reduced(PtBuild *b, const PtModule *m, PtRef loss)
 	return loss == PT_NO_REF ? PT_NO_REF : pt_reduce_loss(b, m, loss);
 }
 
-#define REDUCTION                                                        \
-	{                                                                    \
-		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
-	}
-
-static const PtParam reduction_params[] = {REDUCTION, {NULL}};
+static const PtParam reduction_params[] = {PT_LOSS_REDUCTION, {NULL}};
 
 /* ---------- regression ---------- */
 
 static PtRef
-build_mse(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_mse(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return reduced(b, m, elements(b, m, in, "loss = square(x - y)"));
 }
 
-const PtModuleType pt_loss_mse = {
-	.name = "MSELoss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Mean squared error: (output - target)^2.",
-	.params = reduction_params,
-	.build = build_mse,
-};
-
 static PtRef
-build_l1(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_l1(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return reduced(b, m, elements(b, m, in, "loss = abs(x - y)"));
 }
 
-const PtModuleType pt_loss_l1 = {
-	.name = "L1Loss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Mean absolute error: |output - target|.",
-	.params = reduction_params,
-	.build = build_l1,
-};
-
 static PtRef
-build_smooth_l1(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_smooth_l1(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	/* then PyTorch's gradient is -1 where output and target are equal */
 	if (pt_args_real(m->args, "beta") == 0)
 		return reduced(b, m, elements(b, m, in, "z = x - y; loss = where(z > 0, z, -z)"));
@@ -81,41 +57,18 @@ build_smooth_l1(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 							"loss = where(z < beta, square(z) * (0.5 / beta), z - 0.5 * beta)"));
 }
 
-const PtModuleType pt_loss_smooth_l1 = {
-	.name = "SmoothL1Loss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Absolute error, but a squared one, divided by beta, where it is less than beta.",
-	.params = (const PtParam[]){REDUCTION,
-								{"beta", PT_ARG_REAL, .init = 1, .bounded = true, .min = 0,
-								 .max = DBL_MAX},
-								{NULL}},
-	.build = build_smooth_l1,
-};
-
 static PtRef
-build_huber(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_huber(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return reduced(b, m,
 				   elements(b, m, in,
 							"z = abs(x - y); c = minimum(z, delta); loss = c * (z - 0.5 * c)"));
 }
 
-const PtModuleType pt_loss_huber = {
-	.name = "HuberLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Half the squared error, but linear from delta on.",
-	.params = (const PtParam[]){REDUCTION,
-								{"delta", PT_ARG_REAL, .init = 1, .bounded = true, .open = true,
-								 .min = 0, .max = HUGE_VAL},
-								{NULL}},
-	.build = build_huber,
-};
-
 /* ---------- distributions ---------- */
 
 static PtRef
-build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	PtRef loss = elements(b, m, in,
@@ -123,7 +76,6 @@ build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 							  ? "loss = exp(y) * (y - x)"
 							  : "loss = where(y == 0, 0, y * log(y)) - y * x");
 
-	(void) nin;
 	if (loss == PT_NO_REF || strcmp(pt_args_word(m->args, "reduction"), "batchmean") != 0)
 		return reduced(b, m, loss);
 	if (pt_value(g, loss)->shape.ndim == 0)
@@ -135,21 +87,8 @@ build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 static const char *const kl_div_reductions[] = {"none", "batchmean", "mean", "sum", NULL};
 
-const PtModuleType pt_loss_kl_div = {
-	.name = "KLDivLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Kullback-Leibler divergence: target * (log(target) - output), where the output is log-probabilities. "
-		"reduction => 'batchmean' is the divergence proper.",
-	.params =
-		(const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = kl_div_reductions},
-						  {"log_target", PT_ARG_BOOL},
-						  {NULL}},
-	.build = build_kl_div,
-};
-
 static PtRef
-build_poisson(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_poisson(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	/* Stirling's approximation of log(y!), for y > 1 */
 	static const char *const formulas[] = {
@@ -157,30 +96,15 @@ build_poisson(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		"loss = x - y * log(x + eps) + where(y <= 1, 0, y * log(y) - y + 0.5 * log(6.283185307179586 * y))",
 		"loss = exp(x) - y * x + where(y <= 1, 0, y * log(y) - y + 0.5 * log(6.283185307179586 * y))"};
 
-	(void) nin;
 	return reduced(b, m,
 				   elements(b, m, in,
 							formulas[2 * pt_args_bool(m->args, "full") +
 									 pt_args_bool(m->args, "log_input")]));
 }
 
-const PtModuleType pt_loss_poisson_nll = {
-	.name = "PoissonNLLLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Negative log-likelihood of Poisson counts: exp(output) - target * output, or of the rate itself "
-		"with log_input => false.",
-	.params = (const PtParam[]){{"log_input", PT_ARG_BOOL, .init = 1},
-								{"full", PT_ARG_BOOL},
-								{"eps", PT_ARG_REAL, .init = 1e-8, PT_LOSS_FINITE},
-								REDUCTION,
-								{NULL}},
-	.build = build_poisson,
-};
-
 /* Output [B, 2k, ...] as means and variances, for targets [B, k, ...]. */
 static PtRef
-build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	/*
 	 * As PyTorch's clamp under no_grad: a variance below eps counts as eps, and the gradient passes.  A
@@ -199,7 +123,6 @@ build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtRef parts[2];
 	char text[2][PT_SHAPE_TEXT];
 
-	(void) nin;
 	if (y.ndim >= 2)
 		split.dim[1] *= 2;
 	if (y.ndim < 2 || !pt_shape_equal(&x, &split))
@@ -227,56 +150,118 @@ build_gaussian(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 							   (PtVar[]){{"mean", parts[0]}, {"var", parts[1]}, {"y", in[1]}}, 3));
 }
 
-const PtModuleType pt_loss_gaussian_nll = {
-	.name = "GaussianNLLLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Negative log-likelihood of normal distributions. The output holds k means, then k variances "
-		"(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
-	.params = (const PtParam[]){{"full", PT_ARG_BOOL},
-								{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .min = 0,
-								 .max = HUGE_VAL},
-								REDUCTION,
-								{NULL}},
-	.build = build_gaussian,
-	.domain =
-		"The second half of the outputs are variances, which must not be negative: end it with nn.Softplus() or exp.",
-};
-
 /* ---------- two classes, targets 1 and -1 ---------- */
 
 static PtRef
-build_soft_margin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_soft_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	/* log(1 + exp(-y x)) without its overflow */
 	return reduced(b, m,
 				   elements(b, m, in, "z = -y * x; loss = maximum(z, 0) + log1p(exp(-abs(z)))"));
 }
 
-const PtModuleType pt_loss_soft_margin = {
-	.name = "SoftMarginLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Logistic loss log(1 + exp(-target * output)) for targets 1 and -1.",
-	.params = reduction_params,
-	.build = build_soft_margin,
-};
-
 static PtRef
-build_hinge(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_hinge(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return reduced(b, m,
 				   elements(b, m, in,
 							"z = margin - x;"
 							"loss = where(y != 1, where(z < 0, 0, z), 0) + where(y != -1, x, 0)"));
 }
 
-const PtModuleType pt_loss_hinge_embedding = {
-	.name = "HingeEmbeddingLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc = "Of a distance: itself where the target is 1, max(0, margin - output) where it is -1.",
-	.params =
-		(const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE}, REDUCTION, {NULL}},
-	.build = build_hinge,
+const PtModuleType pt_elementwise_losses[] = {
+	{
+		.name = "MSELoss",
+		.doc = "Mean squared error: (output - target)^2.",
+		.params = reduction_params,
+		.build = build_mse,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "L1Loss",
+		.doc = "Mean absolute error: |output - target|.",
+		.params = reduction_params,
+		.build = build_l1,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "SmoothL1Loss",
+		.doc = "Absolute error, but a squared one, divided by beta, where it is less than beta.",
+		.params = (const PtParam[]){PT_LOSS_REDUCTION,
+									{"beta", PT_ARG_REAL, .init = 1, .bounded = true, .min = 0,
+									 .max = DBL_MAX},
+									{NULL}},
+		.build = build_smooth_l1,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "HuberLoss",
+		.doc = "Half the squared error, but linear from delta on.",
+		.params = (const PtParam[]){PT_LOSS_REDUCTION,
+									{"delta", PT_ARG_REAL, .init = 1, .bounded = true, .open = true,
+									 .min = 0, .max = HUGE_VAL},
+									{NULL}},
+		.build = build_huber,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "KLDivLoss",
+		.doc =
+			"Kullback-Leibler divergence: target * (log(target) - output), where the output is log-probabilities. "
+			"reduction => 'batchmean' is the divergence proper.",
+		.params = (const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean",
+									 .words = kl_div_reductions},
+									{"log_target", PT_ARG_BOOL},
+									{NULL}},
+		.build = build_kl_div,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "PoissonNLLLoss",
+		.doc =
+			"Negative log-likelihood of Poisson counts: exp(output) - target * output, or of the rate itself "
+			"with log_input => false.",
+		.params = (const PtParam[]){{"log_input", PT_ARG_BOOL, .init = 1},
+									{"full", PT_ARG_BOOL},
+									{"eps", PT_ARG_REAL, .init = 1e-8, PT_LOSS_FINITE},
+									PT_LOSS_REDUCTION,
+									{NULL}},
+		.build = build_poisson,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "GaussianNLLLoss",
+		.doc =
+			"Negative log-likelihood of normal distributions. The output holds k means, then k variances "
+			"(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
+		.params = (const PtParam[]){{"full", PT_ARG_BOOL},
+									{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .min = 0,
+									 .max = HUGE_VAL},
+									PT_LOSS_REDUCTION,
+									{NULL}},
+		.build = build_gaussian,
+		.loss =
+			&(const PtLossType){
+				.target = PT_TARGET_NUMBERS,
+				.domain =
+					"The second half of the outputs are variances, which must not be negative: end it with nn.Softplus() or exp."},
+	},
+	{
+		.name = "SoftMarginLoss",
+		.doc = "Logistic loss log(1 + exp(-target * output)) for targets 1 and -1.",
+		.params = reduction_params,
+		.build = build_soft_margin,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "HingeEmbeddingLoss",
+		.doc =
+			"Of a distance: itself where the target is 1, max(0, margin - output) where it is -1.",
+		.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
+									PT_LOSS_REDUCTION,
+									{NULL}},
+		.build = build_hinge,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{NULL},
 };

@@ -150,3 +150,22 @@ pt_loss_checked(PtGraph *g, PtRef indices, int64_t classes)
 	fine = pt_scalar1(g, PT_S_isfinite, fine);
 	return pt_scalar3(g, PT_S_where, fine, indices, pt_integer(g, 0));
 }
+
+const char *const pt_reductions[] = {"none", "mean", "sum", NULL};
+
+PtRef
+pt_reduce_loss(PtBuild *b, const PtModule *m, PtRef loss)
+{
+	const char *reduction = pt_args_word(m->args, "reduction");
+
+	if (strcmp(reduction, "mean") == 0)
+		return pt_mean(b->g, loss);
+	if (strcmp(reduction, "sum") == 0)
+		return pt_sum(b->g, loss, NULL, 0, false);
+	if (b->training)
+		return pt_graph_fail(
+			b->g, PT_EINVAL,
+			"a loss to train with must be one number, so nn.%s cannot have reduction='none'",
+			m->type->name);
+	return loss;
+}

@@ -10,10 +10,23 @@
 #include <math.h>
 
 #include "engine/graph/build.h"
-#include "engine/modules/table.h"
+#include "engine/nn/module.h"
 
 /* Of a parameter: neither NaN nor infinite. */
 #define PT_LOSS_FINITE .bounded = true, .open = true, .min = -HUGE_VAL, .max = HUGE_VAL
+
+/* The parameter that every loss has. */
+#define PT_LOSS_REDUCTION                                                \
+	{                                                                    \
+		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
+	}
+extern const char *const pt_reductions[];
+
+/*
+ * The end of every loss: the elements' losses as the argument "reduction" says.  A training
+ * needs one number, hence refuses 'none'.
+ */
+extern PtRef pt_reduce_loss(PtBuild *b, const PtModule *m, PtRef loss);
 
 /* One-hot tests and the like compare with 0, 1, ..., n - 1. */
 extern PtRef pt_loss_range(PtGraph *g, int64_t n);

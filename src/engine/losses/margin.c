@@ -45,13 +45,12 @@ check_indices(PtGraph *g, const PtModule *m, PtRef target, const PtShape *want)
 /* ---------- one class a row ---------- */
 
 static PtRef
-build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape s = pt_value(g, in[0])->shape;
 	PtRef weight, target, hot, loss;
 
-	(void) nin;
 	if (!check_output(g, m, in[0]) || !check_indices(g, m, in[1], &(PtShape){1, {s.dim[0]}}))
 		return PT_NO_REF;
 	weight = pt_loss_list(g, m, "weight", s.dim[1], "classes", pt_value(g, in[0])->dtype);
@@ -72,21 +71,6 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return g->error.code == PT_OK ? pt_reduce_loss(b, m, loss) : PT_NO_REF;
 }
 
-const PtModuleType pt_loss_multi_margin = {
-	.name = "MultiMarginLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Hinge loss of classes: max(0, margin - output[target] + output[i])^p over the other classes, divided by "
-		"their number. p is 1 or 2; weight has one element for each class.",
-	.params = (const PtParam[]){{"p", PT_ARG_INT, .init = 1, .bounded = true, .min = 1, .max = 2},
-								{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
-								{"weight", PT_ARG_REALS, .init_none = true},
-								{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions},
-								{NULL}},
-	.build = build_multi_margin,
-	.class_targets = true,
-};
-
 /* ---------- several classes a row ---------- */
 
 /* Along dimension 1: the largest or the smallest of each row. */
@@ -99,7 +83,7 @@ extreme(PtGraph *g, const char *op, PtRef x)
 }
 
 static PtRef
-build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape s = pt_value(g, in[0])->shape;
@@ -111,7 +95,6 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtVar vars[8];
 	int n = 0;
 
-	(void) nin;
 	if (!check_output(g, m, in[0]) || !check_indices(g, m, in[1], &s))
 		return PT_NO_REF;
 	/* what stands before the first -1: counting the ends so far is a product with a triangle of ones */
@@ -156,15 +139,30 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 									  vars, n));
 }
 
-const PtModuleType pt_loss_multi_label_margin = {
-	.name = "MultiLabelMarginLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Hinge loss of several classes a row: max(0, 1 - output[own] + output[other]) over all pairs, divided by the "
-		"number of classes. The target is an array of as many integers as there are classes: the indices of the row's "
-		"own classes, then -1.",
-	.params = (const PtParam[]){{"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions},
-								{NULL}},
-	.build = build_multi_label,
-	.class_lists = true,
+const PtModuleType pt_margin_losses[] = {
+	{
+		.name = "MultiMarginLoss",
+		.doc =
+			"Hinge loss of classes: max(0, margin - output[target] + output[i])^p over the other classes, divided by "
+			"their number. p is 1 or 2; weight has one element for each class.",
+		.params =
+			(const PtParam[]){{"p", PT_ARG_INT, .init = 1, .bounded = true, .min = 1, .max = 2},
+							  {"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
+							  {"weight", PT_ARG_REALS, .init_none = true},
+							  PT_LOSS_REDUCTION,
+							  {NULL}},
+		.build = build_multi_margin,
+		.loss = &(const PtLossType){.target = PT_TARGET_CLASS},
+	},
+	{
+		.name = "MultiLabelMarginLoss",
+		.doc =
+			"Hinge loss of several classes a row: max(0, 1 - output[own] + output[other]) over all pairs, divided by the "
+			"number of classes. The target is an array of as many integers as there are classes: the indices of the row's "
+			"own classes, then -1.",
+		.params = (const PtParam[]){PT_LOSS_REDUCTION, {NULL}},
+		.build = build_multi_label,
+		.loss = &(const PtLossType){.target = PT_TARGET_CLASS_LIST},
+	},
+	{NULL},
 };

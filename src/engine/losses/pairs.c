@@ -11,22 +11,16 @@
 #include "engine/lang/fold.h"
 #include "engine/losses/losses.h"
 
-#define REDUCTION                                                        \
-	{                                                                    \
-		"reduction", PT_ARG_WORD, .text = "mean", .words = pt_reductions \
-	}
-
 /* ---------- cosine ---------- */
 
 static PtRef
-build_cosine(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_cosine(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape s = pt_value(g, in[0])->shape;
 	PtRef parts[2], y;
 	char text[PT_SHAPE_TEXT];
 
-	(void) nin;
 	if (s.ndim != 3)
 	{
 		pt_graph_fail(g, PT_ESHAPE,
@@ -53,26 +47,15 @@ build_cosine(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 			(PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
 }
 
-const PtModuleType pt_loss_cosine_embedding = {
-	.name = "CosineEmbeddingLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Of two vectors: 1 - cosine where the target is 1, max(0, cosine - margin) where it is -1. Each row's output has "
-		"shape [2, D]: feed the pairs as one feature column, ARRAY[a, b].",
-	.params = (const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, REDUCTION, {NULL}},
-	.build = build_cosine,
-};
-
 /* ---------- ranking ---------- */
 
 static PtRef
-build_ranking(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_ranking(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	PtRef parts[2], y;
 	PtShape shape;
 
-	(void) nin;
 	if (!pt_loss_parts(
 			g, m, in[0], 2,
 			"the two scores that are ranked; feed pairs as one feature column, ARRAY[a, b]", parts))
@@ -85,16 +68,6 @@ build_ranking(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 						  pt_loss_run(g, m, "z = -y * (a - b) + margin; loss = where(z < 0, 0, z)",
 									  (PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
 }
-
-const PtModuleType pt_loss_margin_ranking = {
-	.name = "MarginRankingLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"Of two scores: max(0, -target * (first - second) + margin), where the target is 1 if the first shall be larger, "
-		"else -1. Each row's output has shape [2] or [2, 1]: feed the pairs as one feature column, ARRAY[a, b].",
-	.params = (const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, REDUCTION, {NULL}},
-	.build = build_ranking,
-};
 
 /* ---------- triplets ---------- */
 
@@ -133,14 +106,13 @@ check_triplet(const PtModule *m, PtError *err)
 }
 
 static PtRef
-build_triplet(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_triplet(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape s = pt_value(g, in[0])->shape;
 	PtRef parts[3], near, far;
 	char text[PT_SHAPE_TEXT];
 
-	(void) nin;
 	if (s.ndim < 3)
 	{
 		pt_graph_fail(g, PT_ESHAPE,
@@ -162,19 +134,42 @@ build_triplet(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 									  (PtVar[]){{"near", near}, {"far", far}}, 2));
 }
 
-const PtModuleType pt_loss_triplet_margin = {
-	.name = "TripletMarginLoss",
-	.kind = PT_MODULE_LOSS,
-	.doc =
-		"max(0, margin + |anchor - positive| - |anchor - negative|) with p-norms. Each row's output has shape [3, D]: feed "
-		"the triplets as one feature column, ARRAY[anchor, positive, negative]. The target column is not looked at; "
-		"select any number.",
-	.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
-								{"p", PT_ARG_REAL, .init = 2},
-								{"eps", PT_ARG_REAL, .init = 1e-6, PT_LOSS_FINITE},
-								{"swap", PT_ARG_BOOL},
-								REDUCTION,
-								{NULL}},
-	.check = check_triplet,
-	.build = build_triplet,
+const PtModuleType pt_pairs_losses[] = {
+	{
+		.name = "CosineEmbeddingLoss",
+		.doc =
+			"Of two vectors: 1 - cosine where the target is 1, max(0, cosine - margin) where it is -1. Each row's output has "
+			"shape [2, D]: feed the pairs as one feature column, ARRAY[a, b].",
+		.params =
+			(const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, PT_LOSS_REDUCTION, {NULL}},
+		.build = build_cosine,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "MarginRankingLoss",
+		.doc =
+			"Of two scores: max(0, -target * (first - second) + margin), where the target is 1 if the first shall be larger, "
+			"else -1. Each row's output has shape [2] or [2, 1]: feed the pairs as one feature column, ARRAY[a, b].",
+		.params =
+			(const PtParam[]){{"margin", PT_ARG_REAL, PT_LOSS_FINITE}, PT_LOSS_REDUCTION, {NULL}},
+		.build = build_ranking,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{
+		.name = "TripletMarginLoss",
+		.doc =
+			"max(0, margin + |anchor - positive| - |anchor - negative|) with p-norms. Each row's output has shape [3, D]: feed "
+			"the triplets as one feature column, ARRAY[anchor, positive, negative]. The target column is not looked at; "
+			"select any number.",
+		.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
+									{"p", PT_ARG_REAL, .init = 2},
+									{"eps", PT_ARG_REAL, .init = 1e-6, PT_LOSS_FINITE},
+									{"swap", PT_ARG_BOOL},
+									PT_LOSS_REDUCTION,
+									{NULL}},
+		.check = check_triplet,
+		.build = build_triplet,
+		.loss = &(const PtLossType){.target = PT_TARGET_NUMBERS},
+	},
+	{NULL},
 };

@@ -10,15 +10,14 @@
 #include <string.h>
 
 #include "engine/graph/build.h"
-#include "engine/modules/table.h"
+#include "engine/nn/module.h"
 
-typedef struct Activation
+typedef struct Formula
 {
-	PtModuleType type; /* first: a PtModuleType of this file is an Activation */
 	const char *text;
-	/* (optional) another formula, if that argument is that word */
+	/* (optional) another one, if that argument is that word */
 	const char *argument, *word, *other;
-} Activation;
+} Formula;
 
 /* Formulas name at most so many values of their own. */
 #define MAX_NAMES 4
@@ -34,13 +33,12 @@ run(PtBuild *b, const char *text, PtVar *vars, int n)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	const Activation *a = (const Activation *) m->type;
+	const Formula *f = m->type->variant;
 	PtVar vars[1 + PT_MAX_ARGS + MAX_NAMES] = {{"x", in[0]}};
 	int n = 1;
 
-	(void) nin;
 	for (int i = 0; i < m->args->count; i++)
 		if (m->type->params[i].type == PT_ARG_REAL)
 		{
@@ -48,9 +46,9 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 			vars[n++] = (PtVar){name, pt_real(b->g, pt_args_real(m->args, name))};
 		}
-	if (a->other != NULL && strcmp(pt_args_word(m->args, a->argument), a->word) == 0)
-		return run(b, a->other, vars, n);
-	return run(b, a->text, vars, n);
+	if (f->other != NULL && strcmp(pt_args_word(m->args, f->argument), f->word) == 0)
+		return run(b, f->other, vars, n);
+	return run(b, f->text, vars, n);
 }
 
 /* ---------- Hardtanh: its bounds have older names, too ---------- */
@@ -74,16 +72,15 @@ check_hardtanh(const PtModule *m, PtError *err)
 }
 
 static PtRef
-build_hardtanh(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_hardtanh(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtVar vars[3 + MAX_NAMES] = {{"x", in[0]}};
 	double low, high;
 
-	(void) nin;
 	hardtanh_bounds(m, &low, &high);
 	vars[1] = (PtVar){"low", pt_real(b->g, low)};
 	vars[2] = (PtVar){"high", pt_real(b->g, high)};
-	return run(b, ((const Activation *) m->type)->text, vars, 3);
+	return run(b, ((const Formula *) m->type->variant)->text, vars, 3);
 }
 
 static bool
@@ -118,6 +115,11 @@ check_celu(const PtModule *m, PtError *err)
 			NULL                \
 		}                       \
 	}
+#define FORMULA(...)            \
+	.variant = &(const Formula) \
+	{                           \
+		__VA_ARGS__             \
+	}
 #define ROW(name_, doc_) .name = name_, .doc = doc_, .build = build
 
 /* Under autocast: one op, or several of them in PyTorch, too.  The others round once, at their end. */
@@ -125,84 +127,73 @@ check_celu(const PtModule *m, PtError *err)
 
 static const char *const approximations[] = {"none", "tanh", NULL};
 
-static const Activation activations[] = {
-	{{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE),
-	  COMPOSED},
-	 "y = relu(x)"},
-	{{ROW("ReLU6", "min(max(x, 0), 6) of each element. inplace has no effect on results."),
-	  PARAMS(INPLACE)},
-	 "y = where(x <= 0, 0, where(x >= 6, 6, x))"},
-	{{ROW("LeakyReLU",
-		  "x if it is positive, else negative_slope x. inplace has no effect on results."),
-	  PARAMS(NUMBER("negative_slope", 0.01), INPLACE)},
-	 "y = where(x > 0, x, x * negative_slope)"},
-	{{ROW("ELU", "x if it is positive, else alpha (exp(x) - 1). inplace has no effect on results."),
-	  PARAMS(NUMBER("alpha", 1), INPLACE)},
-	 "p = x > 0; y = where(p, x, alpha * expm1(where(p, 0, x)))"},
-	{{ROW("SELU",
-		  "Scaled ELU, which keeps mean 0 and variance 1 from layer to layer. inplace has no effect "
-		  "on results."),
-	  PARAMS(INPLACE)},
-	 "p = x > 0; y = where(p, 1.0507009873554805 * x,"
-	 " 1.0507009873554805 * 1.6732632423543772 * expm1(where(p, 0, x)))"},
-	{{ROW("CELU",
-		  "max(0, x) + min(0, alpha (exp(x / alpha) - 1)). inplace has no effect on results."),
-	  PARAMS(NUMBER("alpha", 1), INPLACE), .check = check_celu},
-	 "p = x > 0; y = where(p, x, alpha * expm1(where(p, 0, x / alpha)))"},
-	{{ROW("GELU", "x times the normal distribution function of x; approximate may be \"tanh\"."),
-	  PARAMS({"approximate", PT_ARG_WORD, .text = "none", .words = approximations})},
-	 "y = x * 0.5 * (1 + erf(x * 0.7071067811865476))",
-	 "approximate",
-	 "tanh",
-	 "y = 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))"},
-	{{ROW("SiLU", "x sigmoid(x), also known as swish. inplace has no effect on results."),
-	  PARAMS(INPLACE)},
-	 "y = x * sigmoid(x)"},
-	{{ROW("Mish", "x tanh(softplus(x)). inplace has no effect on results."), PARAMS(INPLACE)},
-	 "y = x * tanh(logaddexp(x, 0.0))"},
-	{{ROW("Sigmoid", "1 / (1 + exp(-x)) of each element."), NO_PARAMS, COMPOSED}, "y = sigmoid(x)"},
-	{{ROW("LogSigmoid", "log(1 / (1 + exp(-x))) of each element."), NO_PARAMS},
-	 "y = -logaddexp(-x, 0.0)"},
-	{{ROW("Tanh", "Hyperbolic tangent of each element."), NO_PARAMS, COMPOSED}, "y = tanh(x)"},
-	{{ROW("Softplus", "log(1 + exp(beta x)) / beta; x itself where beta x is above threshold."),
-	  PARAMS(NUMBER("beta", 1), NUMBER("threshold", 20)), .casting = PT_CAST_FULL},
-	 "z = x * beta; y = where(z > threshold, x, logaddexp(z, 0.0) / beta)"},
-	{{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS, COMPOSED},
-	 "y = x / (1 + abs(x))"},
-	{{.name = "Hardtanh",
-	  .doc = "x kept between min_val and max_val (min_value and max_value are their older names). "
-			 "inplace has no effect on results.",
-	  .build = build_hardtanh,
-	  .check = check_hardtanh,
-	  PARAMS(NUMBER("min_val", -1), NUMBER("max_val", 1), INPLACE,
-			 {"min_value", PT_ARG_REAL, .init_none = true},
-			 {"max_value", PT_ARG_REAL, .init_none = true})},
-	 "y = where(x <= low, low, where(x >= high, high, x))"},
-	{{ROW("Hardsigmoid",
-		  "min(max(x + 3, 0), 6) / 6 of each element. inplace has no effect on results."),
-	  PARAMS(INPLACE)},
-	 "y = where(x <= -3, 0, where(x >= 3, 1, (x + 3) / 6))"},
-	{{ROW("Hardswish",
-		  "x min(max(x + 3, 0), 6) / 6 of each element. inplace has no effect on results."),
-	  PARAMS(INPLACE)},
-	 "y = where(x < -3, 0, where(x < 3, x * (x + 3) / 6, x))"},
-	{{ROW("Hardshrink", "0 between -lambd and lambd, x elsewhere."), PARAMS(NUMBER("lambd", 0.5))},
-	 "y = where(abs(x) <= lambd, 0, x)"},
-	{{ROW("Softshrink", "x moved toward 0 by lambd, 0 between -lambd and lambd."),
-	  PARAMS({"lambd", PT_ARG_REAL, .init = 0.5, .bounded = true, .min = 0, .max = INFINITY})},
-	 "y = where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))"},
-	{{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS, COMPOSED}, "y = x - tanh(x)"},
-	{{ROW("Threshold",
-		  "x if it is greater than threshold, else value. inplace has no effect on results."),
-	  PARAMS({"threshold", PT_ARG_REAL, .required = true}, {"value", PT_ARG_REAL, .required = true},
-			 INPLACE)},
-	 "y = where(x <= threshold, value, x)"},
+const PtModuleType pt_activations_modules[] = {
+	{ROW("ReLU", "max(x, 0) of each element. inplace has no effect on results."), PARAMS(INPLACE),
+	 COMPOSED, FORMULA("y = relu(x)")},
+	{ROW("ReLU6", "min(max(x, 0), 6) of each element. inplace has no effect on results."),
+	 PARAMS(INPLACE), FORMULA("y = where(x <= 0, 0, where(x >= 6, 6, x))")},
+	{ROW("LeakyReLU",
+		 "x if it is positive, else negative_slope x. inplace has no effect on results."),
+	 PARAMS(NUMBER("negative_slope", 0.01), INPLACE),
+	 FORMULA("y = where(x > 0, x, x * negative_slope)")},
+	{ROW("ELU", "x if it is positive, else alpha (exp(x) - 1). inplace has no effect on results."),
+	 PARAMS(NUMBER("alpha", 1), INPLACE),
+	 FORMULA("p = x > 0; y = where(p, x, alpha * expm1(where(p, 0, x)))")},
+	{ROW("SELU",
+		 "Scaled ELU, which keeps mean 0 and variance 1 from layer to layer. inplace has no effect "
+		 "on results."),
+	 PARAMS(INPLACE),
+	 FORMULA("p = x > 0; y = where(p, 1.0507009873554805 * x,"
+			 " 1.0507009873554805 * 1.6732632423543772 * expm1(where(p, 0, x)))")},
+	{ROW("CELU",
+		 "max(0, x) + min(0, alpha (exp(x / alpha) - 1)). inplace has no effect on results."),
+	 PARAMS(NUMBER("alpha", 1), INPLACE), .check = check_celu,
+	 FORMULA("p = x > 0; y = where(p, x, alpha * expm1(where(p, 0, x / alpha)))")},
+	{ROW("GELU", "x times the normal distribution function of x; approximate may be \"tanh\"."),
+	 PARAMS({"approximate", PT_ARG_WORD, .text = "none", .words = approximations}),
+	 FORMULA("y = x * 0.5 * (1 + erf(x * 0.7071067811865476))", "approximate", "tanh",
+			 "y = 0.5 * x * (1 + tanh(0.7978845608028654 * (x + 0.044715 * x * x * x)))")},
+	{ROW("SiLU", "x sigmoid(x), also known as swish. inplace has no effect on results."),
+	 PARAMS(INPLACE), FORMULA("y = x * sigmoid(x)")},
+	{ROW("Mish", "x tanh(softplus(x)). inplace has no effect on results."), PARAMS(INPLACE),
+	 FORMULA("y = x * tanh(logaddexp(x, 0.0))")},
+	{ROW("Sigmoid", "1 / (1 + exp(-x)) of each element."), NO_PARAMS, COMPOSED,
+	 FORMULA("y = sigmoid(x)")},
+	{ROW("LogSigmoid", "log(1 / (1 + exp(-x))) of each element."), NO_PARAMS,
+	 FORMULA("y = -logaddexp(-x, 0.0)")},
+	{ROW("Tanh", "Hyperbolic tangent of each element."), NO_PARAMS, COMPOSED,
+	 FORMULA("y = tanh(x)")},
+	{ROW("Softplus", "log(1 + exp(beta x)) / beta; x itself where beta x is above threshold."),
+	 PARAMS(NUMBER("beta", 1), NUMBER("threshold", 20)), .casting = PT_CAST_FULL,
+	 FORMULA("z = x * beta; y = where(z > threshold, x, logaddexp(z, 0.0) / beta)")},
+	{ROW("Softsign", "x / (1 + |x|) of each element."), NO_PARAMS, COMPOSED,
+	 FORMULA("y = x / (1 + abs(x))")},
+	{.name = "Hardtanh",
+	 .doc = "x kept between min_val and max_val (min_value and max_value are their older names). "
+			"inplace has no effect on results.",
+	 .build = build_hardtanh,
+	 .check = check_hardtanh,
+	 PARAMS(NUMBER("min_val", -1), NUMBER("max_val", 1), INPLACE,
+			{"min_value", PT_ARG_REAL, .init_none = true},
+			{"max_value", PT_ARG_REAL, .init_none = true}),
+	 FORMULA("y = where(x <= low, low, where(x >= high, high, x))")},
+	{ROW("Hardsigmoid",
+		 "min(max(x + 3, 0), 6) / 6 of each element. inplace has no effect on results."),
+	 PARAMS(INPLACE), FORMULA("y = where(x <= -3, 0, where(x >= 3, 1, (x + 3) / 6))")},
+	{ROW("Hardswish",
+		 "x min(max(x + 3, 0), 6) / 6 of each element. inplace has no effect on results."),
+	 PARAMS(INPLACE), FORMULA("y = where(x < -3, 0, where(x < 3, x * (x + 3) / 6, x))")},
+	{ROW("Hardshrink", "0 between -lambd and lambd, x elsewhere."), PARAMS(NUMBER("lambd", 0.5)),
+	 FORMULA("y = where(abs(x) <= lambd, 0, x)")},
+	{ROW("Softshrink", "x moved toward 0 by lambd, 0 between -lambd and lambd."),
+	 PARAMS({"lambd", PT_ARG_REAL, .init = 0.5, .bounded = true, .min = 0, .max = INFINITY}),
+	 FORMULA("y = where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))")},
+	{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS, COMPOSED,
+	 FORMULA("y = x - tanh(x)")},
+	{ROW("Threshold",
+		 "x if it is greater than threshold, else value. inplace has no effect on results."),
+	 PARAMS({"threshold", PT_ARG_REAL, .required = true}, {"value", PT_ARG_REAL, .required = true},
+			INPLACE),
+	 FORMULA("y = where(x <= threshold, value, x)")},
+	{NULL},
 };
-
-const PtModuleType *
-pt_activation_at(int i)
-{
-	int n = (int) (sizeof(activations) / sizeof(activations[0]));
-
-	return i >= 0 && i < n ? &activations[i].type : NULL;
-}

@@ -6,7 +6,7 @@
  */
 #include <math.h>
 
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static void
 init(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, void *data)
@@ -51,7 +51,7 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	int64_t in1 = pt_args_int(m->args, "in1_features");
@@ -61,7 +61,6 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtError err;
 	int64_t rows;
 
-	(void) nin;
 	for (int i = 0; i < 2; i++)
 		have[i] = pt_value(g, in[i])->shape;
 	if (!shapes(m, have, &out, &err))
@@ -77,19 +76,20 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return pt_linear(g, x, weight, pt_build_state(b, m, "bias"));
 }
 
-#define FEATURES .required = true, .bounded = true, .min = 1, .max = 2147483647
-
-const PtModuleType pt_module_bilinear = {
-	.name = "Bilinear",
-	.doc = "x1^T W x2 + b of two inputs over their last dimensions.",
-	.params = (const PtParam[]){{"in1_features", PT_ARG_INT, FEATURES},
-								{"in2_features", PT_ARG_INT, FEATURES},
-								{"out_features", PT_ARG_INT, FEATURES},
-								{"bias", PT_ARG_BOOL, .init = 1},
-								{NULL}},
-	.inputs = 2,
-	.declare = declare,
-	.shapes = shapes,
-	.casting = PT_CAST_FULL,
-	.build = build,
+const PtModuleType pt_bilinear_modules[] = {
+	{
+		.name = "Bilinear",
+		.doc = "x1^T W x2 + b of two inputs over their last dimensions.",
+		.params = (const PtParam[]){{"in1_features", PT_ARG_INT, PT_SIZE},
+									{"in2_features", PT_ARG_INT, PT_SIZE},
+									{"out_features", PT_ARG_INT, PT_SIZE},
+									{"bias", PT_ARG_BOOL, .init = 1},
+									{NULL}},
+		.inputs = 2,
+		.declare = declare,
+		.shapes = shapes,
+		.casting = PT_CAST_FULL,
+		.build = build,
+	},
+	{NULL},
 };

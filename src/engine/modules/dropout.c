@@ -7,7 +7,7 @@
  */
 #include <math.h>
 
-#include "engine/modules/table.h"
+#include "engine/nn/module.h"
 
 /* ---------- Dropout ---------- */
 
@@ -18,11 +18,10 @@ probability(const PtModule *m)
 }
 
 static PtRef
-build_dropout(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_dropout(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGiven p = probability(m);
 
-	(void) nin;
 	if (!b->training || p.value.real == 0)
 		return in[0];
 	return pt_build_random(b, "random_drop", in[0], &p, 1);
@@ -36,7 +35,7 @@ build_dropout(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
  * random_drop gives x k / q, and from ones k / q.
  */
 static PtRef
-build_alpha_dropout(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_alpha_dropout(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	const PtShape shape = pt_value(g, in[0])->shape;
@@ -46,7 +45,6 @@ build_alpha_dropout(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	double a = 1 / sqrt(q + alpha * alpha * p.value.real * q);
 	PtRef kept, mask;
 
-	(void) nin;
 	if (!b->training || p.value.real == 0)
 		return in[0];
 	kept = pt_build_random(b, "random_drop", in[0], &p, 1);
@@ -72,7 +70,7 @@ check_rrelu(const PtModule *m, PtError *err)
 }
 
 static PtRef
-build_rrelu(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_rrelu(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	double lower = pt_args_real(m->args, "lower"), upper = pt_args_real(m->args, "upper");
@@ -82,7 +80,6 @@ build_rrelu(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtRef low = b->training ? pt_build_random(b, "random_mul", x, bounds, 2)
 							: pt_scalar2(g, PT_S_mul, x, pt_real(g, (lower + upper) / 2));
 
-	(void) nin;
 	return pt_scalar3(g, PT_S_where, pt_scalar2(g, PT_S_gt, x, pt_integer(g, 0)), x, low);
 }
 
@@ -92,32 +89,33 @@ static const PtParam params[] = {
 	{NULL},
 };
 
-const PtModuleType pt_module_dropout = {
-	.name = "Dropout",
-	.doc =
-		"Zeroes each value with probability p while training, and scales the others by 1 / (1 - p). "
-		"inplace has no effect on results.",
-	.params = params,
-	.build = build_dropout,
-};
-
-const PtModuleType pt_module_alpha_dropout = {
-	.name = "AlphaDropout",
-	.doc =
-		"Dropout that keeps mean 0 and variance 1, for SELU networks. inplace has no effect on results.",
-	.params = params,
-	.build = build_alpha_dropout,
-};
-
-const PtModuleType pt_module_rrelu = {
-	.name = "RReLU",
-	.doc =
-		"x if it is positive, else x times a slope: random between lower and upper while training, their "
-		"middle otherwise. inplace has no effect on results.",
-	.params = (const PtParam[]){{"lower", PT_ARG_REAL, .init = 1.0 / 8},
-								{"upper", PT_ARG_REAL, .init = 1.0 / 3},
-								{"inplace", PT_ARG_BOOL},
-								{NULL}},
-	.check = check_rrelu,
-	.build = build_rrelu,
+const PtModuleType pt_dropout_modules[] = {
+	{
+		.name = "Dropout",
+		.doc =
+			"Zeroes each value with probability p while training, and scales the others by 1 / (1 - p). "
+			"inplace has no effect on results.",
+		.params = params,
+		.build = build_dropout,
+	},
+	{
+		.name = "AlphaDropout",
+		.doc =
+			"Dropout that keeps mean 0 and variance 1, for SELU networks. inplace has no effect on results.",
+		.params = params,
+		.build = build_alpha_dropout,
+	},
+	{
+		.name = "RReLU",
+		.doc =
+			"x if it is positive, else x times a slope: random between lower and upper while training, their "
+			"middle otherwise. inplace has no effect on results.",
+		.params = (const PtParam[]){{"lower", PT_ARG_REAL, .init = 1.0 / 8},
+									{"upper", PT_ARG_REAL, .init = 1.0 / 3},
+									{"inplace", PT_ARG_BOOL},
+									{NULL}},
+		.check = check_rrelu,
+		.build = build_rrelu,
+	},
+	{NULL},
 };

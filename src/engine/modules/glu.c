@@ -1,7 +1,7 @@
 /*
  * glu.c -- a sigmoid(b) of the two halves a and b of a dimension.
  */
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
@@ -29,7 +29,7 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	const PtShape shape = pt_value(b->g, in[0])->shape;
 	PtGiven given[] = {{"dim", {PT_VALUE_INT, 0, {0}}},
@@ -40,12 +40,9 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	int64_t dim;
 	PtError err;
 
-	(void) nin;
 	if (b->g->error.code != PT_OK)
 		return PT_NO_REF;
-	row.ndim = shape.ndim - 1;
-	for (int i = 1; i < shape.ndim; i++)
-		row.dim[i - 1] = shape.dim[i];
+	row = pt_row_shape(&shape);
 	if (!shapes(m, &row, &out, &err) ||
 		!pt_row_dim(m, pt_args_int(m->args, "dim"), row.ndim, &dim, &err))
 		return pt_build_fail(b, &err);
@@ -59,10 +56,13 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return pt_scalar2(b->g, PT_S_mul, half[0], pt_scalar1(b->g, PT_S_sigmoid, half[1]));
 }
 
-const PtModuleType pt_module_glu = {
-	.name = "GLU",
-	.doc = "a sigmoid(b) of the two halves a and b of a dimension.",
-	.params = (const PtParam[]){{"dim", PT_ARG_INT, .init = -1}, {NULL}},
-	.shapes = shapes,
-	.build = build,
+const PtModuleType pt_glu_modules[] = {
+	{
+		.name = "GLU",
+		.doc = "a sigmoid(b) of the two halves a and b of a dimension.",
+		.params = (const PtParam[]){{"dim", PT_ARG_INT, .init = -1}, {NULL}},
+		.shapes = shapes,
+		.build = build,
+	},
+	{NULL},
 };

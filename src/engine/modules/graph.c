@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "engine/graph/build.h"
-#include "engine/modules/table.h"
+#include "engine/nn/module.h"
 
 /* So many modules one graph may name: they are searched one by one. */
 #define MAX_MODULES 1000
@@ -184,7 +184,7 @@ call_module(void *arg, int which, const PtGiven *given, int ngiven, PtValue *out
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	Call call = {b, m, false};
@@ -194,13 +194,13 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	PtValue value;
 	PtRef y = PT_NO_REF;
 
-	for (int i = 0; i < nin; i++)
+	for (int i = 0; i < m->inputs; i++)
 		vars[i] = (PtVar){"", in[i]};
 	g->path = pt_arena_strdup(g->arena, pt_module_title(m, title));
 	if (g->path == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	if (pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, nin, &functions,
-						   &value))
+	if (pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, m->inputs,
+						   &functions, &value))
 		y = pt_value_ref(g, &value);
 	if (y == PT_NO_REF && !call.inside)
 	{
@@ -217,15 +217,18 @@ static const PtParam params[] = {{"expression", PT_ARG_WORD, .required = true},
 								 {"modules", PT_ARG_NAMED_MODULES},
 								 {NULL}};
 
-const PtModuleType pt_module_graph = {
-	.name = "Graph",
-	.doc =
-		"An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
-		"Without modules and with two inputs it can be a loss.",
-	.params = params,
-	.prepare = prepare,
-	.takes_index = takes_index,
-	.shapes = shapes,
-	.casting = PT_CAST_NONE,
-	.build = build,
+const PtModuleType pt_graph_modules[] = {
+	{
+		.name = "Graph",
+		.doc =
+			"An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
+			"Without modules and with two inputs it can be a loss.",
+		.params = params,
+		.prepare = prepare,
+		.takes_index = takes_index,
+		.shapes = shapes,
+		.casting = PT_CAST_NONE,
+		.build = build,
+	},
+	{NULL},
 };

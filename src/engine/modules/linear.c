@@ -6,7 +6,7 @@
  */
 #include <math.h>
 
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static void
 init_weight(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, void *data)
@@ -45,33 +45,33 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtShape row = pt_value(b->g, in[0])->shape;
 	PtShape out;
 	PtError err;
 
-	(void) nin;
 	if (!shapes(m, &row, &out, &err))
 		return pt_build_fail(b, &err);
 	return pt_linear(b->g, in[0], pt_build_state(b, m, "weight"), pt_build_state(b, m, "bias"));
 }
 
-#define FEATURES .required = true, .bounded = true, .min = 1, .max = 2147483647
-
 static const PtParam params[] = {
-	{"in_features", PT_ARG_INT, FEATURES},
-	{"out_features", PT_ARG_INT, FEATURES},
+	{"in_features", PT_ARG_INT, PT_SIZE},
+	{"out_features", PT_ARG_INT, PT_SIZE},
 	{"bias", PT_ARG_BOOL, .init = 1},
 	{NULL},
 };
 
-const PtModuleType pt_module_linear = {
-	.name = "Linear",
-	.doc = "A fully connected layer: x W^T + b over the last dimension.",
-	.params = params,
-	.declare = declare,
-	.shapes = shapes,
-	.casting = PT_CAST_LOW,
-	.build = build,
+const PtModuleType pt_linear_modules[] = {
+	{
+		.name = "Linear",
+		.doc = "A fully connected layer: x W^T + b over the last dimension.",
+		.params = params,
+		.declare = declare,
+		.shapes = shapes,
+		.casting = PT_CAST_LOW,
+		.build = build,
+	},
+	{NULL},
 };

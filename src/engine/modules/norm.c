@@ -11,7 +11,7 @@
  */
 #include <string.h>
 
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 /* ---------- what they share ---------- */
 
@@ -87,7 +87,6 @@ enough(PtBuild *b, const PtModule *m, PtRef x, int64_t n, const char *what)
 	return false;
 }
 
-#define POSITIVE .bounded = true, .min = 1, .max = 2147483647
 #define EPS                              \
 	{                                    \
 		"eps", PT_ARG_REAL, .init = 1e-5 \
@@ -151,7 +150,7 @@ track(PtBuild *b, const PtModule *m, PtRef mean, PtRef variance, int64_t n)
 }
 
 static PtRef
-build_batch(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_batch(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	PtRef x = in[0];
@@ -163,7 +162,6 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 	int64_t n;
 
-	(void) nin;
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (shape.ndim < 2 || shape.ndim > 3 || shape.dim[1] != channels)
@@ -193,21 +191,6 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	scale = inverse_deviation(b, m, variance);
 	return affine(g, x, weight != PT_NO_REF ? pt_scalar2(g, PT_S_mul, scale, weight) : scale, bias);
 }
-
-const PtModuleType pt_module_batch_norm1d = {
-	.name = "BatchNorm1d",
-	.doc =
-		"Normalises each channel over the batch; evaluation uses running averages of mean and variance.",
-	.params = (const PtParam[]){{"num_features", PT_ARG_INT, .required = true, POSITIVE},
-								EPS,
-								{"momentum", PT_ARG_REAL, .nullable = true, .init = 0.1},
-								{"affine", PT_ARG_BOOL, .init = 1},
-								{"track_running_stats", PT_ARG_BOOL, .init = 1},
-								{NULL}},
-	.declare = declare_batch,
-	.shapes = shapes_batch,
-	.build = build_batch,
-};
 
 /* ---------- LayerNorm ---------- */
 
@@ -269,22 +252,20 @@ shapes_layer(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build_layer(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_layer(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	PtRef x = in[0];
 	const PtShape shape = pt_value(g, x)->shape;
 	const PtShape want = normalized_shape(m);
 	PtRef weight = pt_build_state(b, m, "weight"), bias = pt_build_state(b, m, "bias");
-	PtShape row = shape, out;
+	const PtShape row = pt_row_shape(&shape);
+	PtShape out;
 	int64_t last;
 	PtError err;
 
-	(void) nin;
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
-	row.ndim--; /* without the batch */
-	memmove(row.dim, row.dim + 1, (size_t) row.ndim * sizeof(int64_t));
 	if (!shapes_layer(m, &row, &out, &err))
 		return pt_build_fail(b, &err);
 	if (want.ndim > 1)
@@ -304,20 +285,6 @@ build_layer(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 		x = affine(g, x, weight, bias);
 	return want.ndim > 1 ? pt_reshape(g, x, &shape) : x;
 }
-
-const PtModuleType pt_module_layer_norm = {
-	.name = "LayerNorm",
-	.doc = "Normalises each row over its last dimensions, which must be normalized_shape.",
-	.params = (const PtParam[]){{"normalized_shape", PT_ARG_INTS, .required = true, POSITIVE},
-								EPS,
-								{"elementwise_affine", PT_ARG_BOOL, .init = 1},
-								{NULL}},
-	.check = check_layer,
-	.declare = declare_layer,
-	.shapes = shapes_layer,
-	.casting = PT_CAST_FULL,
-	.build = build_layer,
-};
 
 /* ---------- GroupNorm ---------- */
 
@@ -347,7 +314,7 @@ shapes_group(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_group(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	PtRef x = in[0];
@@ -358,7 +325,6 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 	int64_t last = 2, each;
 
-	(void) nin;
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (shape.ndim < 2 || shape.dim[1] != channels)
@@ -383,17 +349,47 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	return weight != PT_NO_REF ? affine(g, x, weight, bias) : x;
 }
 
-const PtModuleType pt_module_group_norm = {
-	.name = "GroupNorm",
-	.doc = "Normalises each row over groups of its channels (dimension 1).",
-	.params = (const PtParam[]){{"num_groups", PT_ARG_INT, .required = true, POSITIVE},
-								{"num_channels", PT_ARG_INT, .required = true, POSITIVE},
-								EPS,
-								{"affine", PT_ARG_BOOL, .init = 1},
-								{NULL}},
-	.check = check_group,
-	.declare = declare_group,
-	.shapes = shapes_group,
-	.casting = PT_CAST_FULL,
-	.build = build_group,
+const PtModuleType pt_norm_modules[] = {
+	{
+		.name = "BatchNorm1d",
+		.doc =
+			"Normalises each channel over the batch; evaluation uses running averages of mean and variance.",
+		.params = (const PtParam[]){{"num_features", PT_ARG_INT, PT_SIZE},
+									EPS,
+									{"momentum", PT_ARG_REAL, .nullable = true, .init = 0.1},
+									{"affine", PT_ARG_BOOL, .init = 1},
+									{"track_running_stats", PT_ARG_BOOL, .init = 1},
+									{NULL}},
+		.declare = declare_batch,
+		.shapes = shapes_batch,
+		.build = build_batch,
+	},
+	{
+		.name = "LayerNorm",
+		.doc = "Normalises each row over its last dimensions, which must be normalized_shape.",
+		.params = (const PtParam[]){{"normalized_shape", PT_ARG_INTS, PT_SIZE},
+									EPS,
+									{"elementwise_affine", PT_ARG_BOOL, .init = 1},
+									{NULL}},
+		.check = check_layer,
+		.declare = declare_layer,
+		.shapes = shapes_layer,
+		.casting = PT_CAST_FULL,
+		.build = build_layer,
+	},
+	{
+		.name = "GroupNorm",
+		.doc = "Normalises each row over groups of its channels (dimension 1).",
+		.params = (const PtParam[]){{"num_groups", PT_ARG_INT, PT_SIZE},
+									{"num_channels", PT_ARG_INT, PT_SIZE},
+									EPS,
+									{"affine", PT_ARG_BOOL, .init = 1},
+									{NULL}},
+		.check = check_group,
+		.declare = declare_group,
+		.shapes = shapes_group,
+		.casting = PT_CAST_FULL,
+		.build = build_group,
+	},
+	{NULL},
 };

@@ -1,7 +1,7 @@
 /*
  * prelu.c -- x where it is positive, else x times a learned slope: one for all, or one a channel (dimension 1).
  */
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static void
 init(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, void *data)
@@ -28,7 +28,7 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	const PtShape shape = pt_value(b->g, in[0])->shape;
 	PtRef weight = pt_build_state(b, m, "weight");
@@ -37,21 +37,24 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	/* without what is positive: an infinite x must not make the slope's gradient 0 times infinite */
 	PtRef rest = pt_scalar3(b->g, PT_S_where, positive, pt_integer(b->g, 0), x);
 
-	(void) nin;
 	if (pt_args_int(m->args, "num_parameters") > 1)
 		weight = pt_build_channels(b, m, weight, &shape);
 	return pt_scalar3(b->g, PT_S_where, positive, x, pt_scalar2(b->g, PT_S_mul, weight, rest));
 }
 
-const PtModuleType pt_module_prelu = {
-	.name = "PReLU",
-	.doc = "x where it is positive, else x times a learned slope: one for all, or one a channel.",
-	.params = (const PtParam[]){{"num_parameters", PT_ARG_INT, .init = 1, .bounded = true, .min = 1,
-								 .max = 2147483647},
-								{"init", PT_ARG_REAL, .init = 0.25},
-								{NULL}},
-	.declare = declare,
-	.shapes = shapes,
-	.casting = PT_CAST_LOW,
-	.build = build,
+const PtModuleType pt_prelu_modules[] = {
+	{
+		.name = "PReLU",
+		.doc =
+			"x where it is positive, else x times a learned slope: one for all, or one a channel.",
+		.params = (const PtParam[]){{"num_parameters", PT_ARG_INT, .init = 1, .bounded = true,
+									 .min = 1, .max = 2147483647},
+									{"init", PT_ARG_REAL, .init = 0.25},
+									{NULL}},
+		.declare = declare,
+		.shapes = shapes,
+		.casting = PT_CAST_LOW,
+		.build = build,
+	},
+	{NULL},
 };

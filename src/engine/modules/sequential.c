@@ -1,7 +1,7 @@
 /*
  * sequential.c -- modules one after the other.
  */
-#include "engine/modules/table.h"
+#include "engine/nn/module.h"
 
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
@@ -19,11 +19,10 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 }
 
 static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtRef x = in[0];
 
-	(void) nin;
 	for (int i = 0; i < m->nchildren; i++)
 		x = pt_module_build(b, m->children[i], &x, 1);
 	return x;
@@ -31,11 +30,14 @@ build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 
 static const PtParam params[] = {{"modules", PT_ARG_MODULES}, {NULL}};
 
-const PtModuleType pt_module_sequential = {
-	.name = "Sequential",
-	.doc = "Modules one after the other: each takes the output of the one before.",
-	.params = params,
-	.shapes = shapes,
-	.casting = PT_CAST_NONE,
-	.build = build,
+const PtModuleType pt_sequential_modules[] = {
+	{
+		.name = "Sequential",
+		.doc = "Modules one after the other: each takes the output of the one before.",
+		.params = params,
+		.shapes = shapes,
+		.casting = PT_CAST_NONE,
+		.build = build,
+	},
+	{NULL},
 };

@@ -5,14 +5,13 @@
  */
 #include <string.h>
 
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static PtRef
-build_identity(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_identity(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	(void) b;
 	(void) m;
-	(void) nin;
 	return in[0];
 }
 
@@ -21,14 +20,12 @@ static PtRef
 reshape_rows(PtBuild *b, const PtModule *m, PtRef x)
 {
 	const PtShape shape = pt_value(b->g, x)->shape;
-	PtShape row = {shape.ndim - 1, {0}};
+	const PtShape row = pt_row_shape(&shape);
 	PtShape out;
 	PtError err;
 
 	if (b->g->error.code != PT_OK)
 		return PT_NO_REF;
-	for (int i = 1; i < shape.ndim; i++)
-		row.dim[i - 1] = shape.dim[i];
 	if (!m->type->shapes(m, &row, &out, &err))
 		return pt_build_fail(b, &err);
 	for (int i = out.ndim; i > 0; i--)
@@ -39,9 +36,8 @@ reshape_rows(PtBuild *b, const PtModule *m, PtRef x)
 }
 
 static PtRef
-build_reshape(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_reshape(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return reshape_rows(b, m, in[0]);
 }
 
@@ -149,35 +145,36 @@ check_unflatten(const PtModule *m, PtError *err)
 		   pt_fail(err, PT_EINVAL, "nn.Unflatten can infer one size only, not %d", open);
 }
 
-const PtModuleType pt_module_identity = {
-	.name = "Identity",
-	.doc = "The input as it is.",
-	.params = (const PtParam[]){{NULL}},
-	.casting = PT_CAST_NONE,
-	.build = build_identity,
-};
-
-const PtModuleType pt_module_flatten = {
-	.name = "Flatten",
-	.doc = "Dimensions start_dim to end_dim as one; dimension 0 is the batch's.",
-	.params = (const PtParam[]){{"start_dim", PT_ARG_INT, .init = 1},
-								{"end_dim", PT_ARG_INT, .init = -1},
-								{NULL}},
-	.check = check_flatten,
-	.shapes = shapes_flatten,
-	.casting = PT_CAST_NONE,
-	.build = build_reshape,
-};
-
-const PtModuleType pt_module_unflatten = {
-	.name = "Unflatten",
-	.doc = "One dimension as several; dimension 0 is the batch's, and one size may be -1.",
-	.params = (const PtParam[]){{"dim", PT_ARG_INT, .required = true},
-								{"unflattened_size", PT_ARG_INTS, .required = true, .bounded = true,
-								 .min = -1, .max = 2147483647},
-								{NULL}},
-	.check = check_unflatten,
-	.shapes = shapes_unflatten,
-	.casting = PT_CAST_NONE,
-	.build = build_reshape,
+const PtModuleType pt_shape_modules[] = {
+	{
+		.name = "Identity",
+		.doc = "The input as it is.",
+		.params = (const PtParam[]){{NULL}},
+		.casting = PT_CAST_NONE,
+		.build = build_identity,
+	},
+	{
+		.name = "Flatten",
+		.doc = "Dimensions start_dim to end_dim as one; dimension 0 is the batch's.",
+		.params = (const PtParam[]){{"start_dim", PT_ARG_INT, .init = 1},
+									{"end_dim", PT_ARG_INT, .init = -1},
+									{NULL}},
+		.check = check_flatten,
+		.shapes = shapes_flatten,
+		.casting = PT_CAST_NONE,
+		.build = build_reshape,
+	},
+	{
+		.name = "Unflatten",
+		.doc = "One dimension as several; dimension 0 is the batch's, and one size may be -1.",
+		.params = (const PtParam[]){{"dim", PT_ARG_INT, .required = true},
+									{"unflattened_size", PT_ARG_INTS, .required = true,
+									 .bounded = true, .min = -1, .max = 2147483647},
+									{NULL}},
+		.check = check_unflatten,
+		.shapes = shapes_unflatten,
+		.casting = PT_CAST_NONE,
+		.build = build_reshape,
+	},
+	{NULL},
 };

@@ -4,7 +4,7 @@
  * dim None is PyTorch's implicit choice: 0 for 0, 1 and 3 dimensions, else 1.  Dimension 0 is the batch:
  * probabilities that depend on which rows happen to stand together are refused.
  */
-#include "engine/modules/table.h"
+#include "engine/modules/dims.h"
 
 static PtRef
 apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
@@ -21,23 +21,20 @@ apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
 }
 
 static PtRef
-build_softmax(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_softmax(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return apply(b, m, "softmax", in[0]);
 }
 
 static PtRef
-build_log_softmax(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_log_softmax(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return apply(b, m, "log_softmax", in[0]);
 }
 
 static PtRef
-build_softmin(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
+build_softmin(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	(void) nin;
 	return apply(b, m, "softmax", pt_scalar1(b->g, PT_S_neg, in[0]));
 }
 
@@ -54,29 +51,30 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 
 static const PtParam params[] = {{"dim", PT_ARG_INT, .init_none = true}, {NULL}};
 
-const PtModuleType pt_module_softmax = {
-	.name = "Softmax",
-	.doc = "exp(x) over its sum along a dimension.",
-	.params = params,
-	.shapes = shapes,
-	.casting = PT_CAST_FULL,
-	.build = build_softmax,
-};
-
-const PtModuleType pt_module_log_softmax = {
-	.name = "LogSoftmax",
-	.doc = "Logarithm of the softmax along a dimension.",
-	.params = params,
-	.shapes = shapes,
-	.casting = PT_CAST_FULL,
-	.build = build_log_softmax,
-};
-
-const PtModuleType pt_module_softmin = {
-	.name = "Softmin",
-	.doc = "Softmax of -x along a dimension.",
-	.params = params,
-	.shapes = shapes,
-	.casting = PT_CAST_FULL,
-	.build = build_softmin,
+const PtModuleType pt_softmax_modules[] = {
+	{
+		.name = "Softmax",
+		.doc = "exp(x) over its sum along a dimension.",
+		.params = params,
+		.shapes = shapes,
+		.casting = PT_CAST_FULL,
+		.build = build_softmax,
+	},
+	{
+		.name = "LogSoftmax",
+		.doc = "Logarithm of the softmax along a dimension.",
+		.params = params,
+		.shapes = shapes,
+		.casting = PT_CAST_FULL,
+		.build = build_log_softmax,
+	},
+	{
+		.name = "Softmin",
+		.doc = "Softmax of -x along a dimension.",
+		.params = params,
+		.shapes = shapes,
+		.casting = PT_CAST_FULL,
+		.build = build_softmin,
+	},
+	{NULL},
 };

@@ -1,6 +1,6 @@
 /*
  * module.c
- *	  Trees of modules: from text and arguments, to text, state and graph.
+ *	  Trees of modules: from text and arguments, and to text.
  *
  * A tree is made bottom-up (children are arguments of their parent), so paths are set and shapes
  * checked once the root is there.  What a type does is in its row (modules/, losses/); here is only
@@ -25,9 +25,11 @@
 const PtModuleType *
 pt_module_type_at(int i)
 {
-	if (i >= 0 && i < pt_module_ntypes)
-		return pt_module_types[i];
-	return pt_activation_at(i - pt_module_ntypes);
+	for (const PtModuleType *const *table = pt_module_tables; *table != NULL; table++)
+		for (const PtModuleType *type = *table; type->name != NULL; type++)
+			if (i-- == 0)
+				return type;
+	return NULL;
 }
 
 const PtModuleType *
@@ -153,7 +155,7 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 		{
 			PtModule *child = v->modules[j];
 
-			if (child->type->kind == PT_MODULE_LOSS)
+			if (child->type->loss != NULL)
 				return pt_fail(err, PT_EINVAL, "nn.%s is a loss, not a layer", child->type->name);
 			if (child->depth >= PT_MODULE_DEPTH)
 				return pt_fail(err, PT_ELIMIT, "modules are nested more than %d deep",
@@ -215,7 +217,7 @@ finish(PtArena *arena, PtModule *m, PtError *err)
 		return NULL;
 	for (int i = 0; i < PT_MAX_IN; i++)
 		unknown[i] = (PtShape){-1, {-1}};
-	if (m->type->kind == PT_MODULE_LAYER &&
+	if (m->type->loss == NULL &&
 		!pt_module_output_shape(m, unknown, pt_module_inputs(m), &out, err))
 		return NULL;
 	return m;
@@ -374,110 +376,20 @@ pt_module_print(PtArena *arena, const PtModule *m, PtError *err)
 	return b.text;
 }
 
-/* ---------- state ---------- */
-
-/* Collects entries, or (data set) gives the entries of a finished dict their initial values. */
-struct PtDeclare
-{
-	PtArena *arena;
-	PtStateDict *sd;
-	int size;
-	const PtModule *module;
-	PtError *err;
-	PtRng *rng;
-	void **data;
-	int next;
-};
-
-/* Offsets in the flat array are multiples of so many elements: 64 bytes of float32. */
-#define FLAT_ALIGN 16
-
-/* The largest flat array: its bytes must stay far from what an int64 or an address can say. */
-#define FLAT_MAX ((int64_t) 1 << 40)
-
-bool
-pt_declare(PtDeclare *d, const char *name, PtDtype dtype, const PtShape *shape, bool trainable,
-		   PtInit init)
-{
-	PtStateDict *sd = d->sd;
-	PtState *entry;
-	int64_t numel;
-
-	if (d->data != NULL)
-	{
-		init(d->rng, d->module, dtype, shape, d->data[d->next++]);
-		return true;
-	}
-	if (!pt_shape_check(shape, dtype, &numel, d->err))
-		return false;
-	if (numel > FLAT_MAX || sd->flat + numel > FLAT_MAX)
-		return pt_fail(d->err, PT_ELIMIT, "a model may have %lld parameters at most",
-					   (long long) FLAT_MAX);
-	if (sd->count == d->size)
-	{
-		int size = d->size == 0 ? 16 : 2 * d->size;
-		PtState *grown = pt_arena_alloc(d->arena, (size_t) size * sizeof(PtState));
-
-		if (grown == NULL)
-			return pt_fail_memory(d->err, (size_t) size * sizeof(PtState));
-		if (sd->count > 0)
-			memcpy(grown, sd->entries, (size_t) sd->count * sizeof(PtState));
-		sd->entries = grown;
-		d->size = size;
-	}
-	entry = &sd->entries[sd->count++];
-	*entry = (PtState){.dtype = dtype, .shape = *shape, .trainable = trainable, .owner = d->module};
-	entry->name = d->module->path[0] == '\0'
-					  ? pt_arena_strdup(d->arena, name)
-					  : pt_arena_printf(d->arena, "%s.%s", d->module->path, name);
-	if (entry->name == NULL)
-		return pt_fail_memory(d->err, strlen(d->module->path));
-	if (trainable)
-	{
-		entry->offset = sd->flat;
-		sd->flat += (numel + FLAT_ALIGN - 1) / FLAT_ALIGN * FLAT_ALIGN;
-		sd->numel += numel;
-	}
-	return true;
-}
-
-/* A module's own entries, then its children's: PyTorch's order. */
-static bool
-declare(PtDeclare *d, const PtModule *m)
-{
-	d->module = m;
-	if (m->type->declare != NULL && !m->type->declare(d, m))
-		return false;
-	for (int i = 0; i < m->nchildren; i++)
-		if (!declare(d, m->children[i]))
-			return false;
-	return true;
-}
-
-bool
-pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err)
-{
-	PtDeclare d = {.arena = arena, .sd = out, .err = err};
-
-	memset(out, 0, sizeof(*out));
-	return declare(&d, m);
-}
-
-bool
-pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data, PtError *err)
-{
-	PtStateDict unused = *sd;
-	PtDeclare d = {.sd = &unused, .err = err, .rng = rng, .data = data};
-
-	return declare(&d, m);
-}
-
 /* ---------- inputs and shapes ---------- */
 
 bool
 pt_module_is_loss(const PtModule *m)
 {
-	return m->type->kind == PT_MODULE_LOSS || m->may_be_loss;
+	return m->type->loss != NULL || m->may_be_loss;
+}
+
+const PtLossType *
+pt_module_loss(const PtModule *m)
+{
+	static const PtLossType plain = {PT_TARGET_NUMBERS};
+
+	return m->type->loss != NULL ? m->type->loss : &plain;
 }
 
 int
@@ -485,7 +397,7 @@ pt_module_inputs(const PtModule *m)
 {
 	if (m->inputs > 0)
 		return m->inputs;
-	return m->type->kind == PT_MODULE_LOSS ? 2 : m->type->inputs > 0 ? m->type->inputs : 1;
+	return m->type->loss != NULL ? 2 : m->type->inputs > 0 ? m->type->inputs : 1;
 }
 
 bool
@@ -509,169 +421,4 @@ pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *o
 					   pt_module_title(m, title), pt_module_inputs(m), nin);
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
-}
-
-/* ---------- autocast ---------- */
-
-bool
-pt_module_can_autocast(const PtModule *m, PtError *err)
-{
-	if (m->type->no_autocast != NULL)
-	{
-		pt_fail(err, PT_EUNSUPPORTED, "nn.%s is not safe with autocast", m->type->name);
-		return pt_hint(err, "%s", m->type->no_autocast);
-	}
-	for (int i = 0; i < m->nchildren; i++)
-		if (!pt_module_can_autocast(m->children[i], err))
-			return false;
-	return true;
-}
-
-/* What the type's build gives under autocast. */
-static PtRef
-build_autocast(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
-{
-	PtGraph *g = b->g;
-	const PtAutocast outer = g->autocast;
-	const bool outer_lower = b->lower;
-	PtCasting casting = m->type->casting;
-	PtDtype dtype, back;
-	PtRef cast[PT_MAX_IN], y;
-	PtError err;
-
-	if (m->type->no_autocast != NULL && !pt_module_can_autocast(m, &err))
-		return pt_build_fail(b, &err);
-	if (casting == PT_CAST_DEFAULT)
-		casting = m->type->kind == PT_MODULE_LOSS ? PT_CAST_FULL : PT_CAST_INNER;
-	dtype = casting == PT_CAST_LOW ? pt_autocast_dtype(b->autocast) : PT_FLOAT32;
-	back = casting == PT_CAST_INNER ? pt_autocast_back(g, in, nin) : PT_NDTYPE;
-	g->autocast = PT_AUTOCAST_OFF;
-	for (int i = 0; i < nin; i++)
-		cast[i] = casting == PT_CAST_NONE ? in[i] : pt_autocast(g, in[i], dtype);
-	g->autocast = casting == PT_CAST_NONE ? b->autocast : PT_AUTOCAST_OFF;
-	b->lower = casting == PT_CAST_LOW;
-	y = m->type->build(b, m, cast, nin);
-	b->lower = outer_lower;
-	g->autocast = outer;
-	return y != PT_NO_REF && back != PT_NDTYPE ? pt_autocast(g, y, back) : y;
-}
-
-/* A weight in the lower precision: one cast a run however often it is used, as PyTorch's cache. */
-static PtRef
-lowered(PtBuild *b, int at, PtRef value)
-{
-	if (!b->sd->entries[at].trainable)
-		return value;
-	if (b->lowered == NULL)
-		b->lowered = pt_arena_alloc(b->g->arena, (size_t) b->sd->count * sizeof(PtRef));
-	if (b->lowered == NULL)
-		return pt_graph_fail(b->g, PT_ENOMEM, "out of memory");
-	if (b->lowered[at] == PT_NO_REF)
-		b->lowered[at] = pt_autocast(b->g, value, pt_autocast_dtype(b->autocast));
-	return b->lowered[at];
-}
-
-/* ---------- into a graph ---------- */
-
-PtRef
-pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
-{
-	const char *outer = b->g->path;
-	char title[PT_MODULE_TITLE];
-	PtRef y;
-
-	if (b->g->error.code != PT_OK)
-		return PT_NO_REF;
-	if (nin != pt_module_inputs(m))
-		return pt_graph_fail(b->g, PT_EINVAL, "module %s takes %d inputs, not %d",
-							 pt_module_title(m, title), pt_module_inputs(m), nin);
-	/* a container's nodes are its children's */
-	if (m->nchildren == 0)
-	{
-		b->g->path = pt_arena_strdup(b->g->arena, pt_module_title(m, title));
-		if (b->g->path == NULL)
-			return pt_graph_fail(b->g, PT_ENOMEM, "out of memory");
-	}
-	y = b->autocast != PT_AUTOCAST_OFF ? build_autocast(b, m, in, nin)
-									   : m->type->build(b, m, in, nin);
-	b->g->path = outer;
-	if (b->seen != NULL && y != PT_NO_REF)
-		b->seen(b->seen_arg, m, y);
-	return y;
-}
-
-/* Where in the state_dict m's own entry "weight" stands; -1 if it has none. */
-static int
-find_state(PtBuild *b, const PtModule *m, const char *name)
-{
-	int n = b->sd->count;
-
-	/* modules are built in the order of their entries, and ask for few in any order: the search is short */
-	for (int i = 0; i < n; i++)
-	{
-		int at = (b->cursor + (n > 8 ? n - 8 : 0) + i) % n;
-		const PtState *s = &b->sd->entries[at];
-		const char *last = s->owner == m ? strrchr(s->name, '.') : NULL;
-
-		if (s->owner == m && strcmp(last != NULL ? last + 1 : s->name, name) == 0)
-		{
-			b->cursor = (at + 1) % n;
-			return at;
-		}
-	}
-	return -1;
-}
-
-PtRef
-pt_build_state(PtBuild *b, const PtModule *m, const char *name)
-{
-	int at = find_state(b, m, name);
-
-	if (at < 0)
-		return PT_NO_REF;
-	if (b->lower)
-		return lowered(b, at, b->state[at]);
-	/* a module that is called again goes on from what its first call gave */
-	return b->updates != NULL && b->updates[at] != PT_NO_REF ? b->updates[at] : b->state[at];
-}
-
-void
-pt_build_update(PtBuild *b, const PtModule *m, const char *name, PtRef value)
-{
-	int at = b->updates != NULL ? find_state(b, m, name) : -1;
-
-	if (at >= 0)
-		b->updates[at] = value;
-}
-
-/* ---------- random numbers ---------- */
-
-/* A stream is a step's and a module's: so many modules can be told apart. */
-#define STREAMS ((int64_t) 1 << 24)
-
-PtRef
-pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven)
-{
-	PtRef stream;
-
-	if (b->seed == PT_NO_REF || b->step == PT_NO_REF)
-		return pt_graph_fail(b->g, PT_EINTERNAL, "random numbers need a seed and a step");
-	stream = pt_scalar2(b->g, PT_S_mul, b->step, pt_integer(b->g, STREAMS));
-	stream = pt_scalar2(b->g, PT_S_add, stream, pt_integer(b->g, b->streams % STREAMS));
-	return pt_apply_name(b->g, op, (PtRef[]){x, b->seed, stream}, 3, given, ngiven);
-}
-
-PtRef
-pt_build_random(PtBuild *b, const char *op, PtRef x, const PtGiven *given, int ngiven)
-{
-	b->streams++;
-	return pt_build_random_again(b, op, x, given, ngiven);
-}
-
-PtRef
-pt_build_fail(PtBuild *b, const PtError *err)
-{
-	if (b->g->error.code == PT_OK)
-		b->g->error = *err;
-	return PT_NO_REF;
 }

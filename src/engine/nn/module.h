@@ -19,16 +19,26 @@ typedef struct PtModule PtModule;
 typedef struct PtBuild PtBuild;
 typedef struct PtDeclare PtDeclare;
 
-typedef enum PtModuleKind
+/* How the targets of a loss are meant. */
+typedef enum PtTarget
 {
-	PT_MODULE_LAYER,
-	PT_MODULE_LOSS
-} PtModuleKind;
+	PT_TARGET_NUMBERS,	  /* of the output's shape; k columns are [B, k] */
+	PT_TARGET_CLASS,	  /* class indices [B] or probabilities [B, C] */
+	PT_TARGET_CLASS_LIST, /* class indices [B, C] */
+	PT_TARGET_BINARY /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
+} PtTarget;
+
+typedef struct PtLossType
+{
+	PtTarget target;
+	const char *domain; /* a hint for when it is not finite: which outputs it takes; NULL: all */
+	/* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
+	const char *probability;
+} PtLossType;
 
 typedef struct PtModuleType
 {
 	const char *name; /* "Linear"; SQL: nn.linear */
-	PtModuleKind kind;
 	const char *doc;
 	const PtParam *params; /* constructor arguments, PyTorch's order and defaults */
 
@@ -43,7 +53,7 @@ typedef struct PtModuleType
 	bool (*declare)(PtDeclare *d, const PtModule *m);
 
 	/* composes ops; errors are the graph's */
-	PtRef (*build)(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
+	PtRef (*build)(PtBuild *b, const PtModule *m, const PtRef *in);
 
 	/*
 	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from an
@@ -53,14 +63,8 @@ typedef struct PtModuleType
 	 */
 	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
 
-	/* of a loss: how targets are meant, and what its output implies for predict_proba */
-	bool class_targets; /* class indices [B] or probabilities [B, C] */
-	bool class_lists;	/* class indices [B, C] */
-	bool
-		binary_targets; /* numbers from 0 to 1, [B, k]; of a column of two labels 0 and 1, [B, 1] */
-	const char *domain; /* a hint for when it is not finite: which outputs it takes; NULL: all */
-	const char *
-		probability; /* op that turns outputs into probabilities: "softmax", "exp", "sigmoid", "" (as is); NULL: none */
+	const PtLossType *loss; /* NULL: a layer */
+	const void *variant;	/* what tells rows with the same functions apart: theirs to read */
 
 	int inputs; /* of a layer: how many; 0 means 1 */
 
@@ -146,7 +150,7 @@ extern char *pt_module_print(PtArena *arena, const PtModule *m, PtError *err);
 extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given,
 							   int ngiven, PtError *err);
 
-/* Of the root of a tree.  The entries point to its modules. */
+/* state.c.  Of the root of a tree; the entries point to its modules. */
 extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err);
 /* Initial values as PyTorch's constructors draw them, in order; data[i] has room for entry i. */
 extern bool pt_module_init(const PtModule *m, const PtStateDict *sd, PtRng *rng, void **data,
@@ -157,6 +161,8 @@ extern bool pt_module_can_autocast(const PtModule *m, PtError *err);
 
 /* Can it compute a loss from (output, target)?  Some layers can: those of nn.Graph without modules. */
 extern bool pt_module_is_loss(const PtModule *m);
+/* Of what serves as a loss: how it takes targets. */
+extern const PtLossType *pt_module_loss(const PtModule *m);
 
 /*
  * trace.c: builds the module for a few rows of such shapes, and tells the output shape per row of every module

@@ -569,6 +569,7 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 static bool
 look(PtFit *fit, double *stats, PtError *err)
 {
+	const PtLossType *loss = pt_module_loss(fit->spec.loss);
 	int64_t ctl[PT_CTL_SIZE];
 
 	if (!fit->dev->type->download(fit->dev, ctl, fit->ctl, sizeof(ctl), err) ||
@@ -579,8 +580,8 @@ look(PtFit *fit, double *stats, PtError *err)
 		return true;
 	pt_fail(err, PT_EDIVERGED, "the loss is not finite at step %lld (epoch %lld)",
 			(long long) ctl[PT_CTL_DIVERGED], (long long) fit->epoch + 1);
-	if (fit->spec.loss->type->domain != NULL)
-		return pt_hint(err, "%s", fit->spec.loss->type->domain);
+	if (loss->domain != NULL)
+		return pt_hint(err, "%s", loss->domain);
 	return pt_hint(
 		err,
 		"Look for NaN or infinity in the data, use a smaller learning rate, or scale the features.");
