@@ -186,7 +186,10 @@ test_threads(void)
 
 /* ---------- edges ---------- */
 
-/* A batch as large as the data or larger is all rows; one row is a batch. */
+/*
+ * A batch as large as the data or larger is all rows; one row is a batch.  Batches of one size, in whatever epoch, are
+ * one plan.
+ */
 static void
 test_sizes(void)
 {
@@ -209,12 +212,41 @@ test_sizes(void)
 					  epochs[1].steps == 2 * ((rows + batch - 1) / batch) && epochs[0].lr == 0.1,
 				  "%ld rows in batches of %ld: %d epochs, %ld rows, %ld steps", rows, batch, n,
 				  epochs[0].rows, epochs[1].steps);
+			CHECK(pt_fit_plans(s.fit) == (rows >= batch) + (rows % batch > 0),
+				  "%ld rows in batches of %ld: %d plans", rows, batch, pt_fit_plans(s.fit));
 			CHECK(pt_fit_bytes(s.fit) > 0, "bytes");
 			/* done is done */
 			CHECK(pt_fit_run(s.fit, 1, &epochs[0], &s.err) == PT_RUN_DONE && epochs[0].epoch == 0,
 				  "after the end");
 			tear_down(&s);
 		}
+}
+
+/* What drop_last leaves out needs no plan; more plans take more memory. */
+static void
+test_plans(void)
+{
+	size_t bytes[2];
+
+	for (int drop_last = 0; drop_last < 2; drop_last++)
+	{
+		Setup s;
+		PtEpoch epoch;
+		int n;
+
+		if (!set_up(&s, "nn.Linear(3, 2)", "nn.CrossEntropyLoss()", "optim.SGD(0.1)", 1, 50, 3, 2))
+			return;
+		s.spec.drop_last = drop_last;
+		s.fit = pt_fit_new(&s.spec, dev, &s.err);
+		if (!CHECK(s.fit != NULL, "%s", s.err.message))
+			return;
+		CHECK(run_fit(&s, INT64_MAX, &epoch, &n, NULL) == PT_RUN_DONE &&
+				  epoch.steps == 2 - drop_last && pt_fit_plans(s.fit) == 2 - drop_last,
+			  "drop_last %d: %d plans", drop_last, pt_fit_plans(s.fit));
+		bytes[drop_last] = pt_fit_bytes(s.fit);
+		tear_down(&s);
+	}
+	CHECK(bytes[1] < bytes[0], "%zu bytes for one plan, %zu for two", bytes[1], bytes[0]);
 }
 
 static void
@@ -631,6 +663,7 @@ main(int argc, char **argv)
 	test_trajectories();
 	test_threads();
 	test_sizes();
+	test_plans();
 	test_refusals();
 	test_divergence();
 	test_classes();

@@ -1,13 +1,17 @@
 /*
  * fit.c
- *	  Training: the graph of one step, and the loop over epochs.
+ *	  Training: the loop over epochs, in phases.
+ *
+ * An epoch is a shuffle, the full batches, what is left of the rows as one smaller batch, and a report.  Batches of one
+ * size are one step (step.h), run again and again; what all steps share is made here, before the first.
+ *
+ * Memory: an arena, and the device's for the state of the steps.
  */
 #include "engine/train/fit.h"
 
 #include <stdlib.h>
-#include <string.h>
 
-#include "engine/graph/build.h"
+#include "engine/train/step.h"
 
 /* Learning rates (and momentums) that are computed and uploaded at a time, where they change with each step. */
 #define RATES 16384
@@ -24,13 +28,18 @@
  */
 #define LOOK_STEPS 4096
 
-/* A step for a fixed number of rows. */
 typedef struct Step
 {
-	PtPlan *plan; /* NULL if no batch has this size */
-	int64_t rows;
-	int64_t repeat; /* batches of this size in an epoch */
+	PtStepKey key;
+	PtPlan *plan;
 } Step;
+
+/* Batches of one size in an epoch. */
+typedef struct Batches
+{
+	int64_t rows;
+	int64_t count;
+} Batches;
 
 typedef enum Phase
 {
@@ -45,28 +54,16 @@ struct PtFit
 	PtArena *arena;
 	PtFitSpec spec;
 	PtDevice *dev;
-	PtNetwork *net;
+	PtFitState state; /* that the steps share */
+	Step *compiled;	  /* so far */
+	int ncompiled;
 	PtRng rng;
 
-	PtOptimizer optimizer;
-	PtPace *pace; /* NULL: the rate stays */
-
-	/* device memory */
-	PtRowset *rowset;
-	void *grads, *slots[PT_OPTIM_SLOTS], *ctl, *stats, *lr;
-	PtOptimSlot slot[PT_OPTIM_SLOTS];
-	int nslots;
-
-	/*
-	 * Rates that change with each step: lr becomes a table of nrates rows {learning rate, momentum}, read like a
-	 * data set, by its own position (at) in its own order (0, 1, 2, ...).
-	 */
-	void *at, *entries;
-	double (*rates)[2]; /* host copy */
-	int64_t nrates;		/* 0: there is one rate for an epoch */
+	PtPace *pace;		/* NULL: the rate stays */
+	double (*rates)[2]; /* of the table of rates, on the host */
 	int64_t rates_left; /* not used yet */
 
-	Step full, tail;
+	Batches full, tail;
 	double rate; /* of the last step */
 
 	Phase phase;
@@ -78,275 +75,6 @@ struct PtFit
 	int64_t steps;
 };
 
-/* ---------- the graph of a step ---------- */
-
-static PtRef
-fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef ctl)
-{
-	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
-	PtGiven given[] = {{"offset", {PT_VALUE_INT, 0, {.integer = c->offset}}},
-					   {"shape", {PT_VALUE_INTS, c->shape.ndim + 1, {.ints = dims}}},
-					   {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = c->dtype}}}};
-
-	if (dims == NULL || c->shape.ndim == PT_MAX_DIM)
-		return pt_graph_fail(g, PT_ELIMIT, "a column of %d dimensions leaves none for the batch",
-							 c->shape.ndim);
-	dims[0] = rows;
-	memcpy(dims + 1, c->shape.dim, c->shape.ndim * sizeof(int64_t));
-	return pt_apply_name(g, "batch", (PtRef[]){data, perm, ctl}, 3, given, 3);
-}
-
-/*
- * Under autocast gradients come in the lower precision and are cast.  If all are, from one dtype, they are packed
- * before: the cast of the flat array becomes part of the optimizer's program, which then reads half as much.
- */
-static void
-before_casts(const PtGraph *g, PtRef *grad, int n)
-{
-	PtDtype dtype = PT_NDTYPE;
-
-	for (int i = 0; i < n; i++)
-	{
-		const PtGraphValue *v = pt_value(g, grad[i]);
-		const PtNode *node = v->role == PT_ROLE_RESULT ? &g->nodes[v->node] : NULL;
-		PtDtype from;
-
-		if (node == NULL || strcmp(node->op->name, "to") != 0)
-			return;
-		from = pt_value(g, node->in[0])->dtype;
-		if ((from != PT_BFLOAT16 && from != PT_FLOAT16) || (i > 0 && from != dtype))
-			return;
-		dtype = from;
-	}
-	for (int i = 0; i < n; i++)
-		grad[i] = g->nodes[pt_value(g, grad[i])->node].in[0];
-}
-
-/*
- * Gradients of all trainable entries as one flat value with the parameters' layout, in float32 or what they were
- * computed in.  Those that the loss does not depend on have gradient 0, and are true in *unused, which is NULL if
- * there are none.
- */
-static PtRef
-flat_gradients(PtFit *fit, PtGraph *g, const PtWeights *w, PtRef loss, bool **unused)
-{
-	const PtStateDict *sd = fit->spec.sd;
-	PtRef *wrt = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
-	PtRef *grad = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
-	int64_t *offsets = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(int64_t));
-	int n = 0, parts = 0;
-
-	*unused = pt_arena_alloc(g->arena, sd->count + 1);
-	if (wrt == NULL || grad == NULL || offsets == NULL || *unused == NULL)
-		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	for (int i = 0; i < sd->count; i++)
-		if (sd->entries[i].trainable)
-			wrt[n++] = w->entries[i];
-	if (!pt_gradient(g, loss, wrt, n, grad))
-		return PT_NO_REF;
-	n = 0;
-	for (int i = 0; i < sd->count; i++)
-	{
-		if (!sd->entries[i].trainable)
-			continue;
-		(*unused)[i] = grad[n] == PT_NO_REF;
-		if (grad[n] != PT_NO_REF)
-		{
-			grad[parts] = grad[n];
-			offsets[parts++] = sd->entries[i].offset;
-		}
-		n++;
-	}
-	if (parts == n)
-		*unused = NULL;
-	if (parts == 0)
-		return pt_graph_fail(g, PT_EINVAL, "the loss does not depend on any parameter");
-	before_casts(g, grad, parts);
-	return pt_pack(g, grad, offsets, parts, sd->flat);
-}
-
-/*
- * Parameters after the step.  PyTorch's optimizers pass over those without a gradient: neither weight
- * decay nor momentum moves them.
- */
-static PtRef
-keep_unused(const PtFit *fit, PtGraph *g, const PtWeights *w, const bool *unused, PtRef new_p)
-{
-	const PtStateDict *sd = fit->spec.sd;
-	PtRef *parts;
-	int64_t *offsets;
-	int n = 0;
-
-	if (unused == NULL)
-		return new_p;
-	parts = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
-	offsets = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(int64_t));
-	if (parts == NULL || offsets == NULL)
-		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	for (int i = 0; i < sd->count; i++)
-	{
-		const PtState *e = &sd->entries[i];
-
-		if (!e->trainable)
-			continue;
-		parts[n] = unused[i] ? w->entries[i] : pt_slice(g, new_p, e->offset, &e->shape);
-		offsets[n++] = e->offset;
-	}
-	return pt_pack(g, parts, offsets, n, sd->flat);
-}
-
-/* PyTorch's clip_grad_norm_, which multiplies by 1 too, then clip_grad_value_. */
-static PtRef
-clip(const PtFit *fit, PtGraph *g, PtRef grads)
-{
-	double norm = fit->spec.clip_grad_norm, value = fit->spec.clip_grad_value;
-
-	if (norm > 0)
-		grads = pt_expr_text(g, "g * minimum(limit / (sqrt(sum(g * g)) + 1e-06), 1.0)",
-							 (PtVar[]){{"g", grads}, {"limit", pt_real(g, norm)}}, 2);
-	if (value > 0)
-		grads = pt_expr_text(g, "maximum(minimum(g, limit), -limit)",
-							 (PtVar[]){{"g", grads}, {"limit", pt_real(g, value)}}, 2);
-	return grads;
-}
-
-/* The learning rate of a step and the momentum, if that changes: what is read, and from where. */
-typedef struct Rates
-{
-	PtRef table, entries, at; /* externals; table alone if there is one rate for an epoch */
-	PtRef lr, momentum;
-} Rates;
-
-static PtRef
-read_rate(PtGraph *g, const Rates *r, int64_t offset)
-{
-	const PtShape scalar = {0};
-	const PtColumn column = {PT_FLOAT64, {0}, offset};
-	PtRef entry = fetch(g, &column, 1, r->table, r->entries, r->at);
-
-	return entry != PT_NO_REF ? pt_slice(g, entry, 0, &scalar) : PT_NO_REF;
-}
-
-static void
-build_rates(const PtFit *fit, PtGraph *g, Rates *r)
-{
-	const PtShape scalar = {0};
-	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = 1}}};
-
-	*r = (Rates){0};
-	if (fit->nrates == 0)
-	{
-		r->table = r->lr = pt_external(g, "lr", PT_FLOAT64, &scalar);
-		return;
-	}
-	r->table = pt_external(g, "rates", PT_UINT8, &(PtShape){2, {fit->nrates, 2 * sizeof(double)}});
-	r->entries = pt_external(g, "entries", PT_INT64, &(PtShape){1, {fit->nrates}});
-	r->at = pt_external(g, "at", PT_INT64, &(PtShape){1, {PT_CTL_SIZE}});
-	r->lr = read_rate(g, r, 0);
-	if (fit->optimizer.cycled)
-		r->momentum = read_rate(g, r, sizeof(double));
-	pt_graph_assign(g, r->at, pt_apply_name(g, "advance", &r->at, 1, &by, 1));
-}
-
-static bool
-build_step(PtFit *fit, Step *step, PtError *err)
-{
-	const PtFitSpec *spec = &fit->spec;
-	const PtShape scalar = {0};
-	const PtShape flat = {1, {spec->sd->flat}};
-	PtGraph *g = pt_graph_new(err);
-	PtWeights w;
-	PtBuild b;
-	Rates rates;
-	bool *unused;
-	PtRef in[PT_MAX_IN], slots[PT_OPTIM_SLOTS], new_slots[PT_OPTIM_SLOTS];
-	PtRef rows, perm, ctl, stats, gflat, output, target, loss, t, new_p, counted, next;
-	PtRef grads = PT_NO_REF;
-	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = step->rows}}};
-	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = step->rows}}};
-
-	if (g == NULL)
-		return false;
-	rows = pt_external(g, "rows", PT_UINT8,
-					   &(PtShape){2, {pt_rowset_rows(fit->rowset), spec->stride}});
-	perm = pt_external(g, "perm", PT_INT64, &(PtShape){1, {pt_rowset_rows(fit->rowset)}});
-	ctl = pt_external(g, "ctl", PT_INT64, &(PtShape){1, {PT_CTL_SIZE}});
-	stats = pt_external(g, "stats", PT_FLOAT64, &(PtShape){1, {PT_STATS_SIZE}});
-	build_rates(fit, g, &rates);
-	for (int i = 0; i < fit->nslots; i++)
-		slots[i] = fit->slot[i].scalar ? pt_external(g, fit->slot[i].name, PT_FLOAT64, &scalar)
-									   : pt_external(g, fit->slot[i].name, PT_FLOAT32, &flat);
-	pt_network_weights(fit->net, g, &w);
-
-	for (int i = 0; i < spec->ninputs; i++)
-		in[i] = fetch(g, &spec->inputs[i], step->rows, rows, perm, ctl);
-	target = fetch(g, &spec->target, step->rows, rows, perm, ctl);
-	b = (PtBuild){.g = g, .sd = spec->sd, .state = w.entries, .training = true};
-	b.autocast = spec->autocast;
-	b.updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
-	b.seed = pt_integer(g, (int64_t) spec->seed);
-	b.step = pt_slice(g, ctl, PT_CTL_STEPS, &scalar);
-	output = pt_module_build(&b, spec->module, in, spec->ninputs);
-	loss = pt_module_build(&b, spec->loss, (PtRef[]){output, target}, 2);
-	if (loss != PT_NO_REF && pt_shape_numel(&pt_value(g, loss)->shape) != 1)
-	{
-		char text[PT_SHAPE_TEXT];
-
-		pt_graph_fail(g, PT_EINVAL, "the training loss must be a single number, not of shape %s",
-					  pt_shape_print(&pt_value(g, loss)->shape, text));
-		pt_hint(&g->error, "Use reduction => 'mean' or 'sum'.");
-	}
-	/* of an expression: it may be of the lower precision, which is kept out of the sums */
-	loss = pt_autocast(g, loss, PT_FLOAT32);
-	gflat = flat_gradients(fit, g, &w, loss, &unused);
-	if (g->error.code != PT_OK)
-		goto done;
-	/* memory in which they are packed, nothing that lasts */
-	grads = pt_external(g, "gradients", pt_value(g, gflat)->dtype, &flat);
-
-	/* torch counts the first step as 1 */
-	t = pt_cast(g, pt_slice(g, ctl, PT_CTL_STEPS, &scalar), PT_FLOAT64);
-	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
-	if (pt_optim_build(g, &fit->optimizer, w.flat, clip(fit, g, pt_cast(g, gflat, PT_FLOAT32)), t,
-					   rates.lr, rates.momentum, slots, &new_p, new_slots))
-	{
-		pt_graph_assign(g, grads, gflat);
-		pt_graph_assign(g, w.flat, keep_unused(fit, g, &w, unused, new_p));
-		for (int i = 0; i < fit->nslots; i++)
-			pt_graph_assign(g, slots[i], new_slots[i]);
-	}
-	for (int i = 0; i < spec->sd->count; i++)
-		if (b.updates[i] != PT_NO_REF)
-			pt_graph_assign(g, w.entries[i], b.updates[i]);
-	counted = pt_apply_name(g, "check_finite", (PtRef[]){ctl, stats, loss}, 3, &count, 1);
-	next = pt_apply_name(g, "advance", &counted, 1, &by, 1);
-	pt_graph_assign(g, ctl, next);
-	pt_graph_assign(g, stats, pt_result(g, counted, 1));
-done:
-	if (!pt_graph_ok(g, err) ||
-		(step->plan = pt_plan_compile(g, fit->dev, &spec->options, err)) == NULL)
-	{
-		pt_graph_free(g);
-		return false;
-	}
-	pt_network_bind(fit->net, step->plan, &w);
-	pt_plan_bind(step->plan, rows, pt_rowset_data(fit->rowset));
-	pt_plan_bind(step->plan, perm, pt_rowset_order_data(fit->rowset));
-	pt_plan_bind(step->plan, ctl, fit->ctl);
-	pt_plan_bind(step->plan, stats, fit->stats);
-	pt_plan_bind(step->plan, rates.table, fit->lr);
-	if (fit->nrates > 0)
-	{
-		pt_plan_bind(step->plan, rates.entries, fit->entries);
-		pt_plan_bind(step->plan, rates.at, fit->at);
-	}
-	pt_plan_bind(step->plan, grads, fit->grads);
-	for (int i = 0; i < fit->nslots; i++)
-		pt_plan_bind(step->plan, slots[i], fit->slots[i]);
-	pt_graph_free(g);
-	return true;
-}
-
 /* ---------- making and freeing ---------- */
 
 static void *
@@ -355,21 +83,29 @@ room(PtFit *fit, size_t bytes, PtError *err)
 	return fit->dev->type->alloc(fit->dev, bytes > 0 ? bytes : 1, err);
 }
 
+static void
+free_room(PtFit *fit, void *p)
+{
+	if (p != NULL)
+		fit->dev->type->free(fit->dev, p);
+}
+
 /* Room for a slot, filled with what it starts as. */
 static bool
 make_slot(PtFit *fit, int i, PtError *err)
 {
-	const PtOptimSlot *slot = &fit->slot[i];
+	PtFitState *s = &fit->state;
+	const PtOptimSlot *slot = &s->slot[i];
 	PtDevice *dev = fit->dev;
 	size_t flat = fit->spec.sd->flat * sizeof(float);
 	size_t most = flat < SLOT_BYTES ? flat : SLOT_BYTES;
 	float *part;
 	bool ok = true;
 
-	if ((fit->slots[i] = room(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
+	if ((s->slots[i] = room(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
 		return false;
 	if (slot->scalar)
-		return dev->type->upload(dev, fit->slots[i], &slot->init, sizeof(double), err);
+		return dev->type->upload(dev, s->slots[i], &slot->init, sizeof(double), err);
 	if (slot->init == 0)
 		return true;
 	if ((part = malloc(most)) == NULL)
@@ -377,7 +113,7 @@ make_slot(PtFit *fit, int i, PtError *err)
 	for (size_t j = 0; j < most / sizeof(float); j++)
 		part[j] = (float) slot->init;
 	for (size_t at = 0; ok && at < flat; at += most)
-		ok = dev->type->upload(dev, (char *) fit->slots[i] + at, part,
+		ok = dev->type->upload(dev, (char *) s->slots[i] + at, part,
 							   flat - at < most ? flat - at : most, err);
 	free(part);
 	return ok;
@@ -387,12 +123,13 @@ make_slot(PtFit *fit, int i, PtError *err)
 static bool
 prepare_rates(PtFit *fit, PtError *err)
 {
+	PtFitState *s = &fit->state;
 	const PtFitSpec *spec = &fit->spec;
 	PtDevice *dev = fit->dev;
-	int64_t steps = fit->full.repeat + fit->tail.repeat;
+	int64_t steps = fit->full.count + fit->tail.count;
 	int64_t *entries;
 
-	fit->optimizer = *spec->optimizer;
+	s->optimizer = *spec->optimizer;
 	fit->rate = pt_args_real(spec->optimizer->args, "lr");
 	if (spec->scheduler != NULL)
 	{
@@ -401,62 +138,92 @@ prepare_rates(PtFit *fit, PtError *err)
 		if (fit->pace == NULL)
 			return false;
 		fit->rate = pt_pace_lr(fit->pace);
-		fit->optimizer.cycled = pt_sched_cycles(spec->scheduler);
+		s->optimizer.cycled = pt_sched_cycles(spec->scheduler);
 	}
 	if (spec->scheduler == NULL || !spec->scheduler->per_step)
-		return (fit->lr = room(fit, sizeof(double), err)) != NULL;
-	fit->nrates = steps < RATES ? steps : RATES;
-	fit->rates = pt_arena_alloc(fit->arena, fit->nrates * sizeof(*fit->rates));
-	entries = pt_arena_alloc(fit->arena, fit->nrates * sizeof(int64_t));
+		return (s->lr = room(fit, sizeof(double), err)) != NULL;
+	s->nrates = steps < RATES ? steps : RATES;
+	fit->rates = pt_arena_alloc(fit->arena, s->nrates * sizeof(*fit->rates));
+	entries = pt_arena_alloc(fit->arena, s->nrates * sizeof(int64_t));
 	if (fit->rates == NULL || entries == NULL)
-		return pt_fail_memory(err, fit->nrates * sizeof(*fit->rates));
-	for (int64_t i = 0; i < fit->nrates; i++)
+		return pt_fail_memory(err, s->nrates * sizeof(*fit->rates));
+	for (int64_t i = 0; i < s->nrates; i++)
 		entries[i] = i;
-	return (fit->lr = room(fit, fit->nrates * sizeof(*fit->rates), err)) != NULL &&
-		   (fit->at = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) != NULL &&
-		   (fit->entries = room(fit, fit->nrates * sizeof(int64_t), err)) != NULL &&
-		   dev->type->upload(dev, fit->entries, entries, fit->nrates * sizeof(int64_t), err);
+	return (s->lr = room(fit, s->nrates * sizeof(*fit->rates), err)) != NULL &&
+		   (s->at = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) != NULL &&
+		   (s->entries = room(fit, s->nrates * sizeof(int64_t), err)) != NULL &&
+		   dev->type->upload(dev, s->entries, entries, s->nrates * sizeof(int64_t), err);
+}
+
+/* The step for such batches, compiled when it is first asked for. */
+static PtPlan *
+plan_for(PtFit *fit, const Batches *batches, PtError *err)
+{
+	const PtStepKey key = {.rows = batches->rows, .purpose = PT_PURPOSE_TRAIN};
+	Step *compiled;
+	PtPlan *plan;
+
+	for (int i = 0; i < fit->ncompiled; i++)
+	{
+		const PtStepKey *k = &fit->compiled[i].key;
+
+		if (k->rows == key.rows && k->length == key.length && k->purpose == key.purpose)
+			return fit->compiled[i].plan;
+	}
+	compiled = realloc(fit->compiled, (fit->ncompiled + 1) * sizeof(Step));
+	if (compiled == NULL)
+	{
+		pt_fail_memory(err, (fit->ncompiled + 1) * sizeof(Step));
+		return NULL;
+	}
+	fit->compiled = compiled;
+	plan = pt_step_compile(&fit->spec, &fit->state, fit->dev, &key, err);
+	if (plan != NULL)
+		compiled[fit->ncompiled++] = (Step){key, plan};
+	return plan;
 }
 
 static bool
 prepare(PtFit *fit, PtError *err)
 {
+	PtFitState *s = &fit->state;
 	const PtFitSpec *spec = &fit->spec;
 	PtDevice *dev = fit->dev;
 	size_t flat = spec->sd->flat * sizeof(float);
 
-	fit->net = pt_network_new(spec->module, spec->sd, spec->values, dev, err);
-	if (fit->net == NULL)
+	s->net = pt_network_new(spec->module, spec->sd, spec->values, dev, err);
+	if (s->net == NULL)
 		return false;
 	fit->full.rows = spec->batch_size;
-	fit->full.repeat = spec->nrows / spec->batch_size;
+	fit->full.count = spec->nrows / spec->batch_size;
 	fit->tail.rows = spec->nrows % spec->batch_size;
-	fit->tail.repeat = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
+	fit->tail.count = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
 	if (!prepare_rates(fit, err))
 		return false;
-	fit->nslots = pt_optim_slots(&fit->optimizer, fit->rate, fit->slot);
+	s->nslots = pt_optim_slots(&s->optimizer, fit->rate, s->slot);
 	pt_rng_seed(&fit->rng, spec->seed);
-	if ((fit->grads = room(fit, flat, err)) == NULL ||
-		(fit->ctl = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
-		(fit->stats = room(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
+	if ((s->grads = room(fit, flat, err)) == NULL ||
+		(s->ctl = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
+		(s->stats = room(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
 		return false;
-	for (int i = 0; i < fit->nslots; i++)
+	for (int i = 0; i < s->nslots; i++)
 		if (!make_slot(fit, i, err))
 			return false;
-	fit->rowset = pt_rowset_new(&(PtRowsetSpec){.rows = spec->rows,
-												.nrows = spec->nrows,
-												.stride = spec->stride,
-												.used = fit->full.repeat * fit->full.rows +
-														fit->tail.repeat * fit->tail.rows,
-												.batch_size = spec->batch_size,
-												.resident = spec->resident,
-												.limit = spec->options.max_bytes},
-								dev, err);
-	if (fit->rowset == NULL)
+	s->rowset = pt_rowset_new(&(PtRowsetSpec){.rows = spec->rows,
+											  .nrows = spec->nrows,
+											  .stride = spec->stride,
+											  .used = fit->full.count * fit->full.rows +
+													  fit->tail.count * fit->tail.rows,
+											  .batch_size = spec->batch_size,
+											  .resident = spec->resident,
+											  .limit = spec->options.max_bytes},
+							  dev, err);
+	if (s->rowset == NULL)
 		return false;
 
-	return (fit->full.repeat == 0 || build_step(fit, &fit->full, err)) &&
-		   (fit->tail.repeat == 0 || build_step(fit, &fit->tail, err));
+	/* now, not when the first batch of a size comes: what cannot be built is said before anything runs */
+	return (fit->full.count == 0 || plan_for(fit, &fit->full, err) != NULL) &&
+		   (fit->tail.count == 0 || plan_for(fit, &fit->tail, err) != NULL);
 }
 
 PtFit *
@@ -516,22 +283,24 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 void
 pt_fit_free(PtFit *fit)
 {
+	PtFitState *s;
+
 	if (fit == NULL)
 		return;
-	pt_plan_free(fit->full.plan);
-	pt_plan_free(fit->tail.plan);
-	pt_network_free(fit->net);
-	pt_rowset_free(fit->rowset);
-	{
-		void *all[] = {fit->grads, fit->ctl, fit->stats, fit->lr, fit->at, fit->entries};
-
-		for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-			if (all[i] != NULL)
-				fit->dev->type->free(fit->dev, all[i]);
-	}
-	for (int i = 0; i < fit->nslots; i++)
-		if (fit->slots[i] != NULL)
-			fit->dev->type->free(fit->dev, fit->slots[i]);
+	s = &fit->state;
+	for (int i = 0; i < fit->ncompiled; i++)
+		pt_plan_free(fit->compiled[i].plan);
+	free(fit->compiled);
+	pt_network_free(s->net);
+	pt_rowset_free(s->rowset);
+	for (int i = 0; i < s->nslots; i++)
+		free_room(fit, s->slots[i]);
+	free_room(fit, s->grads);
+	free_room(fit, s->ctl);
+	free_room(fit, s->stats);
+	free_room(fit, s->lr);
+	free_room(fit, s->at);
+	free_room(fit, s->entries);
 	pt_arena_free(fit->arena);
 }
 
@@ -542,7 +311,7 @@ static bool
 shuffle(PtFit *fit, bool *complete, PtError *err)
 {
 	const PtFitSpec *spec = &fit->spec;
-	int64_t *order = pt_rowset_order(fit->rowset);
+	int64_t *order = pt_rowset_order(fit->state.rowset);
 	int64_t ctl[PT_CTL_SIZE] = {[PT_CTL_STEPS] = fit->steps};
 	double stats[PT_STATS_SIZE] = {0};
 	int64_t to = fit->cursor + SHUFFLE_SLICE;
@@ -560,9 +329,9 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	}
 	fit->cursor = 0;
 	*complete = true;
-	pt_rowset_begin(fit->rowset);
-	return fit->dev->type->upload(fit->dev, fit->ctl, ctl, sizeof(ctl), err) &&
-		   fit->dev->type->upload(fit->dev, fit->stats, stats, sizeof(stats), err);
+	pt_rowset_begin(fit->state.rowset);
+	return fit->dev->type->upload(fit->dev, fit->state.ctl, ctl, sizeof(ctl), err) &&
+		   fit->dev->type->upload(fit->dev, fit->state.stats, stats, sizeof(stats), err);
 }
 
 /* Fetches the counters; a loss that was not finite is an error. */
@@ -572,8 +341,9 @@ look(PtFit *fit, double *stats, PtError *err)
 	const PtLossType *loss = pt_module_loss(fit->spec.loss);
 	int64_t ctl[PT_CTL_SIZE];
 
-	if (!fit->dev->type->download(fit->dev, ctl, fit->ctl, sizeof(ctl), err) ||
-		!fit->dev->type->download(fit->dev, stats, fit->stats, PT_STATS_SIZE * sizeof(double), err))
+	if (!fit->dev->type->download(fit->dev, ctl, fit->state.ctl, sizeof(ctl), err) ||
+		!fit->dev->type->download(fit->dev, stats, fit->state.stats, PT_STATS_SIZE * sizeof(double),
+								  err))
 		return false;
 	fit->steps = ctl[PT_CTL_STEPS];
 	if (ctl[PT_CTL_DIVERGED] == 0)
@@ -592,8 +362,8 @@ static bool
 refill(PtFit *fit, int64_t steps, PtError *err)
 {
 	int64_t ctl[PT_CTL_SIZE] = {0};
-	int64_t all = fit->spec.epochs * (fit->full.repeat + fit->tail.repeat);
-	int64_t n = steps < fit->nrates ? steps : fit->nrates;
+	int64_t all = fit->spec.epochs * (fit->full.count + fit->tail.count);
+	int64_t n = steps < fit->state.nrates ? steps : fit->state.nrates;
 
 	for (int64_t i = 0; i < n; i++)
 	{
@@ -605,36 +375,37 @@ refill(PtFit *fit, int64_t steps, PtError *err)
 	}
 	fit->rate = fit->rates[n - 1][0];
 	fit->rates_left = n;
-	return fit->dev->type->upload(fit->dev, fit->lr, fit->rates, n * sizeof(*fit->rates), err) &&
-		   fit->dev->type->upload(fit->dev, fit->at, ctl, sizeof(ctl), err);
+	return fit->dev->type->upload(fit->dev, fit->state.lr, fit->rates, n * sizeof(*fit->rates),
+								  err) &&
+		   fit->dev->type->upload(fit->dev, fit->state.at, ctl, sizeof(ctl), err);
 }
 
 /* How many steps to start now, from rows and rates that are there; MORE: none are yet. */
 static PtRun
-start_steps(PtFit *fit, const Step *step, PtError *err)
+start_steps(PtFit *fit, const Batches *batches, PtError *err)
 {
-	if (pt_rowset_left(fit->rowset) == 0)
+	if (pt_rowset_left(fit->state.rowset) == 0)
 	{
 		int64_t position;
-		PtRun run = pt_rowset_next(fit->rowset, &position, err);
+		PtRun run = pt_rowset_next(fit->state.rowset, &position, err);
 
 		if (run != PT_RUN_DONE)
 			return run;
-		if (!fit->dev->type->upload(fit->dev, (int64_t *) fit->ctl + PT_CTL_POSITION, &position,
-									sizeof(position), err))
+		if (!fit->dev->type->upload(fit->dev, (int64_t *) fit->state.ctl + PT_CTL_POSITION,
+									&position, sizeof(position), err))
 			return PT_RUN_ERROR;
 	}
-	if (fit->nrates > 0 && fit->rates_left == 0 &&
-		!refill(fit, fit->todo + (fit->phase == FULL ? fit->tail.repeat : 0), err))
+	if (fit->state.nrates > 0 && fit->rates_left == 0 &&
+		!refill(fit, fit->todo + (fit->phase == FULL ? fit->tail.count : 0), err))
 		return PT_RUN_ERROR;
-	fit->running = pt_rowset_left(fit->rowset) / step->rows;
+	fit->running = pt_rowset_left(fit->state.rowset) / batches->rows;
 	if (fit->running > fit->todo)
 		fit->running = fit->todo;
-	if (fit->nrates > 0 && fit->running > fit->rates_left)
+	if (fit->state.nrates > 0 && fit->running > fit->rates_left)
 		fit->running = fit->rates_left;
 	if (!fit->dev->type->shares_host && fit->running > LOOK_STEPS)
 		fit->running = LOOK_STEPS;
-	pt_rowset_take(fit->rowset, fit->running * step->rows);
+	pt_rowset_take(fit->state.rowset, fit->running * batches->rows);
 	return PT_RUN_DONE;
 }
 
@@ -642,18 +413,21 @@ start_steps(PtFit *fit, const Step *step, PtError *err)
 static PtRun
 run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 {
-	Step *step = fit->phase == FULL ? &fit->full : &fit->tail;
+	const Batches *batches = fit->phase == FULL ? &fit->full : &fit->tail;
 	double stats[PT_STATS_SIZE];
+	PtPlan *plan;
 	PtRun run;
 
 	if (fit->todo == 0)
 		return PT_RUN_DONE;
-	if (fit->running == 0 && (run = start_steps(fit, step, err)) != PT_RUN_DONE)
+	if ((plan = plan_for(fit, batches, err)) == NULL)
+		return PT_RUN_ERROR;
+	if (fit->running == 0 && (run = start_steps(fit, batches, err)) != PT_RUN_DONE)
 		return run;
 	/* as long as there are rows to gather the device is not waited for: it only gets new work between two pieces */
 	run =
-		pt_plan_run(step->plan, fit->running, pt_rowset_gathers(fit->rowset) ? 0 : budget_ns, err);
-	if (run == PT_RUN_ERROR || !pt_rowset_ahead(fit->rowset, err))
+		pt_plan_run(plan, fit->running, pt_rowset_gathers(fit->state.rowset) ? 0 : budget_ns, err);
+	if (run == PT_RUN_ERROR || !pt_rowset_ahead(fit->state.rowset, err))
 		return PT_RUN_ERROR;
 	if (run == PT_RUN_MORE && !fit->dev->type->shares_host)
 		return PT_RUN_MORE;
@@ -662,7 +436,7 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 	if (run == PT_RUN_MORE)
 		return PT_RUN_MORE;
 	fit->todo -= fit->running;
-	if (fit->nrates > 0)
+	if (fit->state.nrates > 0)
 		fit->rates_left -= fit->running;
 	fit->running = 0;
 	return fit->todo == 0 ? PT_RUN_DONE : PT_RUN_MORE;
@@ -672,7 +446,7 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 static bool
 pace_epoch(PtFit *fit, double loss, PtError *err)
 {
-	if (fit->pace == NULL || fit->nrates > 0 || fit->epoch == fit->spec.epochs)
+	if (fit->pace == NULL || fit->state.nrates > 0 || fit->epoch == fit->spec.epochs)
 		return true;
 	if (!pt_pace_step(fit->pace, loss, err))
 		return false;
@@ -697,17 +471,17 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 				return PT_RUN_ERROR;
 			if (!complete)
 				return PT_RUN_MORE;
-			if (fit->nrates == 0 &&
-				!fit->dev->type->upload(fit->dev, fit->lr, &fit->rate, sizeof(double), err))
+			if (fit->state.nrates == 0 &&
+				!fit->dev->type->upload(fit->dev, fit->state.lr, &fit->rate, sizeof(double), err))
 				return PT_RUN_ERROR;
 			fit->phase = FULL;
-			fit->todo = fit->full.repeat;
+			fit->todo = fit->full.count;
 			return PT_RUN_MORE;
 		case FULL:
 		case TAIL:
 			if ((run = run_steps(fit, budget_ns, err)) != PT_RUN_DONE)
 				return run;
-			fit->todo = fit->phase == FULL ? fit->tail.repeat : 0;
+			fit->todo = fit->phase == FULL ? fit->tail.count : 0;
 			fit->phase = fit->phase == FULL ? TAIL : REPORT;
 			return PT_RUN_MORE;
 		case REPORT:
@@ -730,14 +504,24 @@ pt_fit_steps_done(const PtFit *fit)
 PtNetwork *
 pt_fit_network(PtFit *fit)
 {
-	return fit->net;
+	return fit->state.net;
+}
+
+int
+pt_fit_plans(const PtFit *fit)
+{
+	return fit->ncompiled;
 }
 
 size_t
 pt_fit_bytes(const PtFit *fit)
 {
-	return (fit->full.plan ? pt_plan_bytes(fit->full.plan) : 0) +
-		   (fit->tail.plan ? pt_plan_bytes(fit->tail.plan) : 0) +
-		   (2 + fit->nslots) * fit->spec.sd->flat * sizeof(float) + pt_rowset_bytes(fit->rowset) +
-		   fit->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
+	const PtFitState *s = &fit->state;
+	size_t bytes = (2 + s->nslots) * fit->spec.sd->flat * sizeof(float) +
+				   pt_rowset_bytes(s->rowset) +
+				   s->nrates * (sizeof(*fit->rates) * 2 + sizeof(int64_t) * 2);
+
+	for (int i = 0; i < fit->ncompiled; i++)
+		bytes += pt_plan_bytes(fit->compiled[i].plan);
+	return bytes;
 }

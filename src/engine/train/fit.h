@@ -3,7 +3,7 @@
  *	  Training: epochs over a data set in memory, in slices that the caller paces.
  *
  * The whole step (fetch a batch, forward, loss, backward, optimizer, count) is one plan, run many
- * times; the last, smaller batch of an epoch has a plan of its own over the same weights.
+ * times; batches of another size, as the last of an epoch, have a plan of their own over the same weights.
  * What changes from step to step (position, step number, learning rate) is device memory: with a
  * scheduler that steps with each batch, a table of the rates of the next some ten thousand steps.
  */
@@ -72,6 +72,7 @@ extern PtRun pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *
 
 extern int64_t pt_fit_steps_done(const PtFit *fit);
 extern PtNetwork *pt_fit_network(PtFit *fit);
+extern int pt_fit_plans(const PtFit *fit); /* compiled: one for each size of batches */
 extern size_t pt_fit_bytes(const PtFit *fit);
 
 #endif
