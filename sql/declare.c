@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lang/fold.h"
+#include "engine/lang/args.h"
 #include "engine/nn/module.h"
 #include "engine/graph/op.h"
 #include "engine/train/sched.h"

@@ -7,7 +7,6 @@
 
 #include "engine/check.h"
 #include "engine/graph/build.h"
-#include "engine/lang/fold.h"
 
 static PtArena *arena;
 

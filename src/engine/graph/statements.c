@@ -11,7 +11,6 @@
 #include <string.h>
 
 #include "engine/graph/building.h"
-#include "engine/lang/fold.h"
 
 /* The builder's error is the graph's, unless there is one already. */
 static PtRef

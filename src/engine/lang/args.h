@@ -10,13 +10,7 @@
 #ifndef PT_ARGS_H
 #define PT_ARGS_H
 
-#include "engine/data/tensor.h"
-
-typedef uint32_t PtRef;		  /* a value of a graph (graph.h) */
-#define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
-
-struct PtModule;
-struct PtTuple;
+#include "engine/lang/value.h"
 
 typedef enum PtArgType
 {
@@ -36,74 +30,6 @@ typedef enum PtArgType
 	PT_ARG_SCHEDULERS	  /* a list of learning rate schedulers */
 } PtArgType;
 
-typedef enum PtValueKind
-{
-	PT_VALUE_NONE, /* Python's None, SQL's NULL */
-	PT_VALUE_BOOL,
-	PT_VALUE_INT,
-	PT_VALUE_REAL,
-	PT_VALUE_INTS,
-	PT_VALUE_REALS,
-	PT_VALUE_WORD,
-	PT_VALUE_DTYPE,
-	PT_VALUE_TENSOR,
-	PT_VALUE_TENSORS,
-	PT_VALUE_TUPLE, /* of any values; inside an expression only */
-	PT_VALUE_MODULES,
-	PT_VALUE_SCHEDULERS
-} PtValueKind;
-
-#define PT_MAX_LIST 64
-
-/* What was made from a text, and begins with it: a scheduler. */
-typedef struct PtSpelled
-{
-	const char *text; /* canonical */
-} PtSpelled;
-
-typedef struct PtValue
-{
-	PtValueKind kind;
-	int count; /* of a list */
-	union
-	{
-		bool boolean;
-		int64_t integer;
-		double real;
-		const int64_t *ints;
-		const double *reals;
-		const char *word;
-		PtDtype dtype;
-		PtRef tensor;
-		const PtRef *tensors;
-		const struct PtTuple *tuple;
-		struct PtModule **modules;
-		PtSpelled **schedulers;
-	};
-} PtValue;
-
-/* Several values: written, "(h, c)", or what an op or module gives. */
-typedef struct PtTuple
-{
-	const char *of;			  /* whose results: "max"; NULL: written */
-	const char *const *names; /* [count] of its fields, or NULL */
-	int count;
-	const PtValue *values;
-} PtTuple;
-
-/* For messages: "a tensor", "an integer", "None". */
-extern const char *pt_value_kind(const PtValue *v);
-
-static inline bool
-pt_value_is_list(const PtValue *v)
-{
-	return v->kind == PT_VALUE_TUPLE || v->kind == PT_VALUE_TENSORS || v->kind == PT_VALUE_INTS ||
-		   v->kind == PT_VALUE_REALS;
-}
-
-/* Element i < count of a list or tuple; false if it is neither. */
-extern bool pt_value_element(const PtValue *v, int i, PtValue *out);
-
 typedef struct PtParam
 {
 	const char *name; /* NULL ends a list */
@@ -120,6 +46,12 @@ typedef struct PtParam
 	double min, max;
 	const char *const *words; /* NULL-terminated, for PT_ARG_WORD */
 } PtParam;
+
+/* param.c: *v becomes what the parameter takes, or its default; what: the callee, for errors */
+extern bool pt_param_convert(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
+							 PtError *err);
+extern bool pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
+							 PtError *err);
 
 #define PT_MAX_ARGS 24
 
@@ -150,6 +82,14 @@ typedef struct PtGiven
 } PtGiven;
 extern PtArgs *pt_args_bind(PtArena *arena, const char *what, const PtParam *params,
 							const PtGiven *given, int ngiven, PtError *err);
+
+/*
+ * The arguments of a canonical call: those without a default by position, then by name what differs
+ * from its default.  MODULE and MODULES are left to print_module.
+ */
+extern bool pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
+						  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err),
+						  PtError *err);
 
 /* The declared name nearest to one that is not declared (edit distance), or NULL if none is near. */
 extern const char *pt_nearest(const char *name, const char *const *names, int count);

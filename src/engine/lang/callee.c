@@ -12,8 +12,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "engine/lang/fold.h"
-
 #define MAX_NAMES 64 /* that are looked at for a hint */
 
 /* The text behind a prefix, or all of it. */

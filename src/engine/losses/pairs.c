@@ -8,7 +8,6 @@
  */
 #include <math.h>
 
-#include "engine/lang/fold.h"
 #include "engine/losses/losses.h"
 
 /* ---------- cosine ---------- */

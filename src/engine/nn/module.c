@@ -17,7 +17,6 @@
 #include <strings.h>
 
 #include "engine/graph/build.h"
-#include "engine/lang/fold.h"
 #include "engine/modules/table.h"
 
 /* ---------- types ---------- */

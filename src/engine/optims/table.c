@@ -12,8 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "engine/lang/fold.h"
-
 /* Appends a statement; false when buf is full. */
 static bool
 add(char *buf, size_t size, const char *statement)
