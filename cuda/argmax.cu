@@ -103,8 +103,8 @@ bind_arg(PtCudaBind *b, PtStep *step)
 							   step->in[0].dtype));
 }
 
-extern "C" const PtCudaKernel pt_cuda_argmax_kernel;
-extern "C" const PtCudaKernel pt_cuda_argmin_kernel;
-
-const PtCudaKernel pt_cuda_argmax_kernel = {"argmax", prepare_arg, bind_arg<true>, false};
-const PtCudaKernel pt_cuda_argmin_kernel = {"argmin", prepare_arg, bind_arg<false>, false};
+PT_CUDA_KERNELS(argmax) = {
+	{"argmax", prepare_arg, bind_arg<true>, 0, false},
+	{"argmin", prepare_arg, bind_arg<false>, 0, false},
+	{},
+};

@@ -284,11 +284,8 @@ bind_gradient(PtCudaBind *b, PtStep *step)
 		   pt_cuda_use_operand(b, &t->task, &step->out[0], true);
 }
 
-extern "C" const PtCudaKernel pt_cuda_cross_entropy_kernel;
-extern "C" const PtCudaKernel pt_cuda_cross_entropy_backward_kernel;
-
-const PtCudaKernel pt_cuda_cross_entropy_kernel = {"cross_entropy", prepare_cross_entropy,
-												   bind_forward, false};
-const PtCudaKernel pt_cuda_cross_entropy_backward_kernel = {"cross_entropy_backward",
-															prepare_cross_entropy, bind_gradient,
-															false};
+PT_CUDA_KERNELS(cross_entropy) = {
+	{"cross_entropy", prepare_cross_entropy, bind_forward, 0, false},
+	{"cross_entropy_backward", prepare_cross_entropy, bind_gradient, 0, false},
+	{},
+};

@@ -23,8 +23,11 @@
 #include "fault.h"
 
 #ifdef __cplusplus
+#define PT_CUDA_EXTERN extern "C"
 extern "C"
 {
+#else
+#define PT_CUDA_EXTERN extern
 #endif
 
 #include "engine/plan/device.h" /* C functions */
@@ -91,6 +94,7 @@ extern "C"
 	typedef struct PtCudaBind
 	{
 		PtCuda *dev;
+		int variant;	/* of the kernel that is bound */
 		PtArena *arena; /* of the queue; zeroed memory */
 		PtCudaTask **tasks;
 		int ntasks, tasks_size;
@@ -100,15 +104,22 @@ extern "C"
 		PtError *err;
 	} PtCudaBind;
 
+	/* A row of a file's table.  Ops that differ in little share functions, and are told apart by variant. */
 	typedef struct PtCudaKernel
 	{
-		const char *name; /* of the op */
+		const char *name; /* of the op; NULL ends a table */
 		/* (optional) Checks dtypes, sets step->workspace.  Attributes and shapes were checked by the op's infer. */
 		bool (*prepare)(PtCuda *dev, PtStep *step, PtError *err);
 		/* Adds tasks; none if there is nothing to do (no elements). */
 		bool (*bind)(PtCudaBind *b, PtStep *step);
+		int variant;   /* for bind: b->variant */
 		bool epilogue; /* it runs one (pt_cuda_add_program) */
 	} PtCudaKernel;
+
+/* Begins a file's table, which kernels.c names (in C++ a constant is its file's own unless it was declared). */
+#define PT_CUDA_KERNELS(family)                                     \
+	PT_CUDA_EXTERN const PtCudaKernel pt_cuda_##family##_kernels[]; \
+	const PtCudaKernel pt_cuda_##family##_kernels[]
 
 	/* kernels.c: NULL if there is none */
 	extern const PtCudaKernel *pt_cuda_kernel_find(const char *name);

@@ -228,12 +228,9 @@ bind_check_finite(PtCudaBind *b, PtStep *step)
 	return true;
 }
 
-/* ---------- the table's rows ---------- */
-
-extern "C" const PtCudaKernel pt_cuda_batch_kernel;
-extern "C" const PtCudaKernel pt_cuda_advance_kernel;
-extern "C" const PtCudaKernel pt_cuda_check_finite_kernel;
-
-const PtCudaKernel pt_cuda_batch_kernel = {"batch", NULL, bind_batch, false};
-const PtCudaKernel pt_cuda_advance_kernel = {"advance", NULL, bind_advance, false};
-const PtCudaKernel pt_cuda_check_finite_kernel = {"check_finite", NULL, bind_check_finite, false};
+PT_CUDA_KERNELS(feed) = {
+	{"batch", NULL, bind_batch, 0, false},
+	{"advance", NULL, bind_advance, 0, false},
+	{"check_finite", NULL, bind_check_finite, 0, false},
+	{},
+};

@@ -574,13 +574,9 @@ bind_getitem_backward(PtCudaBind *b, PtStep *step)
 	return true;
 }
 
-/* ---------- the table's rows ---------- */
-
-extern "C" const PtCudaKernel pt_cuda_permute_kernel;
-extern "C" const PtCudaKernel pt_cuda_getitem_kernel;
-extern "C" const PtCudaKernel pt_cuda_getitem_backward_kernel;
-
-const PtCudaKernel pt_cuda_permute_kernel = {"permute", NULL, bind_permute, false};
-const PtCudaKernel pt_cuda_getitem_kernel = {"getitem", NULL, bind_getitem, false};
-const PtCudaKernel pt_cuda_getitem_backward_kernel = {"getitem_backward", NULL,
-													  bind_getitem_backward, false};
+PT_CUDA_KERNELS(index) = {
+	{"permute", NULL, bind_permute, 0, false},
+	{"getitem", NULL, bind_getitem, 0, false},
+	{"getitem_backward", NULL, bind_getitem_backward, 0, false},
+	{},
+};

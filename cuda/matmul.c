@@ -673,5 +673,8 @@ bind_linear(PtCudaBind *b, PtStep *step)
 	return bind_product(b, step, &p);
 }
 
-const PtCudaKernel pt_cuda_mm_kernel = {"mm", prepare_matmul, bind_mm, true};
-const PtCudaKernel pt_cuda_linear_kernel = {"linear", prepare_matmul, bind_linear, true};
+PT_CUDA_KERNELS(matmul) = {
+	{"mm", prepare_matmul, bind_mm, 0, true},
+	{"linear", prepare_matmul, bind_linear, 0, true},
+	{0},
+};

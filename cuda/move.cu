@@ -314,17 +314,12 @@ bind_arange(PtCudaBind *b, PtStep *step)
 	return true;
 }
 
-/* ---------- the table's rows ---------- */
-
-extern "C" const PtCudaKernel pt_cuda_copy_kernel;
-extern "C" const PtCudaKernel pt_cuda_pack_kernel;
-extern "C" const PtCudaKernel pt_cuda_cat_kernel;
-extern "C" const PtCudaKernel pt_cuda_stack_kernel;
-extern "C" const PtCudaKernel pt_cuda_arange_kernel;
-
-const PtCudaKernel pt_cuda_copy_kernel = {"copy", NULL, bind_copy, false};
-const PtCudaKernel pt_cuda_pack_kernel = {"pack", NULL, bind_pack, false};
-const PtCudaKernel pt_cuda_cat_kernel = {"cat", NULL, bind_cat, false};
-/* a list's tensors, each under a shape with one more dimension, are concatenated */
-const PtCudaKernel pt_cuda_stack_kernel = {"stack", NULL, bind_cat, false};
-const PtCudaKernel pt_cuda_arange_kernel = {"arange", NULL, bind_arange, false};
+PT_CUDA_KERNELS(move) = {
+	{"copy", NULL, bind_copy, 0, false},
+	{"pack", NULL, bind_pack, 0, false},
+	{"cat", NULL, bind_cat, 0, false},
+	/* a list's tensors, each under a shape with one more dimension, are concatenated */
+	{"stack", NULL, bind_cat, 0, false},
+	{"arange", NULL, bind_arange, 0, false},
+	{},
+};

@@ -178,6 +178,7 @@ bind_step(PtCudaBind *b, PtStep *step)
 
 	if (kernel == NULL)
 		return pt_cuda_add_program(b, step, step->program, step->in, NULL, step->out);
+	b->variant = kernel->variant;
 	return kernel->bind(b, step);
 }
 

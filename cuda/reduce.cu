@@ -123,12 +123,10 @@ bind_reduce(PtCudaBind *b, PtStep *step)
 							   step->in[0].dtype));
 }
 
-extern "C" const PtCudaKernel pt_cuda_sum_kernel;
-extern "C" const PtCudaKernel pt_cuda_prod_kernel;
-extern "C" const PtCudaKernel pt_cuda_amax_kernel;
-extern "C" const PtCudaKernel pt_cuda_amin_kernel;
-
-const PtCudaKernel pt_cuda_sum_kernel = {"sum", prepare_reduce, bind_reduce<FOLD_SUM>, false};
-const PtCudaKernel pt_cuda_prod_kernel = {"prod", prepare_reduce, bind_reduce<FOLD_PROD>, false};
-const PtCudaKernel pt_cuda_amax_kernel = {"amax", prepare_reduce, bind_reduce<FOLD_MAX>, false};
-const PtCudaKernel pt_cuda_amin_kernel = {"amin", prepare_reduce, bind_reduce<FOLD_MIN>, false};
+PT_CUDA_KERNELS(reduce) = {
+	{"sum", prepare_reduce, bind_reduce<FOLD_SUM>, 0, false},
+	{"prod", prepare_reduce, bind_reduce<FOLD_PROD>, 0, false},
+	{"amax", prepare_reduce, bind_reduce<FOLD_MAX>, 0, false},
+	{"amin", prepare_reduce, bind_reduce<FOLD_MIN>, 0, false},
+	{},
+};

@@ -107,7 +107,6 @@ prepare_softmax(PtCuda *dev, PtStep *step, PtError *err)
 	return true;
 }
 
-template <bool LOGARITHM>
 static bool
 bind_softmax(PtCudaBind *b, PtStep *step)
 {
@@ -129,16 +128,14 @@ bind_softmax(PtCudaBind *b, PtStep *step)
 			t->r.inner *= shape->dim[d];
 	}
 	rows_plan(&t->r);
-	t->logarithm = LOGARITHM;
+	t->logarithm = b->variant != 0;
 	t->x = step->in[0].data;
 	t->y = step->out[0].data;
 	return true;
 }
 
-extern "C" const PtCudaKernel pt_cuda_softmax_kernel;
-extern "C" const PtCudaKernel pt_cuda_log_softmax_kernel;
-
-const PtCudaKernel pt_cuda_softmax_kernel = {"softmax", prepare_softmax, bind_softmax<false>,
-											 false};
-const PtCudaKernel pt_cuda_log_softmax_kernel = {"log_softmax", prepare_softmax, bind_softmax<true>,
-												 false};
+PT_CUDA_KERNELS(softmax) = {
+	{"softmax", prepare_softmax, bind_softmax, false, false},
+	{"log_softmax", prepare_softmax, bind_softmax, true, false},
+	{},
+};

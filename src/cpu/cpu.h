@@ -48,6 +48,7 @@ struct PtCpuTask
 typedef struct PtCpuBind
 {
 	PtCpu *dev;
+	int variant;	/* of the kernel that is bound */
 	PtArena *arena; /* of the queue; zeroed memory */
 	PtCpuTask **tasks;
 	int ntasks, tasks_size;
@@ -55,12 +56,15 @@ typedef struct PtCpuBind
 	PtError *err;
 } PtCpuBind;
 
+/* A row of a file's table.  Ops that differ in little share functions, and are told apart by variant. */
 typedef struct PtCpuKernel
 {
-	const char *name; /* of the op */
+	const char *name; /* of the op; NULL ends a table */
 	/* Checks dtypes, sets step->workspace.  Attributes and shapes were checked by the op's infer. */
 	bool (*prepare)(PtCpu *dev, PtStep *step, PtError *err);
 	bool (*bind)(PtCpuBind *b, PtStep *step);
+	int variant;   /* for bind: b->variant */
+	bool epilogue; /* it runs one */
 } PtCpuKernel;
 
 /* kernels.c: NULL if there is none */
@@ -77,19 +81,8 @@ extern void pt_cpu_want_scratch(PtCpuBind *b, size_t bytes);
 /* "no kernel": op, dtype and module path */
 extern bool pt_cpu_fail_dtype(const PtStep *step, PtDtype dtype, PtError *err);
 
-extern const PtCpuKernel pt_cpu_program_kernel; /* of steps without op */
-extern const PtCpuKernel pt_cpu_mm_kernel, pt_cpu_linear_kernel;
-extern const PtCpuKernel pt_cpu_sum_kernel, pt_cpu_prod_kernel, pt_cpu_amax_kernel,
-	pt_cpu_amin_kernel;
-extern const PtCpuKernel pt_cpu_argmax_kernel, pt_cpu_argmin_kernel;
-extern const PtCpuKernel pt_cpu_softmax_kernel, pt_cpu_log_softmax_kernel;
-extern const PtCpuKernel pt_cpu_cross_entropy_kernel, pt_cpu_cross_entropy_backward_kernel;
-extern const PtCpuKernel pt_cpu_permute_kernel, pt_cpu_cat_kernel, pt_cpu_copy_kernel,
-	pt_cpu_arange_kernel, pt_cpu_stack_kernel, pt_cpu_getitem_kernel,
-	pt_cpu_getitem_backward_kernel;
-extern const PtCpuKernel pt_cpu_pack_kernel, pt_cpu_batch_kernel, pt_cpu_advance_kernel,
-	pt_cpu_check_finite_kernel;
-
+/* program.c: of steps without op */
+extern const PtCpuKernel pt_cpu_program_kernel;
 /* ---------- programs (program.c) ---------- */
 
 /* A program with its addresses resolved, ready to run over ranges of points. */

@@ -183,7 +183,7 @@ prepare(PtDevice *dev, PtQueue *s, PtError *err)
 			return false;
 		if (step->epilogue != NULL)
 		{
-			if (kernel != &pt_cpu_mm_kernel && kernel != &pt_cpu_linear_kernel)
+			if (!kernel->epilogue)
 			{
 				pt_fail(err, PT_EUNSUPPORTED, "%s has no epilogue on device \"cpu\"",
 						pt_step_name(step));
@@ -246,7 +246,12 @@ bind(PtDevice *dev, PtQueue *s, PtError *err)
 	if (r == NULL || b.arena == NULL)
 		ok = pt_fail_memory(err, sizeof(Run));
 	for (int i = 0; ok && i < s->nsteps; i++)
-		ok = ((const PtCpuKernel *) s->steps[i].kernel)->bind(&b, &s->steps[i]);
+	{
+		const PtCpuKernel *kernel = s->steps[i].kernel;
+
+		b.variant = kernel->variant;
+		ok = kernel->bind(&b, &s->steps[i]);
+	}
 	if (!ok || !grow_scratch(cpu, b.scratch, err))
 	{
 		free(b.tasks);

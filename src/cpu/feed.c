@@ -194,6 +194,9 @@ bind_check_finite(PtCpuBind *b, PtStep *step)
 	return true;
 }
 
-const PtCpuKernel pt_cpu_batch_kernel = {"batch", NULL, bind_batch};
-const PtCpuKernel pt_cpu_advance_kernel = {"advance", NULL, bind_advance};
-const PtCpuKernel pt_cpu_check_finite_kernel = {"check_finite", NULL, bind_check_finite};
+const PtCpuKernel pt_cpu_feed_kernels[] = {
+	{"batch", NULL, bind_batch},
+	{"advance", NULL, bind_advance},
+	{"check_finite", NULL, bind_check_finite},
+	{0},
+};

@@ -1,42 +1,31 @@
 /*
  * kernels.c
- *	  Which kernel runs an op, by the op's name.
+ *	  Which kernel runs an op, by the op's name: one line for each file of kernels.
  */
 #include <string.h>
 
 #include "cpu/cpu.h"
 
-static const PtCpuKernel *const kernels[] = {
-	&pt_cpu_mm_kernel,
-	&pt_cpu_linear_kernel,
-	&pt_cpu_sum_kernel,
-	&pt_cpu_prod_kernel,
-	&pt_cpu_amax_kernel,
-	&pt_cpu_amin_kernel,
-	&pt_cpu_argmax_kernel,
-	&pt_cpu_argmin_kernel,
-	&pt_cpu_softmax_kernel,
-	&pt_cpu_log_softmax_kernel,
-	&pt_cpu_cross_entropy_kernel,
-	&pt_cpu_cross_entropy_backward_kernel,
-	&pt_cpu_permute_kernel,
-	&pt_cpu_cat_kernel,
-	&pt_cpu_copy_kernel,
-	&pt_cpu_arange_kernel,
-	&pt_cpu_pack_kernel,
-	&pt_cpu_batch_kernel,
-	&pt_cpu_advance_kernel,
-	&pt_cpu_check_finite_kernel,
-	&pt_cpu_stack_kernel,
-	&pt_cpu_getitem_kernel,
-	&pt_cpu_getitem_backward_kernel,
-};
+/* Each is in the file of its name and ends with a row without one. */
+#define FAMILIES(F) \
+	F(matmul)       \
+	F(reduce)       \
+	F(softmax)      \
+	F(move)         \
+	F(feed)
+
+#define DECLARE(family) extern const PtCpuKernel pt_cpu_##family##_kernels[];
+#define ENTRY(family) pt_cpu_##family##_kernels,
+
+FAMILIES(DECLARE)
+static const PtCpuKernel *const families[] = {FAMILIES(ENTRY)};
 
 const PtCpuKernel *
 pt_cpu_kernel_find(const char *name)
 {
-	for (size_t i = 0; i < sizeof(kernels) / sizeof(kernels[0]); i++)
-		if (strcmp(kernels[i]->name, name) == 0)
-			return kernels[i];
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
+		for (const PtCpuKernel *kernel = families[f]; kernel->name != NULL; kernel++)
+			if (strcmp(kernel->name, name) == 0)
+				return kernel;
 	return NULL;
 }

@@ -546,5 +546,8 @@ bind_linear(PtCpuBind *b, PtStep *step)
 	return bind_product(b, step, &t, 1);
 }
 
-const PtCpuKernel pt_cpu_mm_kernel = {"mm", prepare_matmul, bind_mm};
-const PtCpuKernel pt_cpu_linear_kernel = {"linear", prepare_matmul, bind_linear};
+const PtCpuKernel pt_cpu_matmul_kernels[] = {
+	{"mm", prepare_matmul, bind_mm, .epilogue = true},
+	{"linear", prepare_matmul, bind_linear, .epilogue = true},
+	{0},
+};

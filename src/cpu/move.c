@@ -556,13 +556,15 @@ bind_arange(PtCpuBind *b, PtStep *step)
 	return true;
 }
 
-const PtCpuKernel pt_cpu_copy_kernel = {"copy", NULL, bind_copy};
-const PtCpuKernel pt_cpu_pack_kernel = {"pack", NULL, bind_pack};
-const PtCpuKernel pt_cpu_cat_kernel = {"cat", NULL, bind_cat};
-/* a list's tensors, each under a shape with one more dimension, are concatenated */
-const PtCpuKernel pt_cpu_stack_kernel = {"stack", NULL, bind_cat};
-const PtCpuKernel pt_cpu_getitem_kernel = {"getitem", NULL, bind_getitem};
-const PtCpuKernel pt_cpu_getitem_backward_kernel = {"getitem_backward", NULL,
-													bind_getitem_backward};
-const PtCpuKernel pt_cpu_permute_kernel = {"permute", NULL, bind_permute};
-const PtCpuKernel pt_cpu_arange_kernel = {"arange", NULL, bind_arange};
+const PtCpuKernel pt_cpu_move_kernels[] = {
+	{"copy", NULL, bind_copy},
+	{"pack", NULL, bind_pack},
+	{"cat", NULL, bind_cat},
+	/* a list's tensors, each under a shape with one more dimension, are concatenated */
+	{"stack", NULL, bind_cat},
+	{"getitem", NULL, bind_getitem},
+	{"getitem_backward", NULL, bind_getitem_backward},
+	{"permute", NULL, bind_permute},
+	{"arange", NULL, bind_arange},
+	{0},
+};

@@ -293,9 +293,9 @@ prepare_reduce(PtCpu *dev, PtStep *step, PtError *err)
 }
 
 static bool
-bind_reduce(PtCpuBind *b, PtStep *step, PtReduce op)
+bind_reduce(PtCpuBind *b, PtStep *step)
 {
-	ReduceTask plan = {.op = op,
+	ReduceTask plan = {.op = (PtReduce) b->variant,
 					   .x = step->in[0].data,
 					   .out = step->out[0].data,
 					   .partial = step->scratch};
@@ -318,35 +318,6 @@ bind_reduce(PtCpuBind *b, PtStep *step, PtReduce op)
 	}
 	return true;
 }
-
-static bool
-bind_sum(PtCpuBind *b, PtStep *step)
-{
-	return bind_reduce(b, step, PT_REDUCE_SUM);
-}
-
-static bool
-bind_prod(PtCpuBind *b, PtStep *step)
-{
-	return bind_reduce(b, step, PT_REDUCE_PROD);
-}
-
-static bool
-bind_amax(PtCpuBind *b, PtStep *step)
-{
-	return bind_reduce(b, step, PT_REDUCE_MAX);
-}
-
-static bool
-bind_amin(PtCpuBind *b, PtStep *step)
-{
-	return bind_reduce(b, step, PT_REDUCE_MIN);
-}
-
-const PtCpuKernel pt_cpu_sum_kernel = {"sum", prepare_reduce, bind_sum};
-const PtCpuKernel pt_cpu_prod_kernel = {"prod", prepare_reduce, bind_prod};
-const PtCpuKernel pt_cpu_amax_kernel = {"amax", prepare_reduce, bind_amax};
-const PtCpuKernel pt_cpu_amin_kernel = {"amin", prepare_reduce, bind_amin};
 
 /* ---------- argmax, argmin ---------- */
 
@@ -507,9 +478,9 @@ prepare_arg(PtCpu *dev, PtStep *step, PtError *err)
 }
 
 static bool
-bind_arg(PtCpuBind *b, PtStep *step, bool largest)
+bind_arg(PtCpuBind *b, PtStep *step)
 {
-	ArgTask plan = {.largest = largest,
+	ArgTask plan = {.largest = b->variant != 0,
 					.dtype = step->in[0].dtype,
 					.x = step->in[0].data,
 					.out = step->out[0].data,
@@ -532,17 +503,12 @@ bind_arg(PtCpuBind *b, PtStep *step, bool largest)
 	return true;
 }
 
-static bool
-bind_argmax(PtCpuBind *b, PtStep *step)
-{
-	return bind_arg(b, step, true);
-}
-
-static bool
-bind_argmin(PtCpuBind *b, PtStep *step)
-{
-	return bind_arg(b, step, false);
-}
-
-const PtCpuKernel pt_cpu_argmax_kernel = {"argmax", prepare_arg, bind_argmax};
-const PtCpuKernel pt_cpu_argmin_kernel = {"argmin", prepare_arg, bind_argmin};
+const PtCpuKernel pt_cpu_reduce_kernels[] = {
+	{"sum", prepare_reduce, bind_reduce, PT_REDUCE_SUM},
+	{"prod", prepare_reduce, bind_reduce, PT_REDUCE_PROD},
+	{"amax", prepare_reduce, bind_reduce, PT_REDUCE_MAX},
+	{"amin", prepare_reduce, bind_reduce, PT_REDUCE_MIN},
+	{"argmax", prepare_arg, bind_arg, true},
+	{"argmin", prepare_arg, bind_arg, false},
+	{0},
+};

@@ -396,11 +396,11 @@ bind_rows(PtCpuBind *b, PtStep *step, RowsTask *plan, void (*run)(PtCpuTask *, i
 }
 
 static bool
-bind_softmax_of(PtCpuBind *b, PtStep *step, bool logarithm)
+bind_softmax(PtCpuBind *b, PtStep *step)
 {
 	const PtShape *shape = &step->in[0].shape;
 	int64_t dim = pt_args_int(step->attrs, "dim");
-	RowsTask t = {.logarithm = logarithm, .rows = 1, .cols = 1, .inner = 1};
+	RowsTask t = {.logarithm = b->variant != 0, .rows = 1, .cols = 1, .inner = 1};
 
 	for (int d = 0; d < shape->ndim; d++)
 	{
@@ -409,18 +409,6 @@ bind_softmax_of(PtCpuBind *b, PtStep *step, bool logarithm)
 			t.inner *= shape->dim[d];
 	}
 	return bind_rows(b, step, &t, run_softmax);
-}
-
-static bool
-bind_softmax(PtCpuBind *b, PtStep *step)
-{
-	return bind_softmax_of(b, step, false);
-}
-
-static bool
-bind_log_softmax(PtCpuBind *b, PtStep *step)
-{
-	return bind_softmax_of(b, step, true);
 }
 
 static bool
@@ -445,8 +433,10 @@ bind_cross_entropy_backward(PtCpuBind *b, PtStep *step)
 	return bind_rows(b, step, &t, run_cross_entropy_backward);
 }
 
-const PtCpuKernel pt_cpu_softmax_kernel = {"softmax", prepare_rows, bind_softmax};
-const PtCpuKernel pt_cpu_log_softmax_kernel = {"log_softmax", prepare_rows, bind_log_softmax};
-const PtCpuKernel pt_cpu_cross_entropy_kernel = {"cross_entropy", prepare_rows, bind_cross_entropy};
-const PtCpuKernel pt_cpu_cross_entropy_backward_kernel = {"cross_entropy_backward", prepare_rows,
-														  bind_cross_entropy_backward};
+const PtCpuKernel pt_cpu_softmax_kernels[] = {
+	{"softmax", prepare_rows, bind_softmax, false},
+	{"log_softmax", prepare_rows, bind_softmax, true},
+	{"cross_entropy", prepare_rows, bind_cross_entropy},
+	{"cross_entropy_backward", prepare_rows, bind_cross_entropy_backward},
+	{0},
+};
