@@ -1,6 +1,6 @@
 /*
  * call.c
- *	  Reading the arguments of generated SQL functions.
+ *	  Reading the arguments of SQL functions.
  */
 #include "postgres.h"
 
@@ -15,6 +15,21 @@
 #include "bridge/bridge.h"
 #include "engine/nn/module.h"
 #include "engine/train/sched.h"
+
+void
+pgt_arg_require(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	if (PG_ARGISNULL(i))
+		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+						errmsg("argument \"%s\" must not be null", name)));
+}
+
+char *
+pgt_arg_text(FunctionCallInfo fcinfo, int i, const char *name)
+{
+	pgt_arg_require(fcinfo, i, name);
+	return text_to_cstring(PG_GETARG_TEXT_PP(i));
+}
 
 PgtCall *
 pgt_call_open(FunctionCallInfo fcinfo)
@@ -90,7 +105,7 @@ reals(Datum datum, const char *name, PtArena *arena, PtValue *out)
 	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
+				 errmsg("argument \"%s\" must be a one-dimensional array without nulls", name)));
 	deconstruct_array(array, FLOAT8OID, 8, FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &elements, NULL, &n);
 	list = allocate(arena, n * sizeof(double));
 	for (int i = 0; i < n; i++)
@@ -110,7 +125,7 @@ elements_of(Datum datum, Oid element, const char *name, int *n)
 
 	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be a one-dimensional array without NULL", name)));
+						errmsg("argument \"%s\" must be a one-dimensional array without nulls", name)));
 	get_typlenbyvalalign(element, &length, &by_value, &align);
 	deconstruct_array(array, element, length, by_value, align, &elements, NULL, n);
 	return elements;
@@ -164,7 +179,7 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 		if (!param->nullable && !param->init_none)
 			ereport(ERROR,
 					(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-					 errmsg("argument \"%s\" of %s must not be NULL", param->name, call->name)));
+					 errmsg("argument \"%s\" of %s must not be null", param->name, call->name)));
 		*out = (PtValue){PT_VALUE_NONE, 0, {0}};
 		return;
 	}
@@ -240,7 +255,7 @@ pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *p
 		}
 		if (PG_ARGISNULL(i))
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("argument %d of %s must not be NULL", i + 1, call->name)));
+							errmsg("argument %d of %s must not be null", i + 1, call->name)));
 		if (type == UNKNOWNOID)
 		{
 			/* an untyped literal is a C string */

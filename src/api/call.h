@@ -1,9 +1,10 @@
 /*
  * call.h
- *	  SQL functions whose declarations are generated: one C entry for a whole table of rows.
+ *	  Arguments of SQL functions.
  *
- * Which row is meant follows from the SQL function's own name, which arguments there are from its
- * signature; both are looked up once and kept in fn_extra.
+ * Functions whose declarations are generated have one C entry for a whole table of rows: which row is meant follows
+ * from the SQL function's own name, which arguments there are from its signature; both are looked up once and kept in
+ * fn_extra.
  */
 #ifndef PGT_CALL_H
 #define PGT_CALL_H
@@ -13,6 +14,10 @@
 #include "fmgr.h"
 
 #include "engine/lang/args.h"
+
+/* Raises 22004 if the argument is NULL; an argument of text, which must not be. */
+extern void pgt_arg_require(FunctionCallInfo fcinfo, int i, const char *name);
+extern char *pgt_arg_text(FunctionCallInfo fcinfo, int i, const char *name);
 
 typedef struct PgtCall
 {

@@ -86,7 +86,7 @@ size_args(FunctionCallInfo fcinfo, const PgtCall *call, PtShape *shape)
 		for (int d = 0; d < n; d++)
 		{
 			if (nulls[d])
-				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a size must not be NULL")));
+				ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("a size must not be null")));
 			set_size(shape, d + 1, DatumGetInt32(sizes[d]));
 		}
 	}
@@ -486,8 +486,7 @@ PG_FUNCTION_INFO_V1(pgtorch_manual_seed);
 Datum
 pgtorch_manual_seed(PG_FUNCTION_ARGS)
 {
-	if (PG_ARGISNULL(0))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"seed\" must not be NULL")));
+	pgt_arg_require(fcinfo, 0, "seed");
 	pt_rng_seed(&generator, (uint64) PG_GETARG_INT64(0));
 	seeded = true;
 	PG_RETURN_VOID();

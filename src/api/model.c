@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "api/call.h"
 #include "api/state.h"
 
 #include "bridge/bridge.h"
@@ -28,21 +29,6 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-
-static void
-require_arg(FunctionCallInfo fcinfo, int i, const char *name)
-{
-	if (PG_ARGISNULL(i))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be NULL", name)));
-}
-
-char *
-pgt_text_arg(FunctionCallInfo fcinfo, int i, const char *name)
-{
-	require_arg(fcinfo, i, name);
-	return text_to_cstring(PG_GETARG_TEXT_PP(i));
-}
 
 void
 pgt_module_open(PgtModule *m, const char *text)
@@ -98,8 +84,8 @@ PG_FUNCTION_INFO_V1(pgtorch_create_model);
 Datum
 pgtorch_create_model(PG_FUNCTION_ARGS)
 {
-	char *name = pgt_text_arg(fcinfo, 0, "name");
-	char *text = pgt_text_arg(fcinfo, 1, "module");
+	char *name = pgt_arg_text(fcinfo, 0, "name");
+	char *text = pgt_arg_text(fcinfo, 1, "module");
 	bool or_replace;
 	PgtModule module;
 	PgtModel model;
@@ -109,8 +95,8 @@ pgtorch_create_model(PG_FUNCTION_ARGS)
 	char *canonical;
 	PtError err;
 
-	require_arg(fcinfo, 2, "seed");
-	require_arg(fcinfo, 3, "or_replace");
+	pgt_arg_require(fcinfo, 2, "seed");
+	pgt_arg_require(fcinfo, 3, "or_replace");
 	or_replace = PG_GETARG_BOOL(3);
 	pgt_catalog_check_writable("pgtorch_create_model()");
 
@@ -146,10 +132,10 @@ PG_FUNCTION_INFO_V1(pgtorch_drop_model);
 Datum
 pgtorch_drop_model(PG_FUNCTION_ARGS)
 {
-	char *name = pgt_text_arg(fcinfo, 0, "name");
+	char *name = pgt_arg_text(fcinfo, 0, "name");
 	PgtModel model;
 
-	require_arg(fcinfo, 1, "if_exists");
+	pgt_arg_require(fcinfo, 1, "if_exists");
 	pgt_catalog_check_writable("pgtorch_drop_model()");
 	if (pgt_model_open_to_change(&model, name, ACL_NO_RIGHTS, AccessExclusiveLock,
 								 PG_GETARG_BOOL(1)))
@@ -166,8 +152,8 @@ PG_FUNCTION_INFO_V1(pgtorch_rename_model);
 Datum
 pgtorch_rename_model(PG_FUNCTION_ARGS)
 {
-	char *name = pgt_text_arg(fcinfo, 0, "name");
-	char *new_name = pgt_text_arg(fcinfo, 1, "new_name");
+	char *name = pgt_arg_text(fcinfo, 0, "name");
+	char *new_name = pgt_arg_text(fcinfo, 1, "new_name");
 	PgtModel model;
 
 	pgt_catalog_check_writable("pgtorch_rename_model()");
@@ -183,11 +169,11 @@ PG_FUNCTION_INFO_V1(pgtorch_deploy);
 Datum
 pgtorch_deploy(PG_FUNCTION_ARGS)
 {
-	char *name = pgt_text_arg(fcinfo, 0, "model");
+	char *name = pgt_arg_text(fcinfo, 0, "model");
 	PgtModel model;
 	int32 version;
 
-	require_arg(fcinfo, 1, "version");
+	pgt_arg_require(fcinfo, 1, "version");
 	version = PG_GETARG_INT32(1);
 	pgt_catalog_check_writable("pgtorch_deploy()");
 	pgt_model_open_to_change(&model, name, ACL_UPDATE, RowExclusiveLock, false);
@@ -208,9 +194,9 @@ pgtorch_deploy(PG_FUNCTION_ARGS)
 static void
 change_privilege(FunctionCallInfo fcinfo, bool is_grant)
 {
-	char *name = pgt_text_arg(fcinfo, 0, "model");
-	char *role = pgt_text_arg(fcinfo, 1, "role");
-	char *privilege = pgt_text_arg(fcinfo, 2, "privilege");
+	char *name = pgt_arg_text(fcinfo, 0, "model");
+	char *role = pgt_arg_text(fcinfo, 1, "role");
+	char *privilege = pgt_arg_text(fcinfo, 2, "privilege");
 	const char *sql_name;
 	AclMode mode;
 	PgtModel model;
@@ -421,7 +407,7 @@ PG_FUNCTION_INFO_V1(pgtorch_summary);
 Datum
 pgtorch_summary(PG_FUNCTION_ARGS)
 {
-	char *reference = pgt_text_arg(fcinfo, 0, "model");
+	char *reference = pgt_arg_text(fcinfo, 0, "model");
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
 	PgtModule module;

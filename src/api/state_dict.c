@@ -7,6 +7,7 @@
  */
 #include "postgres.h"
 
+#include "api/call.h"
 #include "api/state.h"
 
 #include "bridge/bridge.h"
@@ -34,7 +35,7 @@ PG_FUNCTION_INFO_V1(pgtorch_state_dict);
 Datum
 pgtorch_state_dict(PG_FUNCTION_ARGS)
 {
-	char *reference = pgt_text_arg(fcinfo, 0, "model");
+	char *reference = pgt_arg_text(fcinfo, 0, "model");
 	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
@@ -243,8 +244,8 @@ PG_FUNCTION_INFO_V1(pgtorch_load_state_dict);
 Datum
 pgtorch_load_state_dict(PG_FUNCTION_ARGS)
 {
-	char *reference = pgt_text_arg(fcinfo, 0, "model");
-	char *source = pgt_text_arg(fcinfo, 1, "source");
+	char *reference = pgt_arg_text(fcinfo, 0, "model");
+	char *source = pgt_arg_text(fcinfo, 1, "source");
 	bool strict;
 	PgtModel model;
 	PgtModule module;
@@ -254,8 +255,7 @@ pgtorch_load_state_dict(PG_FUNCTION_ARGS)
 	StringInfoData unexpected;
 	StringInfoData missing;
 
-	if (PG_ARGISNULL(2))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"strict\" must not be NULL")));
+	pgt_arg_require(fcinfo, 2, "strict");
 	strict = PG_GETARG_BOOL(2);
 	pgt_catalog_check_writable("pgtorch_load_state_dict()");
 

@@ -7,6 +7,7 @@
 #include "compat.h"
 
 #include "access/htup_details.h"
+#include "api/call.h"
 #include "catalog/pg_type.h"
 #include "store/tables.h"
 #include "fmgr.h"
@@ -38,24 +39,10 @@ enum
 
 #define MAX_EPOCHS 1000000
 
-static void
-check_not_null(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	if (PG_ARGISNULL(arg))
-		ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("argument \"%s\" must not be null", name)));
-}
-
-static char *
-text_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	check_not_null(fcinfo, arg, name);
-	return text_to_cstring(PG_GETARG_TEXT_PP(arg));
-}
-
 static int32
 positive_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	check_not_null(fcinfo, arg, name);
+	pgt_arg_require(fcinfo, arg, name);
 	if (PG_GETARG_INT32(arg) < 1)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" must be at least 1, not %d", name, PG_GETARG_INT32(arg))));
@@ -77,7 +64,7 @@ epochs_arg(FunctionCallInfo fcinfo)
 static bool
 bool_arg(FunctionCallInfo fcinfo, int arg, const char *name)
 {
-	check_not_null(fcinfo, arg, name);
+	pgt_arg_require(fcinfo, arg, name);
 	return PG_GETARG_BOOL(arg);
 }
 
@@ -156,12 +143,12 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	pgt_catalog_check_writable("pgtorch_train()");
-	args.model = text_arg(fcinfo, ARG_MODEL, "model");
-	args.dataset = text_arg(fcinfo, ARG_DATASET, "dataset");
-	args.loss = text_arg(fcinfo, ARG_LOSS, "loss");
-	args.optimizer = text_arg(fcinfo, ARG_OPTIMIZER, "optimizer");
+	args.model = pgt_arg_text(fcinfo, ARG_MODEL, "model");
+	args.dataset = pgt_arg_text(fcinfo, ARG_DATASET, "dataset");
+	args.loss = pgt_arg_text(fcinfo, ARG_LOSS, "loss");
+	args.optimizer = pgt_arg_text(fcinfo, ARG_OPTIMIZER, "optimizer");
 	args.scheduler =
-		PG_ARGISNULL(ARG_SCHEDULER) ? NULL : text_arg(fcinfo, ARG_SCHEDULER, "scheduler");
+		PG_ARGISNULL(ARG_SCHEDULER) ? NULL : pgt_arg_text(fcinfo, ARG_SCHEDULER, "scheduler");
 	args.epochs = epochs_arg(fcinfo);
 	args.batch_size = positive_arg(fcinfo, ARG_BATCH_SIZE, "batch_size");
 	args.shuffle = bool_arg(fcinfo, ARG_SHUFFLE, "shuffle");
@@ -169,9 +156,9 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	target_arg(fcinfo, &args);
 	args.clip_grad_norm = clip_arg(fcinfo, ARG_CLIP_GRAD_NORM, "clip_grad_norm");
 	args.clip_grad_value = clip_arg(fcinfo, ARG_CLIP_GRAD_VALUE, "clip_grad_value");
-	check_not_null(fcinfo, ARG_SEED, "seed");
+	pgt_arg_require(fcinfo, ARG_SEED, "seed");
 	args.seed = PG_GETARG_INT64(ARG_SEED);
-	args.device = PG_ARGISNULL(ARG_DEVICE) ? NULL : text_arg(fcinfo, ARG_DEVICE, "device");
+	args.device = PG_ARGISNULL(ARG_DEVICE) ? NULL : pgt_arg_text(fcinfo, ARG_DEVICE, "device");
 	args.deploy = bool_arg(fcinfo, ARG_DEPLOY, "deploy");
 	args.autocast = autocast_arg(fcinfo);
 
