@@ -2,14 +2,13 @@
  * model.c
  *	  pgtorch_create_model and the other functions that make, change and describe models.
  *
- * A model is a module (text of src/engine's module.h) and versions of its weights (src/catalog).
+ * A model is a module (text of engine/nn/module.h) and versions of its weights (store).
  * None of these functions is STRICT: a NULL argument is an error, because silently doing nothing
  * would be worse.
  */
 #include "postgres.h"
 
 #include "api/call.h"
-#include "api/state.h"
 
 #include "bridge/bridge.h"
 #include "bridge/device.h"
@@ -17,9 +16,9 @@
 #include "store/model.h"
 #include "store/tables.h"
 #include "commands/extension.h"
-#include "engine/nn/module.h"
 #include "fmgr.h"
 #include "funcapi.h"
+#include "job/module.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
 #include "utils/acl.h"
@@ -29,45 +28,6 @@
 #include "utils/memutils.h"
 
 #include "compat.h"
-
-void
-pgt_module_open(PgtModule *m, const char *text)
-{
-	PtError err;
-	PtArena *arena = pgt_arena_new(CurrentMemoryContext);
-
-	m->arena = arena;
-	m->root = pt_module_parse(arena, text, &err);
-	pgt_check(m->root != NULL, &err);
-	pgt_check(pt_module_state(arena, m->root, &m->state, &err), &err);
-}
-
-/* The checkpoint's manifest, and memory for its values. */
-void
-pgt_module_manifest(const PgtModule *m, PgtCheckpoint *checkpoint)
-{
-	int n = m->state.count;
-	uint64 bytes = 0;
-
-	for (int i = 0; i < n; i++)
-		bytes +=
-			pt_shape_numel(&m->state.entries[i].shape) * pt_dtype_size(m->state.entries[i].dtype);
-	pgt_check_memory(bytes, "a model");
-
-	checkpoint->nparams = n;
-	checkpoint->names = palloc0(n * sizeof(char *) + 1);
-	checkpoint->params = palloc0(n * sizeof(PtTensor) + 1);
-	for (int i = 0; i < n; i++)
-	{
-		const PtState *entry = &m->state.entries[i];
-		PtTensor *t = &checkpoint->params[i];
-
-		checkpoint->names[i] = unconstify(char *, entry->name);
-		t->dtype = entry->dtype;
-		t->shape = entry->shape;
-		t->data = MemoryContextAllocHuge(CurrentMemoryContext, pt_tensor_bytes(t) + 1);
-	}
-}
 
 static bool
 interrupted(void)
@@ -87,7 +47,7 @@ pgtorch_create_model(PG_FUNCTION_ARGS)
 	char *name = pgt_arg_text(fcinfo, 0, "name");
 	char *text = pgt_arg_text(fcinfo, 1, "module");
 	bool or_replace;
-	PgtModule module;
+	PgtOpenModule module;
 	PgtModel model;
 	PgtCheckpoint checkpoint = {0};
 	PtRng rng;
@@ -113,7 +73,7 @@ pgtorch_create_model(PG_FUNCTION_ARGS)
 	data = palloc(checkpoint.nparams * sizeof(void *) + 1);
 	for (int i = 0; i < checkpoint.nparams; i++)
 		data[i] = checkpoint.params[i].data;
-	/* an interrupt may turn out to be nothing to us: then from the beginning */
+	/* what stopped it need not be an error (a reload of the configuration): then from the beginning */
 	do
 	{
 		CHECK_FOR_INTERRUPTS();
@@ -274,7 +234,7 @@ pgtorch_revoke(PG_FUNCTION_ARGS)
  * whether it has any state.
  */
 static int64
-own_parameters(const PgtModule *module, const PtModule *m, bool *own)
+own_parameters(const PgtOpenModule *module, const PtModule *m, bool *own)
 {
 	int64 n = 0;
 
@@ -341,7 +301,7 @@ note_shape(void *arg, const PtModule *m, const PtShape *row)
 
 /* The output shape of each module, once data was seen; none before. */
 static HTAB *
-trace_shapes(const PgtModule *module, const PgtCheckpoint *checkpoint)
+trace_shapes(const PgtOpenModule *module, const PgtCheckpoint *checkpoint)
 {
 	HASHCTL ctl = {.keysize = sizeof(PtModule *),
 				   .entrysize = sizeof(SeenShape),
@@ -372,7 +332,7 @@ trace_shapes(const PgtModule *module, const PgtCheckpoint *checkpoint)
 
 /* One row for each module that has no children or state of its own. */
 static void
-summarize(ReturnSetInfo *result, const PgtModule *module, const PtModule *m, HTAB *shapes)
+summarize(ReturnSetInfo *result, const PgtOpenModule *module, const PtModule *m, HTAB *shapes)
 {
 	PtError err;
 	SeenShape *seen = hash_search(shapes, &m, HASH_FIND, NULL);
@@ -410,7 +370,7 @@ pgtorch_summary(PG_FUNCTION_ARGS)
 	char *reference = pgt_arg_text(fcinfo, 0, "model");
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
-	PgtModule module;
+	PgtOpenModule module;
 
 	pgt_model_open(&model, reference);
 	checkpoint = pgt_checkpoint_get(&model);

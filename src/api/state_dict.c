@@ -8,13 +8,13 @@
 #include "postgres.h"
 
 #include "api/call.h"
-#include "api/state.h"
 
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "store/tables.h"
 #include "executor/spi.h"
 #include "funcapi.h"
+#include "job/module.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
 #include "tensor/datum.h"
@@ -248,7 +248,7 @@ pgtorch_load_state_dict(PG_FUNCTION_ARGS)
 	char *source = pgt_arg_text(fcinfo, 1, "source");
 	bool strict;
 	PgtModel model;
-	PgtModule module;
+	PgtOpenModule module;
 	PgtCheckpoint *from;
 	PgtCheckpoint to = {0};
 	bool *seen;

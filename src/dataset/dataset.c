@@ -20,12 +20,12 @@
 #include <unistd.h>
 
 #include "bridge/bridge.h"
+#include "bridge/clock.h"
 #include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
 #include "nodes/nodeFuncs.h"
 #include "pgstat.h"
-#include "portability/instr_time.h"
 #include "tcop/cmdtag.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
@@ -314,7 +314,6 @@ pgt_dataset_read(const char *query, const PgtDatasetSpec *spec)
 	SPIExecuteOptions execute = {0};
 	SPIPlanPtr plan;
 	instr_time start;
-	instr_time end;
 	int rc;
 
 	INSTR_TIME_SET_CURRENT(start);
@@ -355,9 +354,7 @@ pgt_dataset_read(const char *query, const PgtDatasetSpec *spec)
 	Assert(CurrentMemoryContext == r.cxt);
 	finish(&r);
 	MemoryContextDelete(r.row_cxt);
-	INSTR_TIME_SET_CURRENT(end);
-	INSTR_TIME_SUBTRACT(end, start);
-	r.dataset->seconds = INSTR_TIME_GET_DOUBLE(end);
+	r.dataset->seconds = pgt_seconds_since(start);
 	return r.dataset;
 }
 

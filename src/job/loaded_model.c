@@ -89,7 +89,7 @@ load(const PgtModel *model, PtDevice *dev)
 		AllocSetContextCreate(CurrentMemoryContext, "pgtorch load", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	PgtLoaded *m = palloc0(sizeof(PgtLoaded));
-	PtArena *arena = pgt_arena_new(cxt);
+	const PtStateDict *sd = &m->module.state;
 	PtTensor *values, *entries;
 	PgtSignals saved;
 	PtError err;
@@ -98,29 +98,24 @@ load(const PgtModel *model, PtDevice *dev)
 	m->dev = dev;
 	memcpy(m->hash, model->hash, PGT_HASH_BYTES);
 	m->checkpoint = pgt_checkpoint_get(model);
-	m->module = pt_module_parse(arena, pgt_model_module(model), &err);
-	pgt_check(m->module != NULL, &err);
-	pgt_check(pt_module_state(arena, m->module, &m->sd, &err), &err);
+	pgt_module_open(&m->module, pgt_model_module(model));
 	if (m->checkpoint->loss_module != NULL)
-	{
-		m->loss = pt_module_parse(arena, m->checkpoint->loss_module, &err);
-		pgt_check(m->loss != NULL, &err);
-	}
-	pgt_check_memory(m->sd.flat * sizeof(float), "a model");
+		m->loss = pgt_module_parse(m->module.arena, m->checkpoint->loss_module);
+	pgt_check_memory(sd->flat * sizeof(float), "a model");
 	MemoryContextSwitchTo(work);
-	values = read_weights(model, m->checkpoint, &m->sd);
-	entries = palloc(sizeof(PtTensor) * (m->sd.count + 1));
-	for (int i = 0; i < m->sd.count; i++)
+	values = read_weights(model, m->checkpoint, sd);
+	entries = palloc(sizeof(PtTensor) * (sd->count + 1));
+	for (int i = 0; i < sd->count; i++)
 	{
 		entries[i] = values[i];
 		entries[i].data = NULL; /* written below, in pieces */
 	}
 	pgt_signals_block(&saved);
-	m->network = pt_network_new(m->module, &m->sd, entries, dev, &err);
+	m->network = pt_network_new(m->module.root, sd, entries, dev, &err);
 	pgt_signals_restore(&saved);
 	pgt_check(m->network != NULL, &err);
 	pgt_release_with(cxt, close_network, m->network);
-	for (int i = 0; i < m->sd.count; i++)
+	for (int i = 0; i < sd->count; i++)
 		pgt_network_write(m->network, i, &values[i]);
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(work);

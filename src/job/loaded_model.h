@@ -7,9 +7,10 @@
 
 #include "postgres.h"
 
-#include "store/checkpoint.h"
 #include "engine/nn/network.h"
+#include "job/module.h"
 #include "lib/ilist.h"
+#include "store/checkpoint.h"
 
 /* A compiled forward pass for one row of given shapes. */
 typedef struct PgtForwardEntry
@@ -28,9 +29,8 @@ typedef struct PgtLoaded
 	MemoryContext cxt;
 	uint8 hash[PGT_HASH_BYTES];
 	PtDevice *dev; /* where its weights are */
-	const PtModule *module;
-	const PtModule *loss; /* it was trained with; NULL: it was not */
-	PtStateDict sd;
+	PgtOpenModule module;
+	const PtModule *loss;	   /* it was trained with; NULL: it was not */
 	PgtCheckpoint *checkpoint; /* inputs, labels */
 	PtNetwork *network;
 	PgtForwardEntry *forwards;

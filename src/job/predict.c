@@ -17,6 +17,7 @@
 #include "bridge/device.h"
 #include "store/model.h"
 #include "dataset/decode.h"
+#include "job/inputs.h"
 #include "job/loaded_model.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -123,25 +124,13 @@ call_site(FunctionCallInfo fcinfo)
 static void
 make_decoder(CallSite *site, FunctionCallInfo fcinfo)
 {
-	const PgtCheckpoint *c = site->loaded->checkpoint;
-	int n = pt_module_inputs(site->loaded->module);
 	int ncolumns = PG_NARGS() - 1;
 	PgtColumn *columns = palloc0(sizeof(PgtColumn) * Max(ncolumns, 1));
-	PgtField *inputs = palloc0(sizeof(PgtField) * n);
-	PgtDecodeSpec spec = {.ninputs = n, .inputs = inputs, .target = PGT_TARGET_NONE};
+	PgtDecodeSpec spec = {.target = PGT_TARGET_NONE};
 
 	if (ncolumns == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("predict expects at least one feature")));
-	for (int i = 0; i < n; i++)
-	{
-		inputs[i].name = psprintf("input %d", i + 1);
-		inputs[i].dtype = pt_module_input_is_index(site->loaded->module, i) ? PT_INT64 : PT_FLOAT32;
-		if (i < c->ninputs)
-		{
-			inputs[i].known = true;
-			inputs[i].shape = c->inputs[i].shape;
-		}
-	}
+	pgt_inputs_describe(site->loaded->module.root, site->loaded->checkpoint, &spec);
 	for (int i = 0; i < ncolumns; i++)
 	{
 		columns[i].type = get_fn_expr_argtype(fcinfo->flinfo, i + 1);

@@ -15,87 +15,65 @@
 
 #include "access/xact.h"
 #include "bridge/bridge.h"
+#include "bridge/clock.h"
 #include "bridge/device.h"
 #include "bridge/settings.h"
-#include "store/checkpoint.h"
-#include "store/run.h"
 #include "dataset/dataset.h"
+#include "job/inputs.h"
+#include "job/module.h"
 #include "job/trainer_file.h"
 #include "job/worker.h"
-#include "portability/instr_time.h"
+#include "store/checkpoint.h"
+#include "store/run.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
-/* What is known of the network before data is read. */
-typedef struct Network
+/* What is known before data is read. */
+typedef struct Training
 {
-	PtArena *arena;
-	PtModule *module;
-	PtModule *loss;
-	PtStateDict sd;
+	PgtModel model;
+	PgtCheckpoint *from; /* the version to start from */
 	char *module_text;
-} Network;
+	PgtOpenModule module;
+	PtModule *loss;
+} Training;
 
-static double
-elapsed(instr_time start)
-{
-	instr_time now;
-
-	INSTR_TIME_SET_CURRENT(now);
-	INSTR_TIME_SUBTRACT(now, start);
-	return INSTR_TIME_GET_DOUBLE(now);
-}
-
+/* What cannot go together is refused before anything is read. */
 static void
-open_network(Network *net, const PgtModel *model, const PgtTrainArgs *args)
+open_training(Training *t, const PgtTrainArgs *args)
 {
 	PtError err;
 
-	net->arena = pgt_arena_new(CurrentMemoryContext);
-	net->module_text = pgt_model_module(model);
-	net->module = pt_module_parse(net->arena, net->module_text, &err);
-	pgt_check(net->module != NULL, &err);
-	pgt_check(pt_module_state(net->arena, net->module, &net->sd, &err), &err);
-	net->loss = pt_module_parse(net->arena, args->loss, &err);
-	pgt_check(net->loss != NULL, &err);
-	if (!pt_module_is_loss(net->loss))
+	pgt_model_open_to_train(&t->model, args->model);
+	t->from = pgt_checkpoint_get(&t->model);
+	t->module_text = pgt_model_module(&t->model);
+	pgt_module_open(&t->module, t->module_text);
+	t->loss = pgt_module_parse(t->module.arena, args->loss);
+	if (!pt_module_is_loss(t->loss))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("loss must be a loss function, not nn.%s", net->loss->type->name),
+						errmsg("loss must be a loss function, not nn.%s", t->loss->type->name),
 						errhint("For example: loss => nn.CrossEntropyLoss().")));
 	if (args->autocast != PT_AUTOCAST_OFF)
-		pgt_check(pt_module_can_autocast(net->module, &err) &&
-					  pt_module_can_autocast(net->loss, &err),
+		pgt_check(pt_module_can_autocast(t->module.root, &err) &&
+					  pt_module_can_autocast(t->loss, &err),
 				  &err);
-	if (net->sd.numel == 0)
+	if (t->module.state.numel == 0)
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-						errmsg("model \"%s\" has no parameters to train", model->name)));
+						errmsg("model \"%s\" has no parameters to train", t->model.name)));
 	/* weights, gradients and at least one copy on the way in and out */
-	pgt_check_memory((uint64) net->sd.flat * sizeof(float) * 3, "training memory");
-}
-
-/* A scheduler that cannot go with the optimizer is refused before anything is read. */
-static void
-check_scheduler(PtArena *arena, const PgtTrainArgs *args)
-{
-	PtOptimizer *o;
-	PtScheduler *s;
-	PtError err;
-
-	if (args->scheduler == NULL)
-		return;
-	o = pt_optim_parse(arena, args->optimizer, &err);
-	pgt_check(o != NULL, &err);
-	s = pt_sched_parse(arena, args->scheduler, &err);
-	pgt_check(s != NULL, &err);
-	pgt_check(pt_sched_check(s, o, &err), &err);
+	pgt_check_memory((uint64) t->module.state.flat * sizeof(float) * 3, "training memory");
+	if (args->scheduler != NULL)
+		pgt_check(pt_sched_check(pgt_scheduler_parse(t->module.arena, args->scheduler),
+								 pgt_optimizer_parse(t->module.arena, args->optimizer), &err),
+				  &err);
 }
 
 /* Reads the query as this network and loss want it. */
 static PgtDataset *
-read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *args)
+read_dataset(const Training *t, const PgtTrainArgs *args)
 {
 	/* how the dataset reads what the loss means */
 	static const PgtTargetKind kinds[] = {[PT_TARGET_NUMBERS] = PGT_TARGET_VALUE,
@@ -103,25 +81,12 @@ read_dataset(const Network *net, const PgtCheckpoint *from, const PgtTrainArgs *
 										  [PT_TARGET_CLASS_LIST] = PGT_TARGET_CLASS,
 										  [PT_TARGET_BINARY] = PGT_TARGET_BINARY};
 	PgtDatasetSpec spec = {0};
-	int n = pt_module_inputs(net->module);
-	PgtField *inputs = palloc0(sizeof(PgtField) * n);
 	PgtDataset *data;
 
-	for (int i = 0; i < n; i++)
-	{
-		inputs[i].name = psprintf("input %d", i + 1);
-		inputs[i].dtype = pt_module_input_is_index(net->module, i) ? PT_INT64 : PT_FLOAT32;
-		if (i < from->ninputs)
-		{
-			inputs[i].known = true;
-			inputs[i].shape = from->inputs[i].shape;
-		}
-	}
-	spec.decode.ninputs = n;
-	spec.decode.inputs = inputs;
-	spec.decode.target = kinds[pt_module_loss(net->loss)->target];
-	spec.decode.nlabels = from->nlabels;
-	spec.decode.labels = (const char *const *) from->labels;
+	pgt_inputs_describe(t->module.root, t->from, &spec.decode);
+	spec.decode.target = kinds[pt_module_loss(t->loss)->target];
+	spec.decode.nlabels = t->from->nlabels;
+	spec.decode.labels = (const char *const *) t->from->labels;
 	spec.decode.training = true;
 	spec.ntargets = args->ntargets;
 	spec.targets = args->targets;
@@ -146,7 +111,7 @@ check_unchanged(const PgtModel *model)
 
 /* Shapes that cannot fit are said here, before a worker starts. */
 static void
-check_shapes(const Network *net, const PgtDataset *data)
+check_shapes(const PtModule *module, const PgtDataset *data)
 {
 	PtShape *shapes = palloc(sizeof(PtShape) * data->ninputs);
 	PtShape out;
@@ -154,7 +119,7 @@ check_shapes(const Network *net, const PgtDataset *data)
 
 	for (int i = 0; i < data->ninputs; i++)
 		shapes[i] = data->inputs[i].shape;
-	pgt_check(pt_module_output_shape(net->module, shapes, data->ninputs, &out, &err), &err);
+	pgt_check(pt_module_output_shape(module, shapes, data->ninputs, &out, &err), &err);
 }
 
 static size_t
@@ -168,21 +133,21 @@ put_text(PgtTask *task, const char *text)
 }
 
 static PgtTask *
-make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exchange,
+make_task(const Training *t, const PgtDataset *data, const PgtTrainerFile *file,
 		  const PgtTrainArgs *args, const char *device)
 {
-	size_t texts = strlen(net->module_text) + strlen(args->loss) + strlen(args->optimizer) +
+	size_t texts = strlen(t->module_text) + strlen(args->loss) + strlen(args->optimizer) +
 				   (args->scheduler ? strlen(args->scheduler) : 0) + strlen(data->path) +
-				   strlen(exchange->path) + 6;
+				   strlen(file->path) + 6;
 	PgtTask *task = palloc0(sizeof(PgtTask) + texts);
 
 	task->size = sizeof(PgtTask);
-	task->module = put_text(task, net->module_text);
+	task->module = put_text(task, t->module_text);
 	task->loss = put_text(task, args->loss);
 	task->optimizer = put_text(task, args->optimizer);
 	task->scheduler = args->scheduler ? put_text(task, args->scheduler) : 0;
 	task->rows_path = put_text(task, data->path);
-	task->exchange_path = put_text(task, exchange->path);
+	task->file_path = put_text(task, file->path);
 	strlcpy(task->device, device, sizeof(task->device));
 	task->threads = pgt_threads > 0 ? pgt_threads : pgt_cpu_count();
 
@@ -191,8 +156,8 @@ make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exc
 	task->ninputs = data->ninputs;
 	for (int i = 0; i < data->ninputs; i++)
 		task->inputs[i] =
-			(PtColumn){data->inputs[i].dtype, data->inputs[i].shape, data->inputs[i].offset};
-	task->target = (PtColumn){data->target.dtype, data->target.shape, data->target.offset};
+			(PtRowsetColumn){data->inputs[i].dtype, data->inputs[i].shape, data->inputs[i].offset};
+	task->target = (PtRowsetColumn){data->target.dtype, data->target.shape, data->target.offset};
 	task->epochs = args->epochs;
 	task->batch_size = args->batch_size;
 	task->shuffle = args->shuffle;
@@ -201,7 +166,6 @@ make_task(const Network *net, const PgtDataset *data, const PgtExchangeFile *exc
 	task->clip_grad_value = args->clip_grad_value;
 	task->autocast = args->autocast;
 	task->seed = args->seed;
-	task->exchange_bytes = exchange->size;
 	return task;
 }
 
@@ -244,33 +208,33 @@ options_json(const PgtTrainArgs *args, const PgtDataset *data)
 
 /* The run, the new version and the epochs. */
 static void
-write_results(PgtModel *model, const Network *net, const PgtDataset *data, const PgtTrainArgs *args,
-			  TimestampTz started, char *exchange, const size_t *offsets, size_t epochs_at,
-			  PgtTrainResult *result)
+write_results(const Training *t, const PgtDataset *data, const PgtTrainerFile *file,
+			  const PgtTrainArgs *args, TimestampTz started, PgtTrainResult *result)
 {
-	const PgtExchange *x = (PgtExchange *) exchange;
-	const PgtEpochRecord *records = (PgtEpochRecord *) (exchange + epochs_at);
-	PgtEpoch *epochs = palloc0(sizeof(PgtEpoch) * args->epochs);
+	const PgtTimedEpoch *epochs = file->epochs;
+	const PtStateDict *sd = &t->module.state;
+	PgtEpochRow *rows = palloc0(sizeof(PgtEpochRow) * args->epochs);
 	PgtCheckpoint c = {0};
-	PgtRun run = {.status = "done",
-				  .dataset = args->dataset,
-				  .loss = args->loss,
-				  .optimizer = args->optimizer,
-				  .scheduler = args->scheduler};
+	PgtRunRow run = {.status = "done",
+					 .dataset = args->dataset,
+					 .loss = args->loss,
+					 .optimizer = args->optimizer,
+					 .scheduler = args->scheduler};
 
-	if (x->epochs != args->epochs)
-		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", x->epochs, args->epochs);
+	if (file->header->epochs != args->epochs)
+		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", file->header->epochs,
+			 args->epochs);
 	run.options = options_json(args, data);
-	run.device = x->device;
+	run.device = file->header->device;
 	run.rows = data->rows;
 	run.started_at = started;
 	run.finished_at = GetCurrentTimestamp();
-	result->run = pgt_run_insert(model, &run);
+	result->run = pgt_run_insert(&t->model, &run);
 
 	c.run = result->run;
 	c.epoch = args->epochs;
 	c.has_loss = true;
-	c.loss = records[args->epochs - 1].epoch.loss;
+	c.loss = epochs[args->epochs - 1].epoch.loss;
 	c.loss_module = pstrdup(args->loss);
 	c.ninputs = data->ninputs;
 	c.inputs = palloc0(sizeof(PtTensor) * data->ninputs);
@@ -279,29 +243,24 @@ write_results(PgtModel *model, const Network *net, const PgtDataset *data, const
 	c.label_type = data->label_type;
 	c.nlabels = data->nlabels;
 	c.labels = data->labels;
-	c.nparams = net->sd.count;
-	c.names = palloc(sizeof(char *) * (net->sd.count + 1));
-	c.params = palloc(sizeof(PtTensor) * (net->sd.count + 1));
-	for (int i = 0; i < net->sd.count; i++)
-	{
-		const PtState *e = &net->sd.entries[i];
-
-		c.names[i] = pstrdup(e->name);
-		c.params[i] = (PtTensor){e->dtype, e->shape, exchange + offsets[i]};
-	}
-	result->version = pgt_checkpoint_write(model, &c, args->deploy);
+	c.nparams = sd->count;
+	c.names = palloc(sizeof(char *) * (sd->count + 1));
+	for (int i = 0; i < sd->count; i++)
+		c.names[i] = pstrdup(sd->entries[i].name);
+	c.params = file->weights;
+	result->version = pgt_checkpoint_write(&t->model, &c, args->deploy);
 	pgt_run_set_version(result->run, result->version);
 
 	for (int i = 0; i < args->epochs; i++)
-		epochs[i] = (PgtEpoch){.epoch = i + 1,
-							   .loss = records[i].epoch.loss,
-							   .has_lr = true,
-							   .lr = records[i].epoch.lr,
-							   .rows = records[i].epoch.rows,
-							   .seconds = records[i].seconds};
-	pgt_epoch_insert(result->run, epochs, args->epochs);
+		rows[i] = (PgtEpochRow){.epoch = i + 1,
+								.loss = epochs[i].epoch.loss,
+								.has_lr = true,
+								.lr = epochs[i].epoch.lr,
+								.rows = epochs[i].epoch.rows,
+								.seconds = epochs[i].seconds};
+	pgt_epoch_insert(result->run, rows, args->epochs);
 	result->epochs = args->epochs;
-	result->steps = x->steps;
+	result->steps = file->header->steps;
 	result->loss = c.loss;
 }
 
@@ -309,39 +268,29 @@ void
 pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	instr_time start;
-	PgtModel model;
-	PgtCheckpoint *from;
-	Network net = {0};
-	PgtDataset *data;
-	PgtExchangeFile *file;
 	const char *device = pgt_device_resolve(args->device ? args->device : pgt_device);
-	char *exchange;
-	size_t *offsets, epochs_at, size;
+	Training t = {0};
+	PgtDataset *data;
+	PgtTrainerFile *file;
+	instr_time start;
 	void **weights;
 
 	INSTR_TIME_SET_CURRENT(start);
-	pgt_model_open_to_train(&model, args->model);
-	from = pgt_checkpoint_get(&model);
-	open_network(&net, &model, args);
-	check_scheduler(net.arena, args);
-	data = read_dataset(&net, from, args);
-	check_unchanged(&model);
-	check_shapes(&net, data);
+	open_training(&t, args);
+	data = read_dataset(&t, args);
+	check_unchanged(&t.model);
+	check_shapes(t.module.root, data);
 
-	offsets = palloc(sizeof(size_t) * (net.sd.count + 1));
-	size = pgt_exchange_layout(&net.sd, args->epochs, offsets, &epochs_at);
-	file = pgt_exchange_create(size);
-	exchange = pgt_exchange_map(CurrentMemoryContext, file->path, size);
-	weights = palloc(sizeof(void *) * (net.sd.count + 1));
-	for (int i = 0; i < net.sd.count; i++)
-		weights[i] = exchange + offsets[i];
-	pgt_checkpoint_read(&model, from, weights);
+	file = pgt_trainer_file_create(&t.module.state, args->epochs);
+	weights = palloc(sizeof(void *) * (t.module.state.count + 1));
+	for (int i = 0; i < t.module.state.count; i++)
+		weights[i] = file->weights[i].data;
+	pgt_checkpoint_read(&t.model, t.from, weights);
 
-	pgt_task_run(make_task(&net, data, file, args, device));
+	pgt_task_run(make_task(&t, data, file, args, device));
 
-	write_results(&model, &net, data, args, started, exchange, offsets, epochs_at, result);
+	write_results(&t, data, file, args, started, result);
 	pgt_dataset_close(data);
-	FileClose(file->file);
-	result->seconds = elapsed(start);
+	pgt_trainer_file_close(file);
+	result->seconds = pgt_seconds_since(start);
 }

@@ -26,7 +26,7 @@ set_value(int i, Datum *values, char *nulls, bool present, Datum value)
 }
 
 int64
-pgt_run_insert(const PgtModel *model, const PgtRun *run)
+pgt_run_insert(const PgtModel *model, const PgtRunRow *run)
 {
 	static const char sql[] =
 		"INSERT INTO pgtorch.run (model, version, status, dataset, loss, optimizer, scheduler, options, device, rows,"
@@ -69,7 +69,7 @@ pgt_run_set_version(int64 run, int32 version)
 }
 
 void
-pgt_epoch_insert(int64 run, const PgtEpoch *epochs, int n)
+pgt_epoch_insert(int64 run, const PgtEpochRow *epochs, int n)
 {
 	static const char sql[] =
 		"INSERT INTO pgtorch.epoch (run, epoch, loss, validation_loss, lr, metrics, rows, seconds)"
@@ -79,7 +79,7 @@ pgt_epoch_insert(int64 run, const PgtEpoch *epochs, int n)
 
 	for (int i = 0; i < n; i++)
 	{
-		const PgtEpoch *e = &epochs[i];
+		const PgtEpochRow *e = &epochs[i];
 		Datum values[lengthof(types)];
 		char nulls[lengthof(types)];
 

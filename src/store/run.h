@@ -11,7 +11,7 @@
 #include "datatype/timestamp.h"
 #include "utils/jsonb.h"
 
-typedef struct PgtRun
+typedef struct PgtRunRow
 {
 	int32 version;		 /* that it made; 0: none (yet) */
 	const char *status;	 /* "done", "failed", "running", ... */
@@ -25,9 +25,9 @@ typedef struct PgtRun
 	TimestampTz started_at;
 	TimestampTz finished_at; /* 0: not finished */
 	const char *error;		 /* NULL: none */
-} PgtRun;
+} PgtRunRow;
 
-typedef struct PgtEpoch
+typedef struct PgtEpochRow
 {
 	int32 epoch; /* 1, 2, ... */
 	double loss;
@@ -38,18 +38,18 @@ typedef struct PgtEpoch
 	Jsonb *metrics; /* NULL: none */
 	int64 rows;		/* trained on */
 	double seconds;
-} PgtEpoch;
+} PgtEpochRow;
 
 /*
  * Both write as the extension's owner, for a caller who may train the model; insert returns the
  * run's id.
  */
-extern int64 pgt_run_insert(const PgtModel *model, const PgtRun *run);
+extern int64 pgt_run_insert(const PgtModel *model, const PgtRunRow *run);
 /*
  * Says which version a run has made, once that is written (its row in pgtorch.checkpoint refers to
  * the run).
  */
 extern void pgt_run_set_version(int64 run, int32 version);
-extern void pgt_epoch_insert(int64 run, const PgtEpoch *epochs, int n);
+extern void pgt_epoch_insert(int64 run, const PgtEpochRow *epochs, int n);
 
 #endif

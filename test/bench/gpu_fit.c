@@ -42,7 +42,7 @@ typedef struct Fit
 	PtArena *arena;
 	PtFitSpec spec;
 	PtStateDict sd;
-	PtColumn input;
+	PtRowsetColumn input;
 	char *rows;
 	PtFit *fit;
 } Fit;
@@ -141,14 +141,14 @@ make_rows(Fit *f, PtError *err)
 		if (width % 2 != 0)
 			x[width - 1] = (float) (draw() >> 40) * 0x1p-24f;
 	}
-	f->input = (PtColumn){PT_FLOAT32, {1, {width}}, 8};
+	f->input = (PtRowsetColumn){PT_FLOAT32, {1, {width}}, 8};
 	f->spec.rows = f->rows;
 	f->spec.nrows = n;
 	f->spec.stride = stride;
 	f->spec.inputs = &f->input;
 	f->spec.ninputs = 1;
 	f->spec.target =
-		classes > 1 ? (PtColumn){PT_INT64, {0}, 0} : (PtColumn){PT_FLOAT32, {1, {1}}, 0};
+		classes > 1 ? (PtRowsetColumn){PT_INT64, {0}, 0} : (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 0};
 	return true;
 }
 

@@ -58,7 +58,7 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 		else
 			memcpy(row, &(float){(float) (sum / 4 - 0.3)}, 4);
 	}
-	s->input = (PtColumn){PT_FLOAT32, {1, {width}}, 8};
+	s->input = (PtRowsetColumn){PT_FLOAT32, {1, {width}}, 8};
 	s->spec.module = m;
 	s->spec.sd = &s->sd;
 	s->spec.values = s->values;
@@ -67,8 +67,8 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 	s->spec.stride = stride;
 	s->spec.inputs = &s->input;
 	s->spec.ninputs = 1;
-	s->spec.target =
-		classes > 0 ? (PtColumn){PT_INT64, {0}, 0} : (PtColumn){PT_FLOAT32, {1, {1}}, 0};
+	s->spec.target = classes > 0 ? (PtRowsetColumn){PT_INT64, {0}, 0}
+								 : (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 0};
 	s->spec.epochs = 1;
 	s->spec.batch_size = 32;
 	s->spec.seed = (uint64_t) seed;

@@ -19,7 +19,7 @@ typedef struct Setup
 	PtArena *arena;
 	PtFitSpec spec;
 	PtStateDict sd;
-	PtColumn input;
+	PtRowsetColumn input;
 	PtTensor *values;
 	void **data; /* of values */
 	char *rows;

@@ -528,7 +528,7 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 	PtTensor values[8];
 	void *data[8];
 	PtRng rng;
-	PtColumn feature = {PT_FLOAT32, {1, {2}}, 0};
+	PtRowsetColumn feature = {PT_FLOAT32, {1, {2}}, 0};
 	PtFitSpec spec = {.module = m, .autocast = autocast};
 	PtEpoch epoch;
 	PtFit *fit;
@@ -557,7 +557,7 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 	spec.stride = sizeof(rows[0]);
 	spec.inputs = &feature;
 	spec.ninputs = 1;
-	spec.target = (PtColumn){PT_FLOAT32, {1, {1}}, 2 * sizeof(float)};
+	spec.target = (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 2 * sizeof(float)};
 	spec.epochs = 60;
 	spec.batch_size = 40;
 	spec.shuffle = true;

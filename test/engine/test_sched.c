@@ -221,7 +221,7 @@ check_training(Golden *f, const Case *c, PtDevice *dev, const PtTensor *x, const
 	PtTensor values[8], lrs, losses;
 	void *data[8];
 	PtRng rng;
-	PtColumn input = {PT_FLOAT32, {1, {4}}, 0};
+	PtRowsetColumn input = {PT_FLOAT32, {1, {4}}, 0};
 	PtFitSpec spec = {.module = c->model,
 					  .sd = &sd,
 					  .values = values,
@@ -295,7 +295,7 @@ test_long_epoch(PtDevice *dev)
 	PtStateDict sd;
 	float weight = 0.5f;
 	PtTensor value = {PT_FLOAT32, {2, {1, 1}}, &weight};
-	PtColumn input = {PT_FLOAT32, {1, {1}}, 0};
+	PtRowsetColumn input = {PT_FLOAT32, {1, {1}}, 0};
 	float(*rows)[2] = calloc((size_t) steps, sizeof(*rows));
 	PtFitSpec spec = {.module = model,
 					  .sd = &sd,

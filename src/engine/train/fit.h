@@ -14,14 +14,6 @@
 #include "engine/train/rowset.h"
 #include "engine/train/sched.h"
 
-/* One column of the data set: where it stands in a row, and what it is. */
-typedef struct PtColumn
-{
-	PtDtype dtype;
-	PtShape shape;	/* per row */
-	int64_t offset; /* bytes from the start of the row */
-} PtColumn;
-
 typedef struct PtFitSpec
 {
 	const PtModule *module;
@@ -38,9 +30,9 @@ typedef struct PtFitSpec
 	int64_t nrows, stride;
 	/* most bytes of rows that a GPU keeps; 0: half of what is free there, and of options.max_bytes */
 	size_t resident;
-	const PtColumn *inputs;
+	const PtRowsetColumn *inputs;
 	int ninputs;
-	PtColumn target;
+	PtRowsetColumn target;
 
 	int64_t epochs, batch_size;
 	bool shuffle, drop_last;

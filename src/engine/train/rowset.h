@@ -21,6 +21,14 @@
 
 typedef struct PtRowset PtRowset;
 
+/* One column of the data set: where it stands in a row, and what it is. */
+typedef struct PtRowsetColumn
+{
+	PtDtype dtype;
+	PtShape shape;	/* per row */
+	int64_t offset; /* bytes from the start of the row */
+} PtRowsetColumn;
+
 typedef struct PtRowsetSpec
 {
 	const void *rows; /* nrows x stride bytes; stays mapped while the rowset lives */

@@ -38,7 +38,7 @@ typedef struct Draft
 /* ---------- input ---------- */
 
 static PtRef
-fetch(PtGraph *g, const PtColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef ctl)
+fetch(PtGraph *g, const PtRowsetColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef ctl)
 {
 	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
 	PtGiven given[] = {{"offset", {PT_VALUE_INT, 0, {.integer = c->offset}}},
@@ -57,7 +57,7 @@ static PtRef
 read_rate(PtGraph *g, const Rates *r, int64_t offset)
 {
 	const PtShape scalar = {0};
-	const PtColumn column = {PT_FLOAT64, {0}, offset};
+	const PtRowsetColumn column = {PT_FLOAT64, {0}, offset};
 	PtRef entry = fetch(g, &column, 1, r->table, r->entries, r->at);
 
 	return entry != PT_NO_REF ? pt_slice(g, entry, 0, &scalar) : PT_NO_REF;
