@@ -2,15 +2,15 @@
  * composite.c
  *	  Composite columns, which stand for their own columns.
  *
- * A column of type record says what it is made of only in its values, so then the plan waits for the
+ * A column of type record says what it is made of only in its values, so then the layout waits for the
  * first row.  Later rows may be of another row type as long as its columns have the same types.
  *
- * Memory: descriptors and flat columns in the plan's context.
+ * Memory: descriptors and flat columns in the layout's context.
  * Errors: a composite value in another, or as the target; row types that differ.
  */
 #include "postgres.h"
 
-#include "dataset/layout.h"
+#include "dataset/messages.h"
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
@@ -30,7 +30,7 @@ composite_open(PgtDecoderState *s, PgtComposite *c, Oid type, int32 typmod)
 	c->desc = NULL;
 	if (type == RECORDOID && typmod < 0)
 		return false;
-	old = MemoryContextSwitchTo(s->plan);
+	old = MemoryContextSwitchTo(s->layout_cxt);
 	c->version = assign_record_type_identifier(type, typmod);
 	c->desc = lookup_rowtype_tupdesc_copy(type, typmod);
 	c->values = palloc(c->desc->natts * sizeof(Datum));
@@ -67,8 +67,7 @@ composite_change(PgtDecoder *d, PgtComposite *c, Oid type, int32 typmod)
 		ereport(ERROR,
 				(errcode(ERRCODE_DATATYPE_MISMATCH),
 				 errmsg("the composite values of %s are of different row types",
-						s->columns[c->arg].name ? psprintf("column \"%s\"", s->columns[c->arg].name)
-												: psprintf("feature %d", c->arg + 1)),
+						pgt_given_column_text(d, c->arg)),
 				 errhint("Give all rows columns of the same types, or name the columns one by one.")));
 	FreeTupleDesc(c->desc);
 	pfree(c->values);
@@ -76,8 +75,9 @@ composite_change(PgtDecoder *d, PgtComposite *c, Oid type, int32 typmod)
 	*c = now;
 }
 
-bool
-pgt_composite_flatten(PgtDecoderState *s, const Datum *values, const bool *isnull)
+/* Opens the composite columns; returns the number of flat ones, or -1 if a record's columns are not known yet. */
+static int
+open_composites(PgtDecoderState *s, const Datum *values, const bool *isnull)
 {
 	int n = 0;
 
@@ -105,50 +105,60 @@ pgt_composite_flatten(PgtDecoderState *s, const Datum *values, const bool *isnul
 			typmod = s->columns[i].typmod;
 		c->arg = i;
 		if (!composite_open(s, c, type, typmod))
-			return false;
+			return -1;
 		n += c->desc->natts;
 		s->ncomposite++;
 	}
+	return n;
+}
 
+/* Adds the columns of a composite column to the flat ones. */
+static void
+add_columns(PgtDecoderState *s, PgtComposite *c)
+{
+	const PgtColumn *column = &s->columns[c->arg];
+
+	if (column->target)
+		ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+						errmsg("target column \"%s\" has composite type %s", column->name,
+							   format_type_be(column->type))));
+	for (int i = 0; i < c->desc->natts; i++)
+	{
+		Form_pg_attribute att = TupleDescAttr(c->desc, i);
+		PgtColumn *flat = &s->flat[s->nflat];
+
+		if (att->attisdropped)
+			continue;
+		flat->name = column->name ? psprintf("%s.%s", column->name, NameStr(att->attname))
+								  : pstrdup(NameStr(att->attname));
+		flat->type = att->atttypid;
+		flat->typmod = att->atttypmod;
+		flat->target = false;
+		if (type_is_rowtype(getBaseType(flat->type)))
+			ereport(ERROR,
+					(errcode(ERRCODE_DATATYPE_MISMATCH),
+					 errmsg("column \"%s\" is of composite type %s inside another composite value",
+							flat->name, format_type_be(flat->type)),
+					 errhint("Name its columns one by one.")));
+		s->nflat++;
+	}
+}
+
+bool
+pgt_composite_flatten(PgtDecoderState *s, const Datum *values, const bool *isnull)
+{
+	int n = open_composites(s, values, isnull);
+
+	if (n < 0)
+		return false;
 	s->flat = palloc(n * sizeof(PgtColumn));
 	s->nflat = 0;
 	for (int i = 0, k = 0; i < s->ncolumns; i++)
 	{
-		const PgtColumn *column = &s->columns[i];
-		PgtComposite *c;
-
-		if (k == s->ncomposite || s->composite[k].arg != i)
-		{
-			s->flat[s->nflat++] = *column;
-			continue;
-		}
-		c = &s->composite[k++];
-		c->first = s->nflat;
-		if (column->target)
-			ereport(ERROR,
-					(errcode(ERRCODE_DATATYPE_MISMATCH),
-					 errmsg("target column \"%s\" has composite type %s", column->name,
-							format_type_be(column->type))));
-		for (int j = 0; j < c->desc->natts; j++)
-		{
-			Form_pg_attribute att = TupleDescAttr(c->desc, j);
-			PgtColumn *flat = &s->flat[s->nflat];
-
-			if (att->attisdropped)
-				continue;
-			flat->name = column->name ? psprintf("%s.%s", column->name, NameStr(att->attname))
-									  : pstrdup(NameStr(att->attname));
-			flat->type = att->atttypid;
-			flat->typmod = att->atttypmod;
-			flat->target = false;
-			if (type_is_rowtype(getBaseType(flat->type)))
-				ereport(ERROR,
-						(errcode(ERRCODE_DATATYPE_MISMATCH),
-						 errmsg("column \"%s\" is of composite type %s inside another composite value",
-								flat->name, format_type_be(flat->type)),
-						 errhint("Name its columns one by one.")));
-			s->nflat++;
-		}
+		if (k < s->ncomposite && s->composite[k].arg == i)
+			add_columns(s, &s->composite[k++]);
+		else
+			s->flat[s->nflat++] = s->columns[i];
 	}
 	if (s->ncomposite > 0)
 	{
@@ -179,13 +189,7 @@ pgt_composite_expand(PgtDecoder *d, const Datum *values, const bool *isnull)
 		}
 		k++;
 		if (isnull[i])
-		{
-			if (s->training)
-				ereport(ERROR,
-						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						 errmsg("column \"%s\" is null%s", s->columns[i].name, pgt_row_text(d))));
-			return false;
-		}
+			return pgt_refuse_given_null(d, i);
 		header = DatumGetHeapTupleHeader(values[i]);
 		if (HeapTupleHeaderGetTypeId(header) != c->type ||
 			HeapTupleHeaderGetTypMod(header) != c->typmod ||

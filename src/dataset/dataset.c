@@ -277,8 +277,9 @@ remap_labels(const PgtDataset *set, const int64 *remap)
 	CloseTransientFile(fd);
 }
 
+/* Describes what was written, and gives labels their final indices. */
 static void
-finish(Reading *r)
+complete(Reading *r)
 {
 	PgtDataset *set = r->dataset;
 	const PgtDecoder *d = r->decoder;
@@ -352,7 +353,7 @@ pgt_dataset_read(const char *query, const PgtDatasetSpec *spec)
 
 	/* SPI_finish went back to the caller's context */
 	Assert(CurrentMemoryContext == r.cxt);
-	finish(&r);
+	complete(&r);
 	MemoryContextDelete(r.row_cxt);
 	r.dataset->seconds = pgt_seconds_since(start);
 	return r.dataset;
@@ -408,10 +409,4 @@ pgt_dataset_map(MemoryContext cxt, const char *path, size_t size)
 	m->data = map;
 	pgt_release_with(cxt, unmap, m);
 	return m;
-}
-
-void
-pgt_dataset_unmap(PgtMapping *mapping)
-{
-	unmap(mapping);
 }

@@ -59,9 +59,8 @@ typedef struct PgtMapping
 
 /*
  * Maps the file read-only, in any process of the server that is told path and size (dataset->bytes).
- * Unmapped when cxt goes, or earlier by pgt_dataset_unmap.  Raises 58P01 or 58030 if it cannot be.
+ * Unmapped when cxt goes.  Raises 58P01 or 58030 if it cannot be.
  */
 extern PgtMapping *pgt_dataset_map(MemoryContext cxt, const char *path, size_t size);
-extern void pgt_dataset_unmap(PgtMapping *mapping);
 
 #endif

@@ -4,33 +4,14 @@
  *
  * layout.c and composite.c say what goes where, reader.c and labels.c do the reading.
  *
- * Memory: the decoder lives in the caller's context, its plan and labels in a child of that.
+ * Memory: the decoder lives in the caller's context, its layout and labels in a child of that.
  * Errors: raised, with the names of columns, and rows in training.
  */
 #include "postgres.h"
 
-#include "dataset/layout.h"
+#include "dataset/messages.h"
 
 #include "utils/memutils.h"
-
-char *
-pgt_column_text(const PgtDecoder *d, int column)
-{
-	const PgtColumn *c = &d->state->flat[column];
-
-	return c->name ? psprintf("column \"%s\"", c->name) : psprintf("feature %d", column + 1);
-}
-
-bool
-pgt_part_null(const PgtDecoder *d, int column)
-{
-	if (d->state->training)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s is null%s", pgt_column_text(d, column), pgt_row_text(d)),
-				 errhint("Leave such rows out of the query, or replace the value with coalesce.")));
-	return false;
-}
 
 PgtDecoder *
 pgt_decoder_new(MemoryContext cxt, const PgtColumn *columns, int ncolumns,
@@ -72,10 +53,10 @@ pgt_decoder_new(MemoryContext cxt, const PgtColumn *columns, int ncolumns,
 	s->labels = palloc(spec->nlabels * sizeof(char *));
 	for (int i = 0; i < spec->nlabels; i++)
 		s->labels[i] = pstrdup(spec->labels[i]);
-	s->plan = AllocSetContextCreate(cxt, "pgtorch decoder", ALLOCSET_SMALL_SIZES);
+	s->layout_cxt = AllocSetContextCreate(cxt, "pgtorch decoder", ALLOCSET_SMALL_SIZES);
 	MemoryContextSwitchTo(old);
 
-	pgt_plan_make(d, NULL, NULL);
+	pgt_layout_make(d, NULL, NULL);
 	return d;
 }
 
@@ -88,14 +69,12 @@ pgt_decoder_fit(PgtDecoder *d, const Datum *values, const bool *isnull)
 		return true;
 	if (s->training)
 		d->row++;
-	if (!s->planned && !pgt_plan_make(d, values, isnull))
+	if (!s->grouped && !pgt_layout_make(d, values, isnull))
 	{
 		for (int i = 0; s->training && i < s->ncolumns; i++)
 		{
 			if (isnull[i])
-				ereport(ERROR,
-						(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-						 errmsg("column \"%s\" is null%s", s->columns[i].name, pgt_row_text(d))));
+				pgt_refuse_given_null(d, i);
 		}
 		return false;
 	}
@@ -111,10 +90,10 @@ pgt_decoder_fit(PgtDecoder *d, const Datum *values, const bool *isnull)
 	for (int i = 0; i < s->npart; i++)
 	{
 		if (!s->part[i].known && isnull[s->part[i].first])
-			return pgt_part_null(d, s->part[i].first);
+			return pgt_refuse_null(d, s->part[i].first);
 	}
 	if (!d->ready)
-		pgt_plan_fit(d, values);
+		pgt_layout_fit(d, values);
 	if (s->training)
 		d->row--;
 	return d->ready;
@@ -150,5 +129,5 @@ pgt_decoder_labels(PgtDecoder *d, int *nlabels, int64 **remap)
 	*remap = NULL;
 	if (!d->has_labels || d->state->label_part == NULL)
 		return NULL;
-	return pgt_labels_finish(d->state->label_part->labels, nlabels, remap);
+	return pgt_labels_sort(d->state->label_part->labels, nlabels, remap);
 }

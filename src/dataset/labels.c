@@ -99,7 +99,7 @@ grow(PgtLabels *l)
 
 /* The label of a key; with index >= 0 it is added if it is missing, else the answer is NULL. */
 static Label *
-find(PgtLabels *l, const char *key, uint32 len, int64 index)
+find_or_add(PgtLabels *l, const char *key, uint32 len, int64 index)
 {
 	uint32 hash = hash_bytes((const unsigned char *) key, (int) len);
 	uint32 at = hash & (l->nslot - 1);
@@ -202,10 +202,10 @@ pgt_labels_new(MemoryContext cxt, Oid type, int n, const char *const *known)
 				continue;
 			value = ((Form_pg_enum) GETSTRUCT(tuple))->oid;
 			ReleaseSysCache(tuple);
-			find(l, (const char *) &value, sizeof(Oid), i);
+			find_or_add(l, (const char *) &value, sizeof(Oid), i);
 		}
 		else
-			find(l, known[i], strlen(known[i]), i);
+			find_or_add(l, known[i], strlen(known[i]), i);
 	}
 	return l;
 }
@@ -248,11 +248,11 @@ pgt_labels_index(PgtLabels *l, Datum value)
 	{
 		Oid oid = DatumGetObjectId(value);
 
-		label = find(l, (const char *) &oid, sizeof(Oid), next);
+		label = find_or_add(l, (const char *) &oid, sizeof(Oid), next);
 		return label ? label->index : -1;
 	}
 	key = text_bytes(l, value, &len, &copy);
-	label = find(l, key, len, next);
+	label = find_or_add(l, key, len, next);
 	if (copy != NULL)
 		pfree(copy);
 	return label ? label->index : -1;
@@ -286,7 +286,7 @@ compare(const void *a, const void *b)
 }
 
 char **
-pgt_labels_finish(PgtLabels *l, int *n, int64 **remap)
+pgt_labels_sort(PgtLabels *l, int *n, int64 **remap)
 {
 	MemoryContext old = MemoryContextSwitchTo(l->cxt);
 	Order *order;

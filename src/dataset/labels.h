@@ -25,6 +25,6 @@ extern int64 pgt_labels_index(PgtLabels *labels, Datum value);
 extern char *pgt_labels_text(const PgtLabels *labels, Datum value);
 
 /* As pgt_decoder_labels in decode.h. */
-extern char **pgt_labels_finish(PgtLabels *labels, int *n, int64 **remap);
+extern char **pgt_labels_sort(PgtLabels *labels, int *n, int64 **remap);
 
 #endif

@@ -5,12 +5,12 @@
  * Scalars are known in size; an array's shape comes from the model, or from the first row.  Once all
  * shapes are known, the row is laid out and each part gets its reader.
  *
- * Memory: the plan's context, reset when a plan is made.
+ * Memory: the layout's context, reset when one is made.
  * Errors: types that cannot be read, columns that do not fit the inputs, shapes that are not the model's.
  */
 #include "postgres.h"
 
-#include "dataset/layout.h"
+#include "dataset/messages.h"
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -49,7 +49,7 @@ unreadable(const PgtDecoder *d, int column, const char *hint)
 
 /* Adds a flat column to the current group: to the run of scalars it continues, or as a part. */
 static PgtPart *
-add_column(PgtDecoder *d, PgtFieldPlan *g, int column, PtDtype to)
+add_column(PgtDecoder *d, PgtGroup *g, int column, PtDtype to)
 {
 	PgtDecoderState *s = d->state;
 	PgtSource source;
@@ -84,7 +84,7 @@ add_column(PgtDecoder *d, PgtFieldPlan *g, int column, PtDtype to)
 
 /* The columns of each input, as decode.h says. */
 static void
-plan_inputs(PgtDecoder *d)
+group_inputs(PgtDecoder *d)
 {
 	PgtDecoderState *s = d->state;
 	int *feature = palloc(s->nflat * sizeof(int));
@@ -154,10 +154,10 @@ plan_inputs(PgtDecoder *d)
 }
 
 static void
-plan_target(PgtDecoder *d)
+group_target(PgtDecoder *d)
 {
 	PgtDecoderState *s = d->state;
-	PgtFieldPlan *g = &s->group[d->ninputs];
+	PgtGroup *g = &s->group[d->ninputs];
 	bool classes = d->target_kind == PGT_TARGET_CLASS;
 	bool labels;
 	PgtPart *part;
@@ -191,7 +191,7 @@ plan_target(PgtDecoder *d)
 	if (labels)
 	{
 		part = &s->part[s->npart++];
-		*g = (PgtFieldPlan){s->npart - 1, 1, false};
+		*g = (PgtGroup){s->npart - 1, 1, false};
 		part->first = column;
 		part->n = 1;
 		part->to = d->target.dtype = classes ? PT_INT64 : PT_FLOAT32;
@@ -200,8 +200,8 @@ plan_target(PgtDecoder *d)
 		part->numel = 1;
 		d->has_labels = true;
 		d->label_type = getBaseType(s->flat[column].type);
-		part->labels =
-			pgt_labels_new(s->plan, d->label_type, s->nlabels, (const char *const *) s->labels);
+		part->labels = pgt_labels_new(s->layout_cxt, d->label_type, s->nlabels,
+									  (const char *const *) s->labels);
 		s->label_part = part;
 		return;
 	}
@@ -248,9 +248,9 @@ part_shape(PgtPart *part, const PtShape *shape, bool trained)
 
 /* A field whose columns are known and do not make up the shape that the model has. */
 static void
-misfit(PgtDecoder *d, int i, const PtShape *got)
+refuse_field(PgtDecoder *d, int i, const PtShape *got)
 {
-	const PgtFieldPlan *g = &d->state->group[i];
+	const PgtGroup *g = &d->state->group[i];
 	PgtField *field = field_of(d, i);
 	char gottext[PT_SHAPE_TEXT];
 	char want[PT_SHAPE_TEXT];
@@ -261,7 +261,7 @@ misfit(PgtDecoder *d, int i, const PtShape *got)
 
 		part.shape = field->shape;
 		part.trained = true;
-		pgt_part_misshapen(d, &part, got);
+		pgt_refuse_shape(d, &part, got);
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -274,10 +274,10 @@ misfit(PgtDecoder *d, int i, const PtShape *got)
 
 /* If all parts of a field are known: its shape, checked against the model's. */
 static bool
-settle(PgtDecoder *d, int i)
+derive_shape(PgtDecoder *d, int i)
 {
 	PgtDecoderState *s = d->state;
-	PgtFieldPlan *g = &s->group[i];
+	PgtGroup *g = &s->group[i];
 	PgtField *field = field_of(d, i);
 	/* a tensor of no dimensions is a scalar, so it has shape [1], save as a class index */
 	bool as_scalar = i < d->ninputs || d->target_kind != PGT_TARGET_CLASS;
@@ -326,7 +326,7 @@ settle(PgtDecoder *d, int i)
 	if (as_scalar && shape.ndim == 0)
 		shape = one;
 	if (field->known && !pt_shape_equal(&field->shape, &shape))
-		misfit(d, i, &shape);
+		refuse_field(d, i, &shape);
 	field->shape = shape;
 	field->known = true;
 	return true;
@@ -334,14 +334,14 @@ settle(PgtDecoder *d, int i)
 
 /* Offsets and the stride, once all shapes are known. */
 static void
-layout(PgtDecoder *d)
+place_fields(PgtDecoder *d)
 {
 	PgtDecoderState *s = d->state;
 	int64 offset = 0;
 
 	for (int i = 0; i < ngroups(d); i++)
 	{
-		PgtFieldPlan *g = &s->group[i];
+		PgtGroup *g = &s->group[i];
 		PgtField *field = field_of(d, i);
 		int64 size = pt_dtype_size(field->dtype);
 
@@ -369,23 +369,23 @@ layout(PgtDecoder *d)
 }
 
 bool
-pgt_plan_make(PgtDecoder *d, const Datum *values, const bool *isnull)
+pgt_layout_make(PgtDecoder *d, const Datum *values, const bool *isnull)
 {
 	PgtDecoderState *s = d->state;
 	MemoryContext old;
 	bool ready = true;
 
-	MemoryContextReset(s->plan);
-	old = MemoryContextSwitchTo(s->plan);
-	s->planned = pgt_composite_flatten(s, values, isnull);
-	if (s->planned)
+	MemoryContextReset(s->layout_cxt);
+	old = MemoryContextSwitchTo(s->layout_cxt);
+	s->grouped = pgt_composite_flatten(s, values, isnull);
+	if (s->grouped)
 	{
 		s->part = palloc0((s->nflat + 1) * sizeof(PgtPart));
 		s->npart = 0;
-		s->group = palloc0((d->ninputs + 1) * sizeof(PgtFieldPlan));
-		plan_inputs(d);
+		s->group = palloc0((d->ninputs + 1) * sizeof(PgtGroup));
+		group_inputs(d);
 		if (d->target_kind != PGT_TARGET_NONE)
-			plan_target(d);
+			group_target(d);
 		for (int i = 0; i < ngroups(d); i++)
 		{
 			if (i == d->ninputs && s->has_given_target)
@@ -398,24 +398,24 @@ pgt_plan_make(PgtDecoder *d, const Datum *values, const bool *isnull)
 				d->target.shape = s->given_target.shape;
 				d->target.known = s->given_target.known;
 			}
-			ready &= settle(d, i);
+			ready &= derive_shape(d, i);
 		}
 		if (ready)
-			layout(d);
+			place_fields(d);
 	}
 	MemoryContextSwitchTo(old);
-	return s->planned;
+	return s->grouped;
 }
 
 void
-pgt_plan_fit(PgtDecoder *d, const Datum *values)
+pgt_layout_fit(PgtDecoder *d, const Datum *values)
 {
 	PgtDecoderState *s = d->state;
 	bool ready = true;
 
 	for (int i = 0; i < ngroups(d); i++)
 	{
-		const PgtFieldPlan *g = &s->group[i];
+		const PgtGroup *g = &s->group[i];
 
 		for (int j = g->first; j < g->first + g->n; j++)
 		{
@@ -442,8 +442,8 @@ pgt_plan_fit(PgtDecoder *d, const Datum *values)
 				part->source.kind == PGT_KIND_TENSOR && !s->has_given_target)
 				part->to = d->target.dtype = pt_dtype_is_int(dtype) ? PT_INT64 : PT_FLOAT32;
 		}
-		ready &= settle(d, i);
+		ready &= derive_shape(d, i);
 	}
 	if (ready)
-		layout(d);
+		place_fields(d);
 }

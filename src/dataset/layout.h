@@ -1,6 +1,6 @@
 /*
  * layout.h
- *	  What a decoder is inside: its plan and how that is made.  Private to src/dataset.
+ *	  What a decoder is inside: its columns in groups and parts, and how they are laid out.  Private to src/dataset.
  *
  * The columns are first made flat: a composite column is replaced by its own columns.  Flat
  * columns are grouped into fields (the inputs, and the target), each a list of parts.  A part is
@@ -18,8 +18,7 @@
 typedef struct PgtComposite
 {
 	int arg;
-	int first; /* flat column of its first column */
-	Oid type;  /* of the values seen last */
+	Oid type; /* of the values seen last */
 	int32 typmod;
 	uint64 version; /* of the row type, which a session may alter between two calls of predict */
 	TupleDesc desc; /* NULL: a record that was not seen yet */
@@ -27,17 +26,17 @@ typedef struct PgtComposite
 	bool *isnull;
 } PgtComposite;
 
-/* A field while it is planned: which parts are its own. */
-typedef struct PgtFieldPlan
+/* The parts of a field: an input or the target. */
+typedef struct PgtGroup
 {
 	int first; /* part */
 	int n;
 	bool join;
-} PgtFieldPlan;
+} PgtGroup;
 
 typedef struct PgtDecoderState
 {
-	MemoryContext plan;
+	MemoryContext layout_cxt;
 	bool training;
 
 	int ncolumns;
@@ -48,8 +47,8 @@ typedef struct PgtDecoderState
 	int nlabels;
 	char **labels;
 
-	/* the plan */
-	bool planned;
+	/* the layout, in layout_cxt; grouped: what follows is there */
+	bool grouped;
 	int ncomposite;
 	PgtComposite *composite;
 	int nflat;
@@ -58,7 +57,7 @@ typedef struct PgtDecoderState
 	bool *isnull;
 	int npart;
 	PgtPart *part;
-	PgtFieldPlan *group; /* ninputs, then the target */
+	PgtGroup *group; /* ninputs, then the target */
 	PgtPart *label_part;
 } PgtDecoderState;
 
@@ -67,9 +66,9 @@ extern bool pgt_composite_flatten(PgtDecoderState *s, const Datum *values, const
 /* Takes composite values apart, into s->values and s->isnull; false for a NULL (an error in training). */
 extern bool pgt_composite_expand(PgtDecoder *d, const Datum *values, const bool *isnull);
 
-/* layout.c: makes the plan, from a row if composite columns need one; d->ready if nothing more has to be known. */
-extern bool pgt_plan_make(PgtDecoder *d, const Datum *values, const bool *isnull);
+/* layout.c: groups the columns, from a row if composite columns need one; d->ready if nothing more has to be known. */
+extern bool pgt_layout_make(PgtDecoder *d, const Datum *values, const bool *isnull);
 /* Fixes the shapes that are unknown from the flat values of a row, none of them NULL. */
-extern void pgt_plan_fit(PgtDecoder *d, const Datum *values);
+extern void pgt_layout_fit(PgtDecoder *d, const Datum *values);
 
 #endif

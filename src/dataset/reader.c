@@ -17,6 +17,7 @@
 
 #include "catalog/pg_type.h"
 #include "dataset/convert.h"
+#include "dataset/messages.h"
 #include "fmgr.h"
 #include "tensor/datum.h"
 #include "utils/array.h"
@@ -26,12 +27,6 @@
 #include "utils/numeric.h"
 
 /* ---- messages ---- */
-
-char *
-pgt_row_text(const PgtDecoder *d)
-{
-	return d->row > 0 ? psprintf(" in row " INT64_FORMAT, d->row) : pstrdup("");
-}
 
 static void out_of_range(const PgtDecoder *d, const PgtPart *part, int column, const char *value)
 	pg_attribute_noreturn();
@@ -55,21 +50,6 @@ static void
 out_of_range_double(const PgtDecoder *d, const PgtPart *part, int column, double value)
 {
 	out_of_range(d, part, column, float8out_internal(value));
-}
-
-void
-pgt_part_misshapen(const PgtDecoder *d, const PgtPart *part, const PtShape *shape)
-{
-	char got[PT_SHAPE_TEXT];
-	char want[PT_SHAPE_TEXT];
-
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("%s has shape %s%s, not %s", pgt_column_text(d, part->first),
-					pt_shape_print(shape, got), pgt_row_text(d), pt_shape_print(&part->shape, want)),
-			 part->trained ? errdetail("%s is the shape that the model was trained with.", want)
-						   : errdetail("All rows must have the shape of the first one.")));
-	pg_unreachable();
 }
 
 /* ---- elements ---- */
@@ -186,7 +166,7 @@ numeric_element(const PgtDecoder *d, const PgtPart *part, int column, Datum valu
 			ctype v;                                                                \
                                                                                     \
 			if (unlikely(isnull[i]))                                                \
-				return pgt_part_null(d, part->first + i);                           \
+				return pgt_refuse_null(d, part->first + i);                         \
 			v = get(values[i]);                                                     \
 			if (unlikely(!function(v, &out[i])))                                    \
 				out_of_range_double(d, part, part->first + i, v);                   \
@@ -216,7 +196,7 @@ scalar_numeric(const PgtDecoder *d, const PgtPart *part, const Datum *values, co
 		int column = part->first + i;
 
 		if (isnull[column])
-			return pgt_part_null(d, column);
+			return pgt_refuse_null(d, column);
 		numeric_element(d, part, column, values[column], row + part->offset, i);
 	}
 	return true;
@@ -288,7 +268,7 @@ array_check(const PgtDecoder *d, const PgtPart *part, const ArrayView *a)
 	}
 	array_shape(a, &shape);
 	if (!pt_shape_equal(&shape, &part->shape))
-		pgt_part_misshapen(d, part, &shape);
+		pgt_refuse_shape(d, part, &shape);
 }
 
 /* True if an array with a bitmap has a NULL; the array's lower bits come first. */
@@ -303,16 +283,6 @@ array_has_null(const PgtPart *part, const ArrayView *a)
 		if ((bits[i / 8] & (1 << (i % 8))) == 0)
 			return true;
 	}
-	return false;
-}
-
-static bool
-null_element(const PgtDecoder *d, const PgtPart *part)
-{
-	if (d->row > 0)
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("%s has a null element%s", pgt_column_text(d, part->first), pgt_row_text(d))));
 	return false;
 }
 
@@ -338,11 +308,11 @@ read_array(const PgtDecoder *d, const PgtPart *part, const Datum *values, const 
 	int64 bad;
 
 	if (unlikely(isnull[part->first]))
-		return pgt_part_null(d, part->first);
+		return pgt_refuse_null(d, part->first);
 	array_view(values[part->first], &a);
 	array_check(d, part, &a);
 	if (unlikely(a.bitmap) && array_has_null(part, &a))
-		return null_element(d, part);
+		return pgt_refuse_null_element(d, part->first);
 	bad = part->convert(a.data, part->numel, row + part->offset);
 	if (unlikely(bad >= 0))
 		bad_element(d, part, part->source.dtype, a.data, bad);
@@ -363,7 +333,7 @@ read_array_numeric(const PgtDecoder *d, const PgtPart *part, const Datum *values
 	bool ok = true;
 
 	if (isnull[part->first])
-		return pgt_part_null(d, part->first);
+		return pgt_refuse_null(d, part->first);
 	array_view(values[part->first], &a);
 	array_check(d, part, &a);
 
@@ -373,7 +343,7 @@ read_array_numeric(const PgtDecoder *d, const PgtPart *part, const Datum *values
 	for (int64 i = 0; ok && array_iterate(iterator, &value, &null); i++)
 	{
 		if (null)
-			ok = null_element(d, part);
+			ok = pgt_refuse_null_element(d, part->first);
 		else
 			numeric_element(d, part, part->first, value, row + part->offset, i);
 	}
@@ -394,10 +364,10 @@ read_tensor(const PgtDecoder *d, const PgtPart *part, const Datum *values, const
 	int64 bad;
 
 	if (unlikely(isnull[part->first]))
-		return pgt_part_null(d, part->first);
+		return pgt_refuse_null(d, part->first);
 	copy = pgt_tensor_open(values[part->first], &t);
 	if (unlikely(!pt_shape_equal(&t.shape, &part->shape)))
-		pgt_part_misshapen(d, part, &t.shape);
+		pgt_refuse_shape(d, part, &t.shape);
 	bad = converter(t.dtype, part->to)(t.data, part->numel, row + part->offset);
 	if (unlikely(bad >= 0))
 		bad_element(d, part, t.dtype, t.data, bad);
@@ -415,7 +385,7 @@ read_label(const PgtDecoder *d, const PgtPart *part, const Datum *values, const 
 	int64 index;
 
 	if (unlikely(isnull[part->first]))
-		return pgt_part_null(d, part->first);
+		return pgt_refuse_null(d, part->first);
 	index = pgt_labels_index(part->labels, values[part->first]);
 	if (unlikely(index < 0))
 		ereport(ERROR,

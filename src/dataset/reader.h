@@ -3,7 +3,7 @@
  *	  Readers: functions that copy the value of one column, or of a run of scalar columns of one
  *	  type, into a row.  Private to src/dataset.
  *
- * A part is a piece of an input or of the target that one reader fills.  decode.c makes the
+ * A part is a piece of an input or of the target that one reader fills.  layout.c makes the
  * parts and knows where they go; reader.c knows the types.
  */
 #ifndef PGT_READER_H
@@ -67,15 +67,5 @@ extern void pgt_part_reader(PgtPart *part);
 
 /* The shape (and, of a tensor, the dtype) of a value of an array or tensor column; not NULL. */
 extern void pgt_source_shape(const PgtSource *source, Datum value, PtShape *shape, PtDtype *dtype);
-
-/* Raises or returns false, as NULL values are treated. */
-extern bool pgt_part_null(const PgtDecoder *d, int column);
-/* A value that has another shape than the part. */
-extern void pgt_part_misshapen(const PgtDecoder *d, const PgtPart *part, const PtShape *shape)
-	pg_attribute_noreturn();
-
-/* For messages: 'column "x"' or 'feature 2', and ' in row 7' or ''. */
-extern char *pgt_column_text(const PgtDecoder *d, int column);
-extern char *pgt_row_text(const PgtDecoder *d);
 
 #endif

@@ -15,20 +15,17 @@
 #include "commands/extension.h"
 #include "utils/fmgroids.h"
 #include "utils/inval.h"
-#include "utils/lsyscache.h"
 #include "utils/syscache.h"
 
 #include "tensor/datum.h"
 
 static Oid tensor_oid = InvalidOid;
-static Oid tensor_array_oid = InvalidOid;
 static bool callback_registered = false;
 
 static void
 forget(Datum arg, int cache, uint32 hash)
 {
 	tensor_oid = InvalidOid;
-	tensor_array_oid = InvalidOid;
 }
 
 static Oid
@@ -72,16 +69,6 @@ pgt_tensor_oid(void)
 										 ObjectIdGetDatum(namespace));
 	}
 	return tensor_oid;
-}
-
-Oid
-pgt_tensor_array_oid(void)
-{
-	Oid element = pgt_tensor_oid();
-
-	if (OidIsValid(element) && !OidIsValid(tensor_array_oid))
-		tensor_array_oid = get_array_type(element);
-	return tensor_array_oid;
 }
 
 bool
