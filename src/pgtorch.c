@@ -37,6 +37,12 @@ check_device(char **newval, void **extra, GucSource source)
 	return false;
 }
 
+static void
+assign_device(const char *newval pg_attribute_unused(), void *extra pg_attribute_unused())
+{
+	pgt_device_forget_failures();
+}
+
 void _PG_init(void);
 
 PGDLLEXPORT void
@@ -45,7 +51,7 @@ _PG_init(void)
 	DefineCustomStringVariable(
 		"pgtorch.device", "Device that computations run on.",
 		"auto trains on a GPU if there is one, and does all else on the CPU.", &pgt_device, "auto",
-		PGC_USERSET, 0, check_device, NULL, NULL);
+		PGC_USERSET, 0, check_device, assign_device, NULL);
 	DefineCustomIntVariable("pgtorch.threads", "Threads that computations use.",
 							"0 means the CPUs there are for training, and one for everything else.",
 							&pgt_threads, 0, 0, 1024, PGC_USERSET, 0, NULL, NULL, NULL);

@@ -56,19 +56,26 @@ library_path(void)
 	return psprintf("%s/pgtorch_cuda%s", pkglib_path, DLSUFFIX);
 }
 
+static bool
+has_library(void)
+{
+	char *path = library_path();
+	bool found = access(path, R_OK) == 0;
+
+	pfree(path);
+	return found;
+}
+
 /* Cheaply, as no process but one that computes should open CUDA: its library is installed and the driver is there. */
 static bool
 has_gpu(void)
 {
 	static const char *const files[] = {"/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"};
-	char *path = library_path();
 	bool found = false;
 
 	for (int i = 0; i < lengthof(files); i++)
 		found = found || access(files[i], F_OK) == 0;
-	found = found && access(path, R_OK) == 0;
-	pfree(path);
-	return found;
+	return found && has_library();
 }
 
 static int
@@ -85,7 +92,7 @@ pgt_device_resolve(const char *name)
 						errhint("A device is \"auto\", \"cpu\", \"cuda\" or \"cuda:N\".")));
 	if (strcmp(name, "auto") == 0)
 		return has_gpu() ? name : "cpu";
-	if (strcmp(name, "cpu") != 0 && access(library_path(), R_OK) != 0)
+	if (strcmp(name, "cpu") != 0 && !has_library())
 		ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 						errmsg("device \"%s\" is not available", name),
 						errdetail("The library pgtorch_cuda is not installed."),
@@ -145,52 +152,89 @@ pgt_device_open(MemoryContext cxt, const char *name, int threads)
 	return dev;
 }
 
-PtDevice *
-pgt_device_try_local(PtError *err)
+/*
+ * The devices of this session by the settings that they were opened with.  Plans point to their device, so none is
+ * closed before the session ends.  That a GPU could not be opened is remembered, too: to try costs much more than most
+ * calls compute.
+ */
+typedef struct Local
 {
-	typedef struct Opened
-	{
-		struct Opened *next;
-		int threads, ordinal, precision;
-		PtDevice *dev;
-	} Opened;
-	static Opened *opened =
-		NULL; /* plans point to their device, so none is closed before the session ends */
+	struct Local *next;
+	int threads, ordinal, precision;
+	PtDevice *dev; /* NULL: failed says why */
+	PtError failed;
+	bool lasting; /* another try would fail, too */
+} Local;
+static Local *locals = NULL;
+
+static Local *
+find_local(int threads, int ordinal, int precision)
+{
+	Local *l;
+
+	for (l = locals; l != NULL; l = l->next)
+		if (l->threads == threads && l->ordinal == ordinal && l->precision == precision)
+			return l;
+	l = MemoryContextAllocZero(TopMemoryContext, sizeof(Local));
+	l->threads = threads;
+	l->ordinal = ordinal;
+	l->precision = precision;
+	l->next = locals;
+	locals = l;
+	return l;
+}
+
+/* The device of the settings, opened unless it is, or will not be. */
+static Local *
+open_local(bool again)
+{
 	/* a GPU only where it is named: each session that uses it takes some hundred megabytes there */
 	bool gpu = strncmp(pgt_device, "cuda", 4) == 0;
 	/* more than there are CPUs would gain nothing, and each number has its own threads */
 	int threads = gpu ? 0 : pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
-	int ordinal = gpu ? ordinal_of(pgt_device) : -1;
 	int precision = gpu ? pgt_matmul_precision : 0;
+	Local *l = find_local(threads, gpu ? ordinal_of(pgt_device) : -1, precision);
 	PtDeviceOptions options = {.threads = threads,
-							   .ordinal = gpu ? ordinal : 0,
+							   .ordinal = gpu ? l->ordinal : 0,
 							   .precision = (PtPrecision) precision};
 	PtDevice *dev;
-	Opened *o;
 
-	for (o = opened; o != NULL; o = o->next)
-		if (o->threads == threads && o->ordinal == ordinal && o->precision == precision)
-			return o->dev;
-	dev = try_open(&options, gpu, err);
-	if (dev == NULL)
-		return NULL;
-	pgt_release_with(TopMemoryContext, close_device, dev);
-	o = MemoryContextAlloc(TopMemoryContext, sizeof(Opened));
-	*o = (Opened){opened, threads, ordinal, precision, dev};
-	opened = o;
-	return dev;
+	if (l->dev != NULL || (l->lasting && !again))
+		return l;
+	dev = try_open(&options, gpu, &l->failed);
+	if (dev != NULL)
+		pgt_release_with(TopMemoryContext, close_device, dev);
+	l->dev = dev;
+	/* what may pass: memory that others hold, and a library that is not there, which costs nothing to see */
+	l->lasting = dev == NULL && gpu && l->failed.code != PT_ENOMEM && has_library();
+	return l;
+}
+
+void
+pgt_device_forget_failures(void)
+{
+	for (Local *l = locals; l != NULL; l = l->next)
+		l->lasting = false;
+}
+
+PtDevice *
+pgt_device_try_local(PtError *err)
+{
+	Local *l = open_local(true);
+
+	*err = l->failed;
+	return l->dev;
 }
 
 PtDevice *
 pgt_device_local(void)
 {
-	PtError err;
-	PtDevice *dev = pgt_device_try_local(&err);
+	Local *l = open_local(false);
 
-	if (dev == NULL)
+	if (l->dev == NULL)
 		pgt_device_resolve(pgt_device); /* without the library, its error is the better one */
-	pgt_check(dev != NULL, &err);
-	return dev;
+	pgt_check(l->dev != NULL, &l->failed);
+	return l->dev;
 }
 
 /* ---------- limits ---------- */
@@ -238,15 +282,30 @@ pgt_plan_compile(PtGraph *g, PtDevice *dev)
 	return plan;
 }
 
-void
-pgt_plan_run(PtPlan *plan)
+/* One slice of a run: a plan's, or a forward pass's with its copies. */
+typedef PtRun (*Slice)(void *what, int64_t budget_ns, PtError *err);
+
+static PtRun
+slice_plan(void *plan, int64_t budget_ns, PtError *err)
+{
+	return pt_plan_run(plan, 1, budget_ns, err);
+}
+
+static PtRun
+slice_forward(void *forward, int64_t budget_ns, PtError *err)
+{
+	return pt_forward_run(forward, budget_ns, err);
+}
+
+static void
+run_slices(PtPlan *plan, Slice slice, void *what)
 {
 	/* the guard is two system calls, half the cost of a small plan: not where no thread can start */
 	bool guard = !pt_plan_is_quiet(plan);
 	PtRun run;
 	PtError err;
 
-	/* an interrupt may have ended the last call amid a run */
+	/* an interrupt may have ended the last call amid a run: the plan outlives a query, its inputs are others now */
 	pt_plan_abandon(plan);
 	do
 	{
@@ -254,7 +313,7 @@ pgt_plan_run(PtPlan *plan)
 
 		if (guard)
 			pgt_signals_block(&saved);
-		run = pt_plan_run(plan, 1, PGT_SLICE_NS, &err);
+		run = slice(what, PGT_SLICE_NS, &err);
 		if (guard)
 			pgt_signals_restore(&saved);
 		pgt_check(run != PT_RUN_ERROR, &err);
@@ -263,26 +322,15 @@ pgt_plan_run(PtPlan *plan)
 }
 
 void
+pgt_plan_run(PtPlan *plan)
+{
+	run_slices(plan, slice_plan, plan);
+}
+
+void
 pgt_forward_run(PtForward *f)
 {
-	bool guard = !pt_plan_is_quiet(f->plan);
-	PtRun run;
-	PtError err;
-
-	/* an interrupt may have ended the last call amid a run: the plan outlives a query, its inputs are others now */
-	pt_plan_abandon(f->plan);
-	do
-	{
-		PgtSignals saved;
-
-		if (guard)
-			pgt_signals_block(&saved);
-		run = pt_forward_run(f, PGT_SLICE_NS, &err);
-		if (guard)
-			pgt_signals_restore(&saved);
-		pgt_check(run != PT_RUN_ERROR, &err);
-		CHECK_FOR_INTERRUPTS();
-	} while (run == PT_RUN_MORE);
+	run_slices(f->plan, slice_forward, f);
 }
 
 /* Pieces that take well under 0.1 s, page faults included. */

@@ -30,11 +30,14 @@ extern PtDevice *pgt_device_open(MemoryContext cxt, const char *name, int thread
 
 /*
  * The device of predict and tensor functions, one for the session: the GPU that pgtorch.device names, else the CPU with
- * pgtorch.threads threads or one.  Raises if it cannot be opened.
+ * pgtorch.threads threads or one.  Raises if it cannot be opened; a GPU that could not be is not tried again before
+ * pgt_device_forget_failures, but what was wrong with it is said again.
  */
 extern PtDevice *pgt_device_local(void);
-/* The same, but NULL after filling err. */
+/* The same, but NULL after filling err, and whatever failed is tried again. */
 extern PtDevice *pgt_device_try_local(PtError *err);
+/* Whoever sets pgtorch.device asks for another try. */
+extern void pgt_device_forget_failures(void);
 
 /* Memory of a device whose memory is not the host's, and copies to and from it, with interrupts in between. */
 extern void *pgt_device_alloc(PtDevice *dev, size_t bytes);

@@ -78,8 +78,37 @@ like(error_of("SET pgtorch.device = 'cuda'; $predict"), qr/55000: device "cuda" 
 is(value(q{SET pgtorch.device = 'cuda'; SELECT count(*) FROM pgtorch_info() WHERE key = 'device error' AND value ~ 'no library'}), '1', 'pgtorch_info says it in a row');
 is(value("$train, device => 'auto')"), $loss, 'auto trains on the CPU');
 
-copy($library, $installed) or plan skip_all => "$installed: $!";
+# a failure is remembered until somebody sets the device, or asks what is wrong
+sub install
+{
+	my ($bytes) = @_;
+	unlink $installed;
+	open(my $file, '>', $installed) or plan skip_all => "$installed: $!";
+	print $file $bytes;
+	close $file;
+}
 END { unlink $installed if $installed && -w $installed }
+{
+	my $add = q{SELECT torch.add('[1]', 1)};
+	my $told = q{SELECT value FROM pgtorch_info() WHERE key = 'device error'};
+	my ($s) = session("pgtorch.device = 'cuda'");
+	my $error = sub { $s->query($add); my $e = $s->{stderr}; $s->{stderr} = ''; return $e };
+	like($error->(), qr/is not installed/, 'a library that is not there');
+	install('no library at all, but long enough for the header of one ' x 10);
+	like($error->(), qr/invalid ELF header/, 'and one that is none are told apart at once');
+	install('');
+	like($error->(), qr/invalid ELF header/, 'what failed is not tried at each call');
+	like($s->query_safe($told), qr/file too short/, 'pgtorch_info tries again');
+	install('still no library, but long enough for the header of one ' x 10);
+	like($error->(), qr/file too short/, 'calls do not');
+	$s->query_safe("SET pgtorch.device = 'cuda'");
+	like($error->(), qr/invalid ELF header/, 'unless the device is set again');
+	$s->query_safe("SET pgtorch.device = 'cpu'");
+	is($s->query_safe($add), '[2]', 'the CPU works beside it');
+	$s->quit;
+}
+
+copy($library, $installed) or plan skip_all => "$installed: $!";
 restart_with();
 
 # ---- the same numbers, in a worker and in the backend ----
