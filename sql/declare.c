@@ -259,12 +259,12 @@ static void
 declare_op(const PtOp *op, const char *const *types)
 {
 	print_head("torch", op->name, op->params, types);
-	if (op->nout == 1 || op->results == NULL)
+	if (pt_op_nout(op) == 1 || op->results == NULL)
 		printf(" RETURNS " TENSOR "\n");
 	else
 	{
 		printf(" RETURNS TABLE(");
-		for (int i = 0; i < op->nout; i++)
+		for (int i = 0; i < pt_op_nout(op); i++)
 		{
 			printf(i > 0 ? ", " : "");
 			print_name(op->results[i]);

@@ -19,7 +19,7 @@
 #include "utils/array.h"
 #include "utils/lsyscache.h"
 
-#define MAX_TENSORS (PT_MAX_IN + PT_MAX_LIST)
+#define MAX_TENSORS (PT_MAX_OPERANDS + PT_MAX_LIST)
 
 /* What a call site keeps, behind its PgtCall. */
 typedef struct OpSite
@@ -46,7 +46,7 @@ make_site(FunctionCallInfo fcinfo, PgtCall *call)
 	OpSite *s = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(OpSite));
 
 	s->op = pt_op_find(call->name);
-	if (s->op == NULL || s->op->nout != 1)
+	if (s->op == NULL || pt_op_nout(s->op) != 1)
 		elog(ERROR, "function %s is no tensor function", call->name);
 	s->site = pgt_site_new(fcinfo->flinfo->fn_mcxt);
 	call->row = s;
@@ -156,7 +156,7 @@ build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
 	static const PtParam any_number = {"other", PT_ARG_NUMBER};
 	const Operands *o = arg;
 	FunctionCallInfo fcinfo = o->fcinfo;
-	PtRef in[PT_MAX_IN];
+	PtRef in[PT_MAX_OPERANDS];
 	const PtRef *list = NULL;
 	PtGiven given[PT_MAX_ARGS];
 	const PtArgs *attrs = NULL;
@@ -198,7 +198,7 @@ build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
 		pgt_check(attrs != NULL, &err);
 	}
 	pt_apply_all(g, o->op, in, nin, list, o->listed, attrs, out);
-	return o->op->nout;
+	return pt_op_nout(o->op);
 }
 
 /*

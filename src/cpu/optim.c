@@ -51,8 +51,7 @@ computes(Match *m, const char **text, int reg, int before)
 	size_t length = strcspn(*text, " ");
 	const char *word = *text;
 	const PtInstruction *ins;
-	const char *name;
-	int operands;
+	const PtOp *op;
 
 	*text += length + (word[length] == ' ');
 	if (length == 1)
@@ -67,13 +66,12 @@ computes(Match *m, const char **text, int reg, int before)
 	if (i < 0)
 		return false;
 	ins = &m->p->instructions[i];
-	if (ins->op >= PT_S_COUNT || ins->cls != PT_F32)
+	op = pt_op_scalar((PtScalar) ins->op);
+	if (op == NULL || ins->cls != PT_F32)
 		return false;
-	name = pt_op_scalar((PtScalar) ins->op)->name;
-	if (strlen(name) != length || memcmp(name, word, length) != 0)
+	if (strlen(op->name) != length || memcmp(op->name, word, length) != 0)
 		return false;
-	operands = strcmp(name, "sqrt") == 0 ? 1 : 2;
-	for (int k = 0; k < operands; k++)
+	for (int k = 0; k < pt_scalar_arity(op->scalar); k++)
 		if (!computes(m, text, ins->in[k], i))
 			return false;
 	return true;

@@ -98,7 +98,7 @@ pt_cpu_program_check(const PtProgram *p, const char *path, PtError *err)
 	for (int k = 0; k < p->ninstructions; k++)
 	{
 		const PtInstruction *i = &p->instructions[k];
-		const PtOp *op = i->op < PT_S_COUNT ? pt_op_scalar((PtScalar) i->op) : NULL;
+		const PtOp *op = pt_op_scalar((PtScalar) i->op);
 
 		if (isa != NULL && find_unit(isa->scalar, i) != NULL)
 			continue;

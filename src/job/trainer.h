@@ -25,7 +25,7 @@ typedef struct PgtTask
 
 	int64 nrows, stride;
 	int ninputs;
-	PtRowsetColumn inputs[PT_MAX_IN];
+	PtRowsetColumn inputs[PT_MAX_INPUTS];
 	PtRowsetColumn target;
 
 	int64 epochs, batch_size;

@@ -66,7 +66,7 @@ product(PtDevice *dev, int64_t m, int64_t n, int64_t k, bool ta, bool tb, bool l
 	PtOperand in[3] = {RANDOM(PT_FLOAT32, 1, ta ? k : m, ta ? m : k),
 					   RANDOM(PT_FLOAT32, 1, tb ? n : k, tb ? k : n), RANDOM(PT_FLOAT32, 1, n)};
 	PtOperand out = OPERAND(PT_FLOAT32, m, n);
-	PtOp op = {.name = linear ? "linear" : "mm", .scalar = PT_S_NONE};
+	PtOp op = {.name = linear ? "linear" : "mm"};
 	Attributes a;
 	PtStep step = {.op = &op,
 				   .attrs = set_attributes(&a, attrs, 2),

@@ -178,7 +178,7 @@ bool
 run_op(PtDevice *dev, const char *name, const Attribute *attrs, int nattrs, PtOperand *in, int nin,
 	   PtOperand *out, int nout, PtError *err)
 {
-	PtOp op = {.name = name, .scalar = PT_S_NONE};
+	PtOp op = {.name = name};
 	Attributes a;
 	PtStep step = {.op = &op,
 				   .attrs = set_attributes(&a, attrs, nattrs),

@@ -79,7 +79,7 @@ draw_number(Making *m)
 static PtRef
 bounded(Making *m, PtRef x)
 {
-	return m->smooth && x != PT_NO_REF ? pt_scalar1(m->c->g, PT_S_tanh, x) : x;
+	return m->smooth && x != PT_NO_REF ? pt_tanh(m->c->g, x) : x;
 }
 
 static void
@@ -87,7 +87,7 @@ add_scalar(Making *m)
 {
 	static const PtScalar smooth[] = {PT_S_add, PT_S_sub,  PT_S_mul,	 PT_S_neg,	  PT_S_tanh,
 									  PT_S_exp, PT_S_relu, PT_S_sigmoid, PT_S_square, PT_S_add};
-	PtScalar op = m->smooth ? smooth[draw_int(10)] : (PtScalar) draw_int(PT_S_COUNT);
+	PtScalar op = m->smooth ? smooth[draw_int(10)] : (PtScalar) (1 + draw_int(PT_S_END - 1));
 	PtRef in[3];
 	int arity = pt_scalar_arity(op);
 	PtRef x;
@@ -95,7 +95,7 @@ add_scalar(Making *m)
 	for (int i = 0; i < arity; i++)
 		in[i] = i > 0 && draw_int(4) == 0 ? draw_number(m) : pick(m);
 	if (op == PT_S_where)
-		in[0] = pt_scalar2(m->c->g, PT_S_gt, pick(m), draw_number(m));
+		in[0] = pt_gt(m->c->g, pick(m), draw_number(m));
 	/* integers divided by zero are an error, tested elsewhere */
 	if ((op == PT_S_floor_divide || op == PT_S_remainder || op == PT_S_pow) &&
 		!pt_dtype_is_float(pt_result_type(m->c->g, in, 2)))
@@ -175,7 +175,7 @@ add_structured(Making *m)
 			if (s.ndim == 0)
 				return;
 			y = pt_apply_name(g, "permute", &x, 1, &given, 1);
-			y = y == PT_NO_REF ? y : pt_scalar2(g, PT_S_mul, y, pt_integer(g, 1));
+			y = y == PT_NO_REF ? y : pt_mul(g, y, pt_integer(g, 1));
 			y = pt_apply_name(g, "permute", &y, 1, &given, 1);
 			break;
 		case 4:
@@ -211,7 +211,7 @@ fitted(Making *m, PtRef external)
 			}
 			/* fall through */
 		case 1: /* an update of the old contents */
-			x = pt_scalar2(g, PT_S_mul, external, x);
+			x = pt_mul(g, external, x);
 			break;
 		default:
 			break;

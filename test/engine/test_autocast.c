@@ -154,8 +154,7 @@ follow(Golden *f, PtDevice *dev, const PtPlanOptions *options, Compared *all)
 		if (sd.entries[i].trainable)
 		{
 			gout[i] = case_output(&c, grad[n]);
-			next = pt_scalar2(c.g, PT_S_sub, values[i],
-							  pt_scalar2(c.g, PT_S_mul, pt_real(c.g, 0.1), grad[n++]));
+			next = pt_sub(c.g, values[i], pt_mul(c.g, pt_real(c.g, 0.1), grad[n++]));
 		}
 		if (next != PT_NO_REF)
 			pt_graph_assign(c.g, values[i], next);
@@ -465,7 +464,7 @@ test_products(void)
 			else
 				y = pt_mm(c.g, c.ext[a], c.ext[b], rows[r].ta, rows[r].tb);
 			if (relu)
-				y = pt_scalar1(c.g, PT_S_relu, y);
+				y = pt_relu(c.g, y);
 			out = case_output(&c, y);
 			for (int d = 0; d < 3; d++)
 			{

@@ -177,7 +177,7 @@ test_scalar_ops(PtDevice *dev, const char *what)
 			PtProgram p;
 			int bad = 0;
 
-			if ((is_int && !ref->integers) || ref->op == PT_S_NONE)
+			if (is_int && !ref->integers)
 				continue;
 			out = OPERAND(dtype, n);
 			for (int k = 0; k < 3; k++)
@@ -622,7 +622,7 @@ test_errors(PtDevice *dev, const char *what)
 {
 	PtError err;
 	PtOperand x = RANDOM(PT_FLOAT32, 1, 4);
-	PtOp op = {.name = "frobnicate", .scalar = PT_S_NONE};
+	PtOp op = {.name = "frobnicate"};
 	PtStep step =
 		{.op = &op, .nin = 1, .nout = 1, .in = &x, .out = &x, .path = "0 (nn.Frobnicate)"};
 	PtQueue s = {.steps = &step, .nsteps = 1};

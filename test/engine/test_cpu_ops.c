@@ -141,7 +141,7 @@ linear_shape(PtDevice *dev, const char *what, int64_t m, int64_t n, int64_t k)
 						   full ? RANDOM(PT_FLOAT32, 1, m, n) : RANDOM(PT_FLOAT32, 1, n)};
 		PtOperand extra = full ? OPERAND(PT_FLOAT32, m, n) : OPERAND(PT_FLOAT32, n);
 		PtOperand out = OPERAND(odd && epilogue && !full ? PT_FLOAT64 : PT_FLOAT32, m, n), to = out;
-		PtOp op = {.name = "linear", .scalar = PT_S_NONE};
+		PtOp op = {.name = "linear"};
 		Attributes a;
 		PtProgram program = relu_of_sum(m, n, full, PT_FLOAT32);
 		PtStep step = {.op = &op,

@@ -59,7 +59,7 @@ check_optimizer(PtDevice *dev, const char *text, int64_t n, bool known)
 		s[i] = case_external(&c, PT_FLOAT32, &flat);
 		slot[i] = c.ext[s[i]];
 	}
-	t = pt_scalar2(c.g, PT_S_add, c.ext[step], pt_integer(c.g, 1));
+	t = pt_add(c.g, c.ext[step], pt_integer(c.g, 1));
 	if (CHECK(pt_optim_build(c.g, o, c.ext[p], c.ext[g], t, c.ext[lr], PT_NO_REF, slot, &new_p,
 							 new_slot),
 			  "%s: %s", text, c.g->error.message))
@@ -102,18 +102,18 @@ check_strangers(PtDevice *dev)
 			x[i] = c.ext[case_random(&c, PT_FLOAT32, &flat, 1)];
 		r1 = pt_real(c.g, 0.1), b2 = pt_real(c.g, 0.99), r2 = pt_real(c.g, 0.01);
 		eps = pt_real(c.g, 1e-8), step = pt_real(c.g, 0.001), root = pt_real(c.g, 0.5);
-#define ADD(a, b) pt_scalar2(c.g, PT_S_add, a, b)
-#define SUB(a, b) pt_scalar2(c.g, PT_S_sub, a, b)
-#define MUL(a, b) pt_scalar2(c.g, PT_S_mul, a, b)
+#define ADD(a, b) pt_add(c.g, a, b)
+#define SUB(a, b) pt_sub(c.g, a, b)
+#define MUL(a, b) pt_mul(c.g, a, b)
 		/* 0: Adam's; 1: of two gradients; 2: eps inside the root; 3: a sum where a difference belongs */
 		m = ADD(x[2], MUL(r1, SUB(x[1], x[2])));
 		v = ADD(MUL(b2, x[3]), MUL(MUL(r2, x[1]), which == 1 ? x[0] : x[1]));
 		if (which == 2)
-			denom = pt_scalar2(c.g, PT_S_div, pt_scalar1(c.g, PT_S_sqrt, ADD(v, eps)), root);
+			denom = pt_div(c.g, pt_sqrt(c.g, ADD(v, eps)), root);
 		else
-			denom = ADD(pt_scalar2(c.g, PT_S_div, pt_scalar1(c.g, PT_S_sqrt, v), root), eps);
+			denom = ADD(pt_div(c.g, pt_sqrt(c.g, v), root), eps);
 		p = pt_scalar2(c.g, which == 3 ? PT_S_add : PT_S_sub, x[0],
-					   pt_scalar2(c.g, PT_S_div, MUL(step, m), denom));
+					   pt_div(c.g, MUL(step, m), denom));
 		pt_graph_assign(c.g, x[0], p);
 		pt_graph_assign(c.g, x[2], m);
 		pt_graph_assign(c.g, x[3], v);
@@ -153,10 +153,8 @@ check_shared(PtDevice *dev)
 		}
 		m = ADD(x[2], MUL(pt_real(c.g, 0.1), SUB(x[1], x[2])));
 		v = ADD(MUL(pt_real(c.g, 0.99), x[3]), MUL(MUL(pt_real(c.g, 0.01), x[1]), x[1]));
-		denom = ADD(pt_scalar2(c.g, PT_S_div, pt_scalar1(c.g, PT_S_sqrt, v), pt_real(c.g, 0.5)),
-					pt_real(c.g, 1e-8));
-		p = pt_scalar2(c.g, PT_S_sub, x[0],
-					   pt_scalar2(c.g, PT_S_div, MUL(pt_real(c.g, 0.001), m), denom));
+		denom = ADD(pt_div(c.g, pt_sqrt(c.g, v), pt_real(c.g, 0.5)), pt_real(c.g, 1e-8));
+		p = pt_sub(c.g, x[0], pt_div(c.g, MUL(pt_real(c.g, 0.001), m), denom));
 		/* read again, so that they are values of the plan, not of externals */
 		case_output(&c, pt_apply_name(c.g, "permute", &m, 1, &given, 1));
 		case_output(&c, pt_apply_name(c.g, "permute", &v, 1, &given, 1));

@@ -33,9 +33,9 @@ graphs(long *captured, long * not )
 static void
 count_runs(int64_t runs)
 {
-	PtOp check_finite = {.name = "check_finite", .scalar = PT_S_NONE};
-	PtOp advance = {.name = "advance", .scalar = PT_S_NONE};
-	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
+	PtOp check_finite = {.name = "check_finite"};
+	PtOp advance = {.name = "advance"};
+	PtOp copy = {.name = "copy"};
 	Attribute count = {"count", {PT_VALUE_INT, 0, {.integer = 3}}};
 	Attribute by = {"by", {PT_VALUE_INT, 0, {.integer = 5}}};
 	Attributes counts, bys;
@@ -115,7 +115,7 @@ test_many_products(int64_t n)
 		SIZE = 4,
 		PLACES = 7
 	};
-	PtOp mm = {.name = "mm", .scalar = PT_S_NONE};
+	PtOp mm = {.name = "mm"};
 	PtOperand first = RANDOM(PT_FLOAT32, 0.7, SIZE, SIZE);
 	PtOperand there = OPERAND(PT_FLOAT32, PLACES, SIZE, SIZE);
 	PtOperand here = OPERAND(PT_FLOAT32, PLACES, SIZE, SIZE);
@@ -182,10 +182,10 @@ test_vectors(int64_t shift)
 		COLS = 16,
 		Y = 64 /* results of ROWS x COLS from here on; before them vectors */
 	};
-	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
-	PtOp linear = {.name = "linear", .scalar = PT_S_NONE};
-	PtOp mm = {.name = "mm", .scalar = PT_S_NONE};
-	PtOp sum = {.name = "sum", .scalar = PT_S_NONE};
+	PtOp copy = {.name = "copy"};
+	PtOp linear = {.name = "linear"};
+	PtOp mm = {.name = "mm"};
+	PtOp sum = {.name = "sum"};
 	const int64_t rows_dim[] = {0};
 	const Attribute given[] = {{"ta", {PT_VALUE_BOOL, 0, {.boolean = true}}},
 							   {"tb", {PT_VALUE_BOOL, 0, {.boolean = false}}}};
@@ -266,7 +266,7 @@ bursts_under_way(PtQueue *s, int most)
 static void
 test_pause(void)
 {
-	PtOp copy = {.name = "copy", .scalar = PT_S_NONE};
+	PtOp copy = {.name = "copy"};
 	PtOperand from = OPERAND(PT_FLOAT32, 1), to = OPERAND(PT_FLOAT32, 1);
 	PtStep step = {.op = &copy, .nin = 1, .nout = 1, .in = &from, .out = &to};
 	PtQueue s = {.steps = &step, .nsteps = 1};

@@ -44,8 +44,7 @@ weigh(Case *c, PtRef x)
 		return PT_NO_REF;
 	shape = pt_value(c->g, x)->shape;
 	w = case_random(c, PT_FLOAT64, &shape, 1);
-	return pt_sum(c->g, pt_scalar2(c->g, PT_S_mul, pt_cast(c->g, x, PT_FLOAT64), c->ext[w]), NULL,
-				  0, false);
+	return pt_sum(c->g, pt_mul(c->g, pt_cast(c->g, x, PT_FLOAT64), c->ext[w]), NULL, 0, false);
 }
 
 static void
@@ -81,7 +80,7 @@ check_gradient(const char *what, const Input *inputs, int n, Make make, const vo
 		loss = pt_cast(c.g, pt_real(c.g, 0), PT_FLOAT64);
 		for (int i = 0; i < nwrt; i++)
 			if (grad[i] != PT_NO_REF)
-				loss = pt_scalar2(c.g, PT_S_add, loss, weigh(&c, grad[i]));
+				loss = pt_add(c.g, loss, weigh(&c, grad[i]));
 	}
 	if (!CHECK(loss != PT_NO_REF && pt_gradient(c.g, loss, wrt, nwrt, grad), "%s: %s", what,
 			   c.g->error.message))
@@ -209,9 +208,9 @@ static const struct
 	bool differentiable;
 } scalar_rows[] = {
 #define NONE_TEXT(x) (#x)[0] == 'N' && (#x)[1] == 'O'
-#define PT_UNARY(name, rule, ints, f, da, doc) {!(NONE_TEXT(da))},
-#define PT_BINARY(name, rule, ints, f, da, db, doc) {!(NONE_TEXT(da) && NONE_TEXT(db))},
-#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) {true},
+#define PT_UNARY(name, rule, ints, f, da, doc) [PT_S_##name] = {!(NONE_TEXT(da))},
+#define PT_BINARY(name, rule, ints, f, da, db, doc) [PT_S_##name] = {!(NONE_TEXT(da) && NONE_TEXT(db))},
+#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) [PT_S_##name] = {true},
 #include "engine/ops/scalar.def"
 };
 
@@ -334,7 +333,7 @@ make_mm(PtGraph *g, const PtRef *in, const void *arg)
 static PtRef
 make_cross_entropy(PtGraph *g, const PtRef *in, const void *arg)
 {
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 
 	(void) arg;
 	return pt_apply_all(g, pt_op_find("cross_entropy"), in, 2, NULL, 0, NULL, out) ? out[0]
@@ -345,13 +344,12 @@ make_cross_entropy(PtGraph *g, const PtRef *in, const void *arg)
 static PtRef
 make_cross_entropy_squared(PtGraph *g, const PtRef *in, const void *arg)
 {
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 
 	(void) arg;
 	if (!pt_apply_all(g, pt_op_find("cross_entropy"), in, 2, NULL, 0, NULL, out))
 		return PT_NO_REF;
-	return pt_scalar2(g, PT_S_add, pt_scalar1(g, PT_S_square, out[0]),
-					  pt_scalar1(g, PT_S_sigmoid, out[1]));
+	return pt_add(g, pt_square(g, out[0]), pt_sigmoid(g, out[1]));
 }
 
 static PtRef
@@ -584,7 +582,7 @@ test_none(void)
 	a = c.ext[case_random(&c, PT_FLOAT32, SHAPE(2), 1)];
 	b = c.ext[case_random(&c, PT_FLOAT32, SHAPE(2), 1)];
 	n = c.ext[case_random(&c, PT_INT64, SHAPE(2), 3)];
-	y = pt_scalar2(c.g, PT_S_mul, a, n);
+	y = pt_mul(c.g, a, n);
 	wrt[0] = a, wrt[1] = b, wrt[2] = y, wrt[3] = a;
 	CHECK(pt_gradient(c.g, y, wrt, 4, grad), "%s", c.g->error.message);
 	CHECK(grad[1] == PT_NO_REF, "b has a gradient");
@@ -592,7 +590,7 @@ test_none(void)
 	at = case_output(&c, grad[2]);
 	CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
 	CHECK(at >= 0 && case_get(&c, at, 0) == 1 && case_get(&c, at, 1) == 1, "y's gradient is not 1");
-	y = pt_scalar2(c.g, PT_S_gt, a, b);
+	y = pt_gt(c.g, a, b);
 	CHECK(!pt_gradient(c.g, y, wrt, 2, grad) && c.g->error.code == PT_ETYPE, "gradient of a bool");
 	case_end(&c);
 }
@@ -614,7 +612,7 @@ test_dtypes(void)
 		draw_seed(5);
 		a = c.ext[case_random(&c, dtypes[i], SHAPE(3), 1)];
 		b = c.ext[case_random(&c, PT_FLOAT64, SHAPE(2, 1), 1)];
-		y = pt_scalar2(c.g, PT_S_mul, a, b);
+		y = pt_mul(c.g, a, b);
 		CHECK(pt_value(c.g, y)->dtype == PT_FLOAT64, "promotion");
 		CHECK(pt_gradient(c.g, y, (PtRef[]){a, b}, 2, grad), "%s", c.g->error.message);
 		CHECK(pt_value(c.g, grad[0])->dtype == dtypes[i] &&
@@ -640,7 +638,7 @@ main(void)
 	covered = calloc((size_t) n, sizeof(bool));
 	dev = open_device(1);
 	draw_seed(1);
-	for (int op = 0; op < PT_S_COUNT; op++)
+	for (int op = PT_S_NONE + 1; op < PT_S_END; op++)
 		test_scalar((PtScalar) op);
 	test_ops();
 	test_graphs();

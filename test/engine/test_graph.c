@@ -175,8 +175,8 @@ check_network(Golden *f, const PtModule *m, bool decomposed)
 	b.state = state;
 	y = pt_module_build(&b, m, in, nin);
 	expect(&r, "output", y);
-	loss = pt_scalar2(r.g, PT_S_sub, y, bind(&r, "target", &target));
-	loss = pt_mean(r.g, pt_scalar1(r.g, PT_S_square, loss));
+	loss = pt_sub(r.g, y, bind(&r, "target", &target));
+	loss = pt_mean(r.g, pt_square(r.g, loss));
 	if (!CHECK(pt_gradient(r.g, loss, wrt, n, grad), "%s: %s", f->name, r.g->error.message))
 		return;
 	for (int i = 0; i < nin; i++)
@@ -192,7 +192,7 @@ check_network(Golden *f, const PtModule *m, bool decomposed)
 			continue;
 		}
 		expect(&r, key, by);
-		by = pt_scalar2(r.g, PT_S_sub, state[i], pt_scalar2(r.g, PT_S_mul, by, pt_real(r.g, 0.1)));
+		by = pt_sub(r.g, state[i], pt_mul(r.g, by, pt_real(r.g, 0.1)));
 		pt_graph_assign(r.g, state[i], by);
 	}
 	if ((plan = compile(&r)) != NULL)
@@ -421,7 +421,7 @@ test_cat(void)
 	{
 		Case c;
 		PtError err = {0};
-		PtRef list[40], out[PT_MAX_OUT];
+		PtRef list[40], out[PT_MAX_RESULTS];
 		PtGiven given[] = {{"tensors", {PT_VALUE_TENSORS, 0, {.tensor = 0}}},
 						   {"dim", {PT_VALUE_INT, 0, {.integer = -1}}}};
 		const PtOp *op = pt_op_find("cat");

@@ -170,7 +170,7 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 
 		r.out = pt_external(r.g, "y", PT_FLOAT32, &y.shape);
 		pt_graph_assign(r.g, r.out, loss);
-		loss = pt_sum(r.g, pt_scalar2(r.g, PT_S_mul, loss, vref), NULL, 0, false);
+		loss = pt_sum(r.g, pt_mul(r.g, loss, vref), NULL, 0, false);
 		for (int i = 0; i < nin; i++)
 			r.wrt[ngrad++] = r.in[i];
 		for (int i = 0; i < sd.count; i++)
@@ -192,8 +192,7 @@ check_case(Golden *f, PtDevice *dev, bool fused)
 			PtRef next = r.updates[i];
 
 			if (sd.entries[i].trainable)
-				next = pt_scalar2(r.g, PT_S_sub, r.state[i],
-								  pt_scalar2(r.g, PT_S_mul, rate, r.grad[ngrad++]));
+				next = pt_sub(r.g, r.state[i], pt_mul(r.g, rate, r.grad[ngrad++]));
 			if (next != PT_NO_REF)
 				pt_graph_assign(r.g, r.state[i], next);
 		}

@@ -105,9 +105,7 @@ check_steps(Golden *f, PtDevice *dev)
 	if (loss != PT_NO_REF && pt_gradient(g, loss, &rw, 1, &slope))
 	{
 		pt_graph_assign(g, rloss, loss);
-		pt_graph_assign(g, rw,
-						pt_scalar2(g, PT_S_sub, rw,
-								   pt_scalar2(g, PT_S_mul, pt_real(g, 0.05), slope)));
+		pt_graph_assign(g, rw, pt_sub(g, rw, pt_mul(g, pt_real(g, 0.05), slope)));
 	}
 	plan = pt_graph_ok(g, &err) ? pt_plan_compile(g, dev, &(PtPlanOptions){0}, &err) : NULL;
 	if (CHECK(plan != NULL, "%s: %s", f->name, err.message))

@@ -461,9 +461,9 @@ test_training(int layers)
 		offsets[2 * i + 1] = i * each + WIDTH * WIDTH;
 		w[2 * i] = pt_slice(c.g, flat, offsets[2 * i], SHAPE(WIDTH, WIDTH));
 		w[2 * i + 1] = pt_slice(c.g, flat, offsets[2 * i + 1], SHAPE(WIDTH));
-		x = pt_scalar2(c.g, PT_S_add, x,
-					   pt_scalar1(c.g, i % 2 ? PT_S_tanh : PT_S_relu,
-								  pt_linear(c.g, x, w[2 * i], w[2 * i + 1])));
+		x = pt_add(c.g, x,
+				   pt_scalar1(c.g, i % 2 ? PT_S_tanh : PT_S_relu,
+							  pt_linear(c.g, x, w[2 * i], w[2 * i + 1])));
 	}
 	x = pt_mean(c.g, x);
 	case_output(&c, x);
@@ -471,13 +471,11 @@ test_training(int layers)
 	packed = pt_pack(c.g, grad, offsets, layers * 2, total);
 	/* odd seeds: the old gradients are read, so that they cannot be computed in place */
 	if (seed % 2)
-		packed = pt_scalar2(c.g, PT_S_add, packed, c.ext[grads]);
+		packed = pt_add(c.g, packed, c.ext[grads]);
 	pt_graph_assign(c.g, c.ext[grads], packed);
-	x = pt_scalar2(c.g, PT_S_add, pt_scalar2(c.g, PT_S_mul, m, pt_real(c.g, 0.9)), packed);
+	x = pt_add(c.g, pt_mul(c.g, m, pt_real(c.g, 0.9)), packed);
 	pt_graph_assign(c.g, m, x);
-	pt_graph_assign(c.g, flat,
-					pt_scalar2(c.g, PT_S_sub, flat,
-							   pt_scalar2(c.g, PT_S_mul, x, pt_real(c.g, 0.1))));
+	pt_graph_assign(c.g, flat, pt_sub(c.g, flat, pt_mul(c.g, x, pt_real(c.g, 0.1))));
 	check_case(&c);
 	case_end(&c);
 	free(w);
@@ -498,21 +496,21 @@ test_views(bool old_contents)
 	/* a result that is read as it is and, by a view of a view, as one of its elements */
 	y = pt_sum(c.g, x, (int64_t[]){0}, 1, false);
 	part = pt_slice(c.g, pt_slice(c.g, y, 4, SHAPE(8)), 3, SHAPE(1));
-	y = pt_scalar2(c.g, PT_S_mul, y, part);
+	y = pt_mul(c.g, y, part);
 	case_output(&c, pt_sum(c.g, y, NULL, 0, false));
 	/* two parts, one of them in an external of its own and twice in the inner array */
-	part = pt_scalar1(c.g, PT_S_exp, pt_sum(c.g, x, (int64_t[]){0}, 1, false));
+	part = pt_exp(c.g, pt_sum(c.g, x, (int64_t[]){0}, 1, false));
 	case_output(&c, part);
 	fresh = pt_sum(c.g, x, (int64_t[]){1}, 1, false);
 	whole = pt_pack(c.g, (PtRef[]){part, fresh, pt_slice(c.g, part, 2, SHAPE(3))},
 					(int64_t[]){2, 18, 24}, 3, 28);
-	y = pt_scalar1(c.g, PT_S_tanh, pt_slice(c.g, part, 1, SHAPE(6)));
+	y = pt_tanh(c.g, pt_slice(c.g, part, 1, SHAPE(6)));
 	whole = pt_pack(c.g, (PtRef[]){y, whole, y}, (int64_t[]){1, 8, 37}, 3, 44);
 	held = case_random(&c, PT_FLOAT32, SHAPE(44), 1);
 	pt_graph_assign(c.g, c.ext[held], whole);
 	/* the old contents are read when parts of the new ones are long computed */
 	if (old_contents)
-		case_output(&c, pt_sum(c.g, pt_scalar2(c.g, PT_S_mul, whole, c.ext[held]), NULL, 0, false));
+		case_output(&c, pt_sum(c.g, pt_mul(c.g, whole, c.ext[held]), NULL, 0, false));
 	CHECK(c.g->error.code == PT_OK, "%s", c.g->error.message);
 	check_case(&c);
 	case_end(&c);
@@ -534,9 +532,9 @@ test_huge(void)
 	y = pt_sum(c.g, x, NULL, 0, false);
 	for (int i = 1; i < 8; i++)
 	{
-		PtRef z = pt_cast(c.g, pt_scalar1(c.g, PT_S_exp, x), PT_FLOAT32);
+		PtRef z = pt_cast(c.g, pt_exp(c.g, x), PT_FLOAT32);
 
-		y = pt_scalar2(c.g, PT_S_add, y, pt_sum(c.g, z, NULL, 0, false));
+		y = pt_add(c.g, y, pt_sum(c.g, z, NULL, 0, false));
 		x = z;
 	}
 	case_output(&c, y);
@@ -561,7 +559,7 @@ test_deep(void)
 	case_begin(&c);
 	y = x = c.ext[case_random(&c, PT_FLOAT32, SHAPE(2, 2), 1)];
 	for (int i = 0; i < 3000; i++)
-		y = pt_scalar1(c.g, PT_S_relu, pt_linear(c.g, y, x, PT_NO_REF));
+		y = pt_relu(c.g, pt_linear(c.g, y, x, PT_NO_REF));
 	case_output(&c, y);
 	pt_gradient(c.g, y, &x, 1, &g);
 	case_output(&c, g);

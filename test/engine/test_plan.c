@@ -64,8 +64,8 @@ make_assigned(Case *c, const char *text, PtVar *vars, PtRef *packed)
 	if (strcmp(text, PACK) == 0)
 	{
 		/* parts: an external, a result, and what is read as a part and by others */
-		PtRef parts[3] = {vars[0].ref, pt_scalar1(g, PT_S_square, vars[1].ref),
-						  pt_reshape(g, pt_scalar1(g, PT_S_square, vars[1].ref), SHAPE(9))};
+		PtRef parts[3] = {vars[0].ref, pt_square(g, vars[1].ref),
+						  pt_reshape(g, pt_square(g, vars[1].ref), SHAPE(9))};
 
 		if (*packed == PT_NO_REF)
 			*packed = pt_pack(g, parts, (int64_t[]){0, 16, 32}, 3, 48);
@@ -74,7 +74,7 @@ make_assigned(Case *c, const char *text, PtVar *vars, PtRef *packed)
 	if (strstr(text, "f[0]") != NULL)
 		return pt_reshape(g, pt_slice(g, vars[3].ref, 16, SHAPE(9)), SHAPE(3, 3));
 	if (strstr(text, "f[1]") != NULL)
-		return pt_scalar2(g, PT_S_add, vars[3].ref, pt_slice(g, vars[3].ref, 20, SHAPE(1)));
+		return pt_add(g, vars[3].ref, pt_slice(g, vars[3].ref, 20, SHAPE(1)));
 	snprintf(buf, sizeof(buf), "%s", text);
 	return pt_expr_text(g, buf, vars, 4);
 }
@@ -150,8 +150,7 @@ test_first_element(void)
 	f = case_external(&c, PT_FLOAT32, SHAPE(n));
 	for (int64_t i = 0; i < n; i++)
 		case_set(&c, f, i, (double) (i % 100 + 1));
-	pt_graph_assign(c.g, c.ext[f],
-					pt_scalar2(c.g, PT_S_add, c.ext[f], pt_slice(c.g, c.ext[f], 0, SHAPE(1))));
+	pt_graph_assign(c.g, c.ext[f], pt_add(c.g, c.ext[f], pt_slice(c.g, c.ext[f], 0, SHAPE(1))));
 	CHECK_OK(run_case(&c, dev3, &(PtPlanOptions){.poison = true}, 1, &err), &err);
 	for (int64_t i = 0; i < n; i++)
 		bad += case_get(&c, f, i) != (double) (i % 100 + 2);
@@ -202,13 +201,12 @@ test_pack(void)
 		x = case_random(&c, PT_FLOAT32, SHAPE(5), 1);
 		f = case_external(&c, PT_FLOAT32, SHAPE(40));
 		a = c.ext[x];
-		y = pt_scalar1(c.g, PT_S_exp, a);
+		y = pt_exp(c.g, a);
 		/* the same part twice, a part of nothing, a part at an odd place */
 		p = pt_pack(c.g,
-					(PtRef[]){y, y, pt_external(c.g, "none", PT_FLOAT32, SHAPE(0)),
-							  pt_scalar1(c.g, PT_S_neg, y)},
+					(PtRef[]){y, y, pt_external(c.g, "none", PT_FLOAT32, SHAPE(0)), pt_neg(c.g, y)},
 					(int64_t[]){1, 16, 21, 32}, 4, 40);
-		twice = case_output(&c, pt_scalar2(c.g, PT_S_mul, p, pt_integer(c.g, 2)));
+		twice = case_output(&c, pt_mul(c.g, p, pt_integer(c.g, 2)));
 		if (o & 4)
 			case_output(&c, p);
 		pt_graph_assign(c.g, c.ext[f], p);
@@ -329,31 +327,30 @@ test_limits(void)
 				break;
 			case 1:
 				for (int i = 0; i < 50; i++)
-					x = pt_scalar2(g, PT_S_add, x,
-								   c.ext[case_random(&c, PT_FLOAT32,
-													 i % 2 ? SHAPE(50) : SHAPE(2, 1), 1)]);
+					x = pt_add(g, x,
+							   c.ext[case_random(&c, PT_FLOAT32, i % 2 ? SHAPE(50) : SHAPE(2, 1),
+												 1)]);
 				break;
 			case 2:
 				for (int i = 0; i < 40; i++)
 				{
-					x = pt_scalar1(g, PT_S_sigmoid, x);
+					x = pt_sigmoid(g, x);
 					case_output(&c, x);
 				}
 				break;
 			case 3:
 				for (int i = 0; i < 60; i++)
-					y[i] =
-						pt_scalar2(g, PT_S_mul, x, pt_scalar1(g, PT_S_sigmoid, i ? y[i - 1] : x));
+					y[i] = pt_mul(g, x, pt_sigmoid(g, i ? y[i - 1] : x));
 				for (int i = 60; i-- > 0;)
-					x = pt_scalar2(g, PT_S_add, x, y[i]);
+					x = pt_add(g, x, y[i]);
 				break;
 			case 4:
 				for (int i = 0; i < 60; i++)
-					x = pt_scalar2(g, PT_S_mul, x, pt_real(g, 1 + 0.01 * i));
+					x = pt_mul(g, x, pt_real(g, 1 + 0.01 * i));
 				break;
 			case 5:
 				for (int i = 0; i < 60; i++)
-					x = pt_cast(g, pt_scalar1(g, PT_S_sigmoid, x),
+					x = pt_cast(g, pt_sigmoid(g, x),
 								i % 3 == 0	 ? PT_BFLOAT16
 								: i % 3 == 1 ? PT_FLOAT64
 											 : PT_INT8);
@@ -391,8 +388,7 @@ test_broadcast(void)
 				s[k].dim[d] = draw_int(2) && k > 0 ? 1 : full.dim[d + drop];
 			in[k] = case_random(&c, k == 1 ? PT_FLOAT32 : PT_FLOAT64, &s[k], 1);
 		}
-		y = pt_scalar2(c.g, PT_S_sub, pt_scalar2(c.g, PT_S_mul, c.ext[in[0]], c.ext[in[1]]),
-					   c.ext[in[2]]);
+		y = pt_sub(c.g, pt_mul(c.g, c.ext[in[0]], c.ext[in[1]]), c.ext[in[2]]);
 		out = case_output(&c, y);
 		CHECK_OK(run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err), &err);
 		for (int64_t i = 0; i < pt_shape_numel(&full) && bad < 3; i++)
@@ -524,7 +520,7 @@ test_shared_product(void)
 		a = c.ext[case_random(&c, PT_FLOAT32, SHAPE(7, 7), 1)];
 		b = c.ext[case_random(&c, PT_FLOAT32, SHAPE(7, 7), 1)];
 		y = pt_linear(c.g, a, b, PT_NO_REF);
-		z = pt_scalar1(c.g, PT_S_relu, y);
+		z = pt_relu(c.g, y);
 		if (kind == 0)
 			case_output(&c, y);
 		if (kind == 1)
@@ -641,7 +637,7 @@ test_errors(void)
 	Case c;
 	PtError err = {0};
 	PtPlan *plan;
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 	int a, b, x, t, y;
 
 	/* an integer division by zero, then none */
@@ -650,7 +646,7 @@ test_errors(void)
 	b = case_external(&c, PT_INT32, SHAPE(5000));
 	for (int i = 0; i < 5000; i++)
 		case_set(&c, b, i, i == 4321 ? 0 : 7);
-	y = case_output(&c, pt_scalar2(c.g, PT_S_floor_divide, c.ext[a], c.ext[b]));
+	y = case_output(&c, pt_floor_divide(c.g, c.ext[a], c.ext[b]));
 	plan = case_compile(&c, dev2, NULL, &err);
 	CHECK(plan != NULL && !run_all(plan, 2, INT64_MAX, NULL, &err) && err.code == PT_EZERODIV, "%s",
 		  err.message);
@@ -687,7 +683,7 @@ test_errors(void)
 	a = case_random(&c, PT_INT32, SHAPE(6), 100);
 	b = case_external(&c, PT_INT32, SHAPE(6));
 	case_output(&c, pt_sum(c.g, c.ext[x], NULL, 0, false));
-	case_output(&c, pt_scalar2(c.g, PT_S_floor_divide, c.ext[a], c.ext[b]));
+	case_output(&c, pt_floor_divide(c.g, c.ext[a], c.ext[b]));
 	pt_apply_all(c.g, pt_op_find("cross_entropy"), (PtRef[]){c.ext[x], c.ext[t]}, 2, NULL, 0, NULL,
 				 out);
 	case_output(&c, out[0]);
@@ -712,7 +708,7 @@ test_errors(void)
 	/* an external without an address; a limit on memory; a graph that failed */
 	case_begin(&c);
 	a = case_random(&c, PT_FLOAT32, SHAPE(1000, 1000), 1);
-	y = case_output(&c, pt_sum(c.g, pt_scalar1(c.g, PT_S_exp, c.ext[a]), NULL, 0, false));
+	y = case_output(&c, pt_sum(c.g, pt_exp(c.g, c.ext[a]), NULL, 0, false));
 	plan = pt_plan_compile(c.g, dev, NULL, &err);
 	CHECK(plan != NULL && pt_plan_run(plan, 1, 1, &err) == PT_RUN_ERROR && err.code == PT_EINTERNAL,
 		  "%s", err.message);
@@ -744,7 +740,7 @@ test_nothing(void)
 	PtGraph *g = pt_graph_new(&err);
 	PtPlan *plan;
 
-	pt_scalar1(g, PT_S_exp, pt_external(g, "x", PT_FLOAT32, SHAPE(3)));
+	pt_exp(g, pt_external(g, "x", PT_FLOAT32, SHAPE(3)));
 	plan = pt_plan_compile(g, dev, NULL, &err);
 	CHECK(plan != NULL && pt_plan_steps(plan) == 0 && run_all(plan, 5, 1, NULL, &err), "%s",
 		  err.message);

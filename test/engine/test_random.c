@@ -100,7 +100,7 @@ run(const Setting *s, const PtShape *shape, float *x, float *v, float *y, float 
 	{
 		ref = pt_module_build(&b, m, in, 1);
 		pt_graph_assign(g, out[0], ref);
-		ref = pt_sum(g, pt_scalar2(g, PT_S_mul, ref, in[1]), NULL, 0, false);
+		ref = pt_sum(g, pt_mul(g, ref, in[1]), NULL, 0, false);
 		pt_gradient(g, ref, in, 1, &grad);
 		pt_graph_assign(g, out[1], grad);
 		if (pt_graph_ok(g, &err))

@@ -64,7 +64,7 @@ mark_dependents(const PtGraph *g, uint32_t nnodes, bool *depends)
 		for (int k = 0; k < node->nin + node->nlist; k++)
 			any = any || (depends[input(node, k)] &&
 						  pt_dtype_is_float(pt_value(g, input(node, k))->dtype));
-		for (int k = 0; any && k < node->op->nout; k++)
+		for (int k = 0; any && k < pt_op_nout(node->op); k++)
 			if (pt_dtype_is_float(pt_value(g, node->out[k])->dtype))
 				depends[node->out[k]] = true;
 	}
@@ -85,7 +85,7 @@ accumulate(PtGraph *g, PtRef *grads, PtRef x, PtRef gradient)
 	have = pt_value(g, gradient)->shape;
 	if (!pt_shape_equal(&have, &shape))
 		gradient = pt_expand(g, gradient, &shape);
-	grads[x] = grads[x] == PT_NO_REF ? gradient : pt_scalar2(g, PT_S_add, grads[x], gradient);
+	grads[x] = grads[x] == PT_NO_REF ? gradient : pt_add(g, grads[x], gradient);
 }
 
 bool
@@ -127,20 +127,20 @@ pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 	for (uint32_t i = nnodes; i-- > 0 && g->error.code == PT_OK;)
 	{
 		const PtNode node = g->nodes[i]; /* a copy: the array grows */
-		PtRef gout[PT_MAX_OUT] = {PT_NO_REF};
+		PtRef gout[PT_MAX_RESULTS] = {PT_NO_REF};
 		int nin = node.nin + node.nlist;
 		bool any_out = false, any_in = false;
 
 		if (node.op->gradient == NULL)
 			continue;
-		for (int k = 0; k < node.op->nout; k++)
+		for (int k = 0; k < pt_op_nout(node.op); k++)
 		{
 			gout[k] = depends[node.out[k]] ? grads[node.out[k]] : PT_NO_REF;
 			any_out = any_out || gout[k] != PT_NO_REF;
 		}
 		if (!any_out)
 			continue;
-		if (!reserve(&x, nin > PT_MAX_IN ? nin : PT_MAX_IN))
+		if (!reserve(&x, nin > PT_MAX_OPERANDS ? nin : PT_MAX_OPERANDS))
 		{
 			pt_graph_fail(g, PT_ENOMEM, "out of memory");
 			break;

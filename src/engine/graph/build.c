@@ -255,8 +255,7 @@ eval_unary(PtBuilder *b, const PtExpr *e, PtValue *out)
 		pt_fail(b->err, PT_ETYPE, "\"not\" does not take tensors");
 		return pt_hint(b->err, "Write logical_not(x).");
 	}
-	return pt_build_set(b, e->text[0] == '-' ? pt_scalar1(b->g, PT_S_neg, a.tensor) : a.tensor,
-						out);
+	return pt_build_set(b, e->text[0] == '-' ? pt_neg(b->g, a.tensor) : a.tensor, out);
 }
 
 static bool
@@ -286,7 +285,7 @@ eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
 		(v[1].kind == PT_VALUE_REAL ? v[1].real == 2
 									: v[1].kind == PT_VALUE_INT && v[1].integer == 2) &&
 		pt_dtype_is_float(pt_value(b->g, v[0].tensor)->dtype))
-		return pt_build_set(b, pt_scalar1(b->g, PT_S_square, v[0].tensor), out);
+		return pt_build_set(b, pt_square(b->g, v[0].tensor), out);
 	for (int i = 0; i < 2; i++)
 		in[i] = v[i].kind == PT_VALUE_TENSOR ? v[i].tensor : pt_build_number(b, &v[i]);
 	if (e->text[0] == '@')
@@ -294,10 +293,7 @@ eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
 	/* PyTorch's number / x is reciprocal(x) * number, which autocast computes in float32 */
 	if (strcmp(e->text, "/") == 0 && v[0].kind != PT_VALUE_TENSOR &&
 		b->g->autocast != PT_AUTOCAST_OFF)
-		return pt_build_set(b,
-							pt_scalar2(b->g, PT_S_mul, pt_scalar1(b->g, PT_S_reciprocal, in[1]),
-									   in[0]),
-							out);
+		return pt_build_set(b, pt_mul(b->g, pt_reciprocal(b->g, in[1]), in[0]), out);
 	return pt_build_set(b, pt_scalar2(b->g, operator_scalar(e->text), in[0], in[1]), out);
 }
 

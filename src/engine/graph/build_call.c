@@ -159,8 +159,8 @@ pt_build_check_call(PtBuilder *b, const PtExpr *e)
 static bool
 apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 {
-	PtRef in[PT_MAX_IN];
-	PtRef results[PT_MAX_OUT];
+	PtRef in[PT_MAX_OPERANDS];
+	PtRef results[PT_MAX_RESULTS];
 	const PtRef *list = NULL;
 	int nin = 0;
 	int nlist = 0;
@@ -190,15 +190,15 @@ apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 	}
 	if (!pt_apply_all(b->g, op, in, nin, list, nlist, args, results))
 		return pt_build_set(b, PT_NO_REF, out);
-	if (op->nout > 1 && op->results != NULL && (op->flags & PT_OP_INTERNAL) == 0)
+	if (pt_op_nout(op) > 1 && op->results != NULL && (op->flags & PT_OP_INTERNAL) == 0)
 	{
-		PtValue *values = pt_arena_alloc(b->arena, (size_t) op->nout * sizeof(PtValue));
+		PtValue *values = pt_arena_alloc(b->arena, (size_t) pt_op_nout(op) * sizeof(PtValue));
 
 		if (values == NULL)
-			return pt_fail_memory(b->err, (size_t) op->nout * sizeof(PtValue));
-		for (int i = 0; i < op->nout; i++)
+			return pt_fail_memory(b->err, (size_t) pt_op_nout(op) * sizeof(PtValue));
+		for (int i = 0; i < pt_op_nout(op); i++)
 			values[i] = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = results[i]}};
-		return pt_build_tuple(b, op->name, op->results, values, op->nout, out);
+		return pt_build_tuple(b, op->name, op->results, values, pt_op_nout(op), out);
 	}
 	return pt_build_set(b, results[0], out);
 }

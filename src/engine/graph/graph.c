@@ -56,19 +56,19 @@ pt_graph_ok(const PtGraph *g, PtError *err)
 	return false;
 }
 
-PtRef
+bool
 pt_graph_fail(PtGraph *g, PtCode code, const char *fmt, ...)
 {
 	va_list ap;
 
 	if (g->error.code != PT_OK)
-		return PT_NO_REF;
+		return false;
 	memset(&g->error, 0, sizeof(g->error));
 	g->error.code = code;
 	va_start(ap, fmt);
 	vsnprintf(g->error.message, sizeof(g->error.message), fmt, ap);
 	va_end(ap);
-	return PT_NO_REF;
+	return false;
 }
 
 /* A new value; its number, or PT_NO_REF when out of memory. */
@@ -237,29 +237,24 @@ apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, i
 	  const PtArgs *attrs, PtRef *out)
 {
 	PtNode node = {.op = op, .attrs = attrs, .path = g->path, .nlist = nlist};
-	PtTensorType result[PT_MAX_OUT];
+	PtTensorType result[PT_MAX_RESULTS];
 	int required;
 	bool takes_list;
 	bool wrapped = nin > 0;
 	int most = tensor_params(op, &required, &takes_list);
 
-	for (int i = 0; i < op->nout; i++)
+	for (int i = 0; i < pt_op_nout(op); i++)
 		out[i] = PT_NO_REF;
 	if (g->error.code != PT_OK)
 		return false;
 	if (nin > most || nin < required || (nlist > 0 && !takes_list))
-	{
-		pt_graph_fail(g, PT_EINVAL, "%s takes %d tensors, not %d", op->name, most, nin + nlist);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "%s takes %d tensors, not %d", op->name, most,
+							 nin + nlist);
 	for (int i = 0; i < nin; i++)
 	{
 		node.in[node.nin++] = in[i];
 		if (in[i] == PT_NO_REF && i < required)
-		{
-			pt_graph_fail(g, PT_EINVAL, "argument %d of %s is missing", i + 1, op->name);
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINVAL, "argument %d of %s is missing", i + 1, op->name);
 		wrapped = wrapped && (in[i] == PT_NO_REF || pt_value(g, in[i])->wrapped);
 	}
 	while (node.nin > 0 && node.in[node.nin - 1] == PT_NO_REF)
@@ -293,7 +288,7 @@ apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, i
 		g->nodes = grown;
 		g->nodes_size = size;
 	}
-	for (int i = 0; i < op->nout; i++)
+	for (int i = 0; i < pt_op_nout(op); i++)
 	{
 		PtError err;
 
@@ -313,8 +308,7 @@ apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, i
 	return true;
 
 no_memory:
-	pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	return false;
+	return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 }
 
 /* ---------- autocast ---------- */
@@ -368,10 +362,10 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 	PtAutocast autocast = g->autocast;
 	PtCasting casting;
 	PtDtype dtype, back = PT_NDTYPE;
-	PtRef cast[PT_MAX_IN] = {PT_NO_REF};
+	PtRef cast[PT_MAX_OPERANDS] = {PT_NO_REF};
 	bool ok;
 
-	if (autocast == PT_AUTOCAST_OFF || nin > PT_MAX_IN)
+	if (autocast == PT_AUTOCAST_OFF || nin > PT_MAX_OPERANDS)
 		return apply(g, op, in, nin, list, nlist, attrs, out);
 	casting = names_dtype(op, attrs) ? PT_CAST_NONE : op->casting;
 	dtype = casting == PT_CAST_LOW ? pt_autocast_dtype(autocast) : PT_FLOAT32;
@@ -384,7 +378,7 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 					  ? in[i]
 					  : pt_autocast(g, in[i], dtype);
 	ok = apply(g, op, cast, nin, list, nlist, attrs, out);
-	for (int i = 0; ok && back != PT_NDTYPE && i < op->nout; i++)
+	for (int i = 0; ok && back != PT_NDTYPE && i < pt_op_nout(op); i++)
 		out[i] = pt_autocast(g, out[i], back);
 	g->autocast = autocast;
 	return ok && g->error.code == PT_OK;
@@ -393,7 +387,7 @@ pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *
 PtRef
 pt_apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtArgs *attrs)
 {
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 
 	return pt_apply_all(g, op, in, nin, NULL, 0, attrs, out) ? out[0] : PT_NO_REF;
 }
@@ -579,7 +573,7 @@ pt_pack(PtGraph *g, const PtRef *parts, const int64_t *offsets, int n, int64_t t
 	PtGiven given[] = {GIVEN_INTS("offsets", n, keep_ints(g, offsets, n)),
 					   GIVEN_INT("total", total)};
 	const PtArgs *attrs = bind_attributes(g, op, given, 2);
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 
 	if (attrs == NULL)
 		return PT_NO_REF;
@@ -599,10 +593,10 @@ pt_graph_assign(PtGraph *g, PtRef external, PtRef value)
 	{
 		char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
-		pt_graph_fail(g, PT_EINTERNAL, "cannot assign %s%s to external \"%s\" of %s%s",
-					  pt_dtype_name(v->dtype), pt_shape_print(&v->shape, a), e->name ? e->name : "",
-					  pt_dtype_name(e->dtype), pt_shape_print(&e->shape, b));
-		return false;
+		return pt_graph_fail(g, PT_EINTERNAL, "cannot assign %s%s to external \"%s\" of %s%s",
+							 pt_dtype_name(v->dtype), pt_shape_print(&v->shape, a),
+							 e->name ? e->name : "", pt_dtype_name(e->dtype),
+							 pt_shape_print(&e->shape, b));
 	}
 	e->assigned = value;
 	return true;

@@ -19,6 +19,8 @@
 
 #include "engine/graph/op.h"
 
+#define PT_MAX_INPUTS 64 /* of a model, and arguments of a call of its modules */
+
 typedef enum PtRole
 {
 	PT_ROLE_NONE, /* value 0: absent */
@@ -45,10 +47,11 @@ typedef struct PtNode
 {
 	const PtOp *op;
 	int nin;
-	PtRef in[PT_MAX_IN]; /* tensors in the order of the op's tensor params; PT_NO_REF: not given */
-	PtRef *list;		 /* of an op with a PT_ARG_TENSORS param: its tensors */
+	/* tensors in the order of the op's tensor params; PT_NO_REF: not given */
+	PtRef in[PT_MAX_OPERANDS];
+	PtRef *list; /* of an op with a PT_ARG_TENSORS param: its tensors */
 	int nlist;
-	PtRef out[PT_MAX_OUT];
+	PtRef out[PT_MAX_RESULTS];
 	const PtArgs *attrs; /* all params; the tensor ones unset */
 	const char *path;	 /* module path for errors, e.g. "0 (nn.Linear)"; NULL outside modules */
 } PtNode;
@@ -69,8 +72,11 @@ typedef struct PtGraph
 extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */
 extern void pt_graph_free(PtGraph *g);					 /* NULL is fine */
 extern bool pt_graph_ok(const PtGraph *g, PtError *err); /* copies the error, if any */
-/* Records the first error; returns PT_NO_REF. */
-extern PtRef pt_graph_fail(PtGraph *g, PtCode code, const char *fmt, ...) PT_PRINTF(3, 4);
+/*
+ * Records the first error.  Returns false, which as a PtRef is PT_NO_REF: a function of either kind ends with
+ * "return pt_graph_fail(...)".
+ */
+extern bool pt_graph_fail(PtGraph *g, PtCode code, const char *fmt, ...) PT_PRINTF(3, 4);
 
 static inline const PtGraphValue *
 pt_value(const PtGraph *g, PtRef ref)
@@ -85,7 +91,7 @@ extern PtRef pt_boolean(PtGraph *g, bool number);	 /* a Python bool */
 
 /* Applies an op.  attrs: bound by pt_args_bind against op->params, or NULL for all defaults. */
 extern PtRef pt_apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtArgs *attrs);
-/* The same with several results (out has op->nout places) or a tensor list. */
+/* The same with several results (out has PT_MAX_RESULTS places, or pt_op_nout(op)) or a tensor list. */
 extern bool pt_apply_all(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list,
 						 int nlist, const PtArgs *attrs, PtRef *out);
 /* Another result of the node that gave ref. */
@@ -94,10 +100,29 @@ extern PtRef pt_result(const PtGraph *g, PtRef ref, int output);
 extern PtRef pt_apply_name(PtGraph *g, const char *op, const PtRef *in, int nin,
 						   const PtGiven *given, int ngiven);
 
-/* Short forms that builders use all the time. */
+/* Scalar ops: of any row, and for each row of scalar.def its own, as pt_exp(g, a), pt_add(g, a, b), pt_where(g, a, b, c). */
 extern PtRef pt_scalar1(PtGraph *g, PtScalar op, PtRef a);
 extern PtRef pt_scalar2(PtGraph *g, PtScalar op, PtRef a, PtRef b);
 extern PtRef pt_scalar3(PtGraph *g, PtScalar op, PtRef a, PtRef b, PtRef c);
+
+#define PT_UNARY(name, ...)                            \
+	static inline PtRef pt_##name(PtGraph *g, PtRef a) \
+	{                                                  \
+		return pt_scalar1(g, PT_S_##name, a);          \
+	}
+#define PT_BINARY(name, ...)                                    \
+	static inline PtRef pt_##name(PtGraph *g, PtRef a, PtRef b) \
+	{                                                           \
+		return pt_scalar2(g, PT_S_##name, a, b);                \
+	}
+#define PT_TERNARY(name, ...)                                            \
+	static inline PtRef pt_##name(PtGraph *g, PtRef a, PtRef b, PtRef c) \
+	{                                                                    \
+		return pt_scalar3(g, PT_S_##name, a, b, c);                      \
+	}
+#include "engine/ops/scalar.def"
+
+/* More short forms that builders use all the time. */
 extern PtRef pt_reshape(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_expand(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_cast(PtGraph *g, PtRef x, PtDtype dtype);

@@ -18,14 +18,14 @@ extern const PtOp pt_random_ops[];
 extern const PtOp pt_train_ops[];
 
 /* Each ends with a row without a name. */
-static const PtOp *const families[] = {pt_shape_ops,  pt_index_ops,	 pt_stat_ops,
-									   pt_reduce_ops, pt_matmul_ops, pt_softmax_ops,
-									   pt_create_ops, pt_random_ops, pt_train_ops};
+static const PtOp *const families[] = {
+	pt_scalar_ops, pt_shape_ops, pt_index_ops, pt_stat_ops, pt_reduce_ops,
+	pt_matmul_ops, pt_softmax_ops, pt_create_ops, pt_random_ops, pt_train_ops};
 
 const PtOp *
 pt_op_scalar(PtScalar scalar)
 {
-	return &pt_scalar_ops[scalar];
+	return scalar > PT_S_NONE && scalar < PT_S_END ? &pt_scalar_ops[scalar - 1] : NULL;
 }
 
 bool
@@ -38,9 +38,6 @@ pt_is_elementwise(const PtOp *op)
 const PtOp *
 pt_op_at(int i)
 {
-	if (i < PT_S_COUNT)
-		return &pt_scalar_ops[i];
-	i -= PT_S_COUNT;
 	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
 		for (const PtOp *op = families[f]; op->name != NULL; op++)
 			if (i-- == 0)

@@ -17,16 +17,17 @@
 struct PtGraph;
 struct PtNode;
 
-/* Scalar ops have a number too, the index of their row in scalar.def, then the conversions. */
+/* Scalar ops have a number too: rows of scalar.def from 1 on, then the conversions. */
 typedef enum PtScalar
 {
+	PT_S_NONE, /* no scalar op */
 #define PT_UNARY(name, ...) PT_S_##name,
 #define PT_BINARY(name, ...) PT_S_##name,
 #define PT_TERNARY(name, ...) PT_S_##name,
 #include "engine/ops/scalar.def"
-	PT_S_COUNT,
+	PT_S_END, /* of those that are ops */
 	/* what programs (program.h) need beside them; no op of their own */
-	PT_S_to_f32 = PT_S_COUNT,
+	PT_S_to_f32 = PT_S_END,
 	PT_S_to_f64,
 	PT_S_to_i64,
 	PT_S_round_float16,	 /* in class F32: to the nearest float16 */
@@ -39,8 +40,7 @@ typedef enum PtScalar
 	PT_S_copy,
 	PT_S_philox, /* class I64: from seed and stream, the same for all points, a float in [0, 1) by the
 					point's place in the space (ops/random.c) */
-	PT_S_TOTAL,
-	PT_S_NONE = -1
+	PT_S_TOTAL
 } PtScalar;
 
 #define PT_OP_PUBLIC 0x01 /* has an SQL function torch.NAME and a name in the expression language */
@@ -69,8 +69,8 @@ typedef enum PtCasting
 	PT_CAST_INNER	 /* one kernel in PyTorch: in float32, then rounded to what came in */
 } PtCasting;
 
-#define PT_MAX_IN 8
-#define PT_MAX_OUT 4
+#define PT_MAX_OPERANDS 8 /* an op's tensors beside those of a list */
+#define PT_MAX_RESULTS 8
 
 /* What infer fills: the results' dtypes and shapes, from inputs and attributes. */
 typedef struct PtTensorType
@@ -84,8 +84,8 @@ typedef struct PtOp
 	const char *name;
 	const PtParam *params; /* tensors and attributes, in PyTorch's order */
 	unsigned flags;
-	int nout;
-	PtScalar scalar;   /* PT_S_NONE unless a scalar op */
+	int nout;		   /* how many results; 0 means 1: ask pt_op_nout */
+	PtScalar scalar;   /* of a scalar op */
 	PtCasting casting; /* under autocast */
 
 	/*
@@ -111,11 +111,17 @@ typedef struct PtOp
 	const char *doc;
 } PtOp;
 
+static inline int
+pt_op_nout(const PtOp *op)
+{
+	return op->nout > 0 ? op->nout : 1;
+}
+
 /* By PyTorch's name; NULL if there is none. */
 extern const PtOp *pt_op_find(const char *name);
 /* All rows, for generators and tests. */
-extern const PtOp *pt_op_at(int i); /* NULL past the end */
-extern const PtOp *pt_op_scalar(PtScalar scalar);
+extern const PtOp *pt_op_at(int i);				  /* NULL past the end */
+extern const PtOp *pt_op_scalar(PtScalar scalar); /* NULL if it is no op */
 /* Scalar and random ops, to and expand: what a program can hold. */
 extern bool pt_is_elementwise(const PtOp *op);
 

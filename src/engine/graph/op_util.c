@@ -14,10 +14,7 @@ pt_op_set(PtGraph *g, PtNode *node, const char *name, PtValue value)
 	PtValue *values = pt_arena_alloc(g->arena, old->count * sizeof(PtValue));
 
 	if (args == NULL || values == NULL)
-	{
-		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	memcpy(values, old->values, old->count * sizeof(PtValue));
 	*args = (PtArgs){old->params, old->count, values};
 	for (int i = 0; i < old->count; i++)
@@ -33,13 +30,10 @@ pt_op_dim(PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out)
 	int n = ndim > 0 ? ndim : 1;
 
 	if (dim < -n || dim >= n)
-	{
-		pt_graph_fail(
+		return pt_graph_fail(
 			g, PT_EINVAL,
 			"%s: dimension out of range (expected to be in range of [%d, %d], but got %lld)", op,
 			-n, n - 1, (long long) dim);
-		return false;
-	}
 	*out = dim < 0 ? dim + n : dim;
 	return true;
 }
@@ -49,9 +43,8 @@ pt_op_times(PtGraph *g, const char *op, int64_t *n, int64_t size)
 {
 	if (!__builtin_mul_overflow(*n, size, n))
 		return true;
-	pt_graph_fail(g, PT_ELIMIT, "%s: the sizes of the dimensions multiply to more than %lld", op,
-				  (long long) INT64_MAX);
-	return false;
+	return pt_graph_fail(g, PT_ELIMIT, "%s: the sizes of the dimensions multiply to more than %lld",
+						 op, (long long) INT64_MAX);
 }
 
 bool
@@ -64,23 +57,18 @@ pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 	bool all = v->kind == PT_VALUE_NONE || (v->kind == PT_VALUE_INTS && v->count == 0);
 
 	if (dims == NULL)
-	{
-		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	for (int i = 0; !all && i < (v->kind == PT_VALUE_INTS ? v->count : 1); i++)
 	{
-		int64_t d;
+		int64_t d = 0;
 
 		if (!pt_op_dim(g, node->op->name, v->kind == PT_VALUE_INTS ? v->ints[i] : v->integer, ndim,
 					   &d))
 			return false;
 		if (chosen[d])
-		{
-			pt_graph_fail(g, PT_EINVAL, "%s: dim %lld appears multiple times in the list of dims",
-						  node->op->name, (long long) d);
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINVAL,
+								 "%s: dim %lld appears multiple times in the list of dims",
+								 node->op->name, (long long) d);
 		chosen[d] = true;
 	}
 	for (int d = 0; d < ndim; d++)

@@ -96,6 +96,5 @@ pt_subscript(PtGraph *g, PtRef x, const PtSubscript *subscripts, int n)
 	return x == PT_NO_REF ? PT_NO_REF : pt_reshape(g, x, &result);
 
 too_many:
-	pt_graph_fail(g, PT_ELIMIT, "an index would give more than %d dimensions", PT_MAX_DIM);
-	return PT_NO_REF;
+	return pt_graph_fail(g, PT_ELIMIT, "an index would give more than %d dimensions", PT_MAX_DIM);
 }

@@ -33,7 +33,7 @@ weighted(PtBuild *b, const PtModule *m, const PtRef *in, PtRef pos_weight, const
 	weight = per_output(b, m, "weight", in[0]);
 	loss = pt_loss_run(g, m, formula, vars, pos_weight == PT_NO_REF ? 2 : 3);
 	if (weight != PT_NO_REF)
-		loss = pt_scalar2(g, PT_S_mul, loss, weight);
+		loss = pt_mul(g, loss, weight);
 	return g->error.code == PT_OK ? loss : PT_NO_REF;
 }
 
@@ -85,8 +85,7 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (loss == PT_NO_REF)
 		return PT_NO_REF;
 	loss = pt_sum(g, loss, (int64_t[]){s.ndim - 1}, 1, false);
-	return pt_reduce_loss(b, m,
-						  pt_scalar2(g, PT_S_div, loss, pt_real(g, (double) s.dim[s.ndim - 1])));
+	return pt_reduce_loss(b, m, pt_div(g, loss, pt_real(g, (double) s.dim[s.ndim - 1])));
 }
 
 const PtModuleType pt_binary_losses[] = {

@@ -46,15 +46,15 @@ sum_classes(Loss *l, PtRef x)
 static PtRef
 weighted(Loss *l, PtRef x)
 {
-	return l->weight == PT_NO_REF ? x : pt_scalar2(l->g, PT_S_mul, x, l->weight);
+	return l->weight == PT_NO_REF ? x : pt_mul(l->g, x, l->weight);
 }
 
 /* [N, C]: is this the target? */
 static PtRef
 one_hot(Loss *l, PtRef target)
 {
-	return pt_scalar2(l->g, PT_S_eq, pt_reshape(l->g, target, &(PtShape){2, {l->rows, 1}}),
-					  pt_loss_range(l->g, l->classes));
+	return pt_eq(l->g, pt_reshape(l->g, target, &(PtShape){2, {l->rows, 1}}),
+				 pt_loss_range(l->g, l->classes));
 }
 
 /* The rows' negative log-probabilities of the target. */
@@ -65,10 +65,9 @@ target_loss(Loss *l, PtRef target)
 
 	if (!l->logs)
 		return pt_apply_name(l->g, "cross_entropy", (PtRef[]){l->logits, target}, 2, NULL, 0);
-	minus = pt_scalar1(l->g, PT_S_neg, l->logits);
-	return sum_classes(l, pt_scalar3(l->g, PT_S_where,
-									 one_hot(l, pt_loss_checked(l->g, target, l->classes)), minus,
-									 pt_integer(l->g, 0)));
+	minus = pt_neg(l->g, l->logits);
+	return sum_classes(l, pt_where(l->g, one_hot(l, pt_loss_checked(l->g, target, l->classes)),
+								   minus, pt_integer(l->g, 0)));
 }
 
 /* target: int64 [N].  Gives the rows' losses, and in *total what the mean divides their sum by. */
@@ -78,28 +77,25 @@ index_loss(Loss *l, PtRef target, PtRef *total)
 	PtGraph *g = l->g;
 	PtDtype dtype = pt_value(g, l->logits)->dtype;
 	PtRef ignore = pt_integer(g, pt_args_int(l->m->args, "ignore_index"));
-	PtRef keep = pt_scalar2(g, PT_S_ne, target, ignore);
+	PtRef keep = pt_ne(g, target, ignore);
 	PtRef zero = pt_integer(g, 0);
-	PtRef safe = pt_scalar3(g, PT_S_where, keep, target, zero);
+	PtRef safe = pt_where(g, keep, target, zero);
 	PtRef loss = target_loss(l, safe);
 	PtRef share = pt_cast(g, keep, dtype); /* each row's weight */
 
 	if (l->weight != PT_NO_REF)
-		share = pt_scalar2(g, PT_S_mul, share,
-						   sum_classes(l, pt_scalar3(g, PT_S_where, one_hot(l, safe), l->weight,
-													 zero)));
+		share = pt_mul(g, share, sum_classes(l, pt_where(g, one_hot(l, safe), l->weight, zero)));
 	/* an infinite loss times 0 would be NaN: where() instead of a product */
-	loss = pt_scalar3(g, PT_S_where, keep, loss, zero);
+	loss = pt_where(g, keep, loss, zero);
 	if (l->weight != PT_NO_REF)
-		loss = pt_scalar2(g, PT_S_mul, loss, share);
+		loss = pt_mul(g, loss, share);
 	if (l->smoothing > 0)
 	{
-		PtRef smooth = pt_scalar1(g, PT_S_neg, sum_classes(l, weighted(l, log_softmax(l))));
+		PtRef smooth = pt_neg(g, sum_classes(l, weighted(l, log_softmax(l))));
 
-		smooth = pt_scalar3(g, PT_S_where, keep, smooth, zero);
-		loss = pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, loss, pt_real(g, 1 - l->smoothing)),
-						  pt_scalar2(g, PT_S_mul, smooth,
-									 pt_real(g, l->smoothing / (double) l->classes)));
+		smooth = pt_where(g, keep, smooth, zero);
+		loss = pt_add(g, pt_mul(g, loss, pt_real(g, 1 - l->smoothing)),
+					  pt_mul(g, smooth, pt_real(g, l->smoothing / (double) l->classes)));
 	}
 	*total = pt_sum(g, share, NULL, 0, false);
 	return loss;
@@ -112,12 +108,10 @@ probability_loss(Loss *l, PtRef target, PtRef *total)
 	PtGraph *g = l->g;
 
 	if (l->smoothing > 0)
-		target =
-			pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, target, pt_real(g, 1 - l->smoothing)),
-					   pt_real(g, l->smoothing / (double) l->classes));
+		target = pt_add(g, pt_mul(g, target, pt_real(g, 1 - l->smoothing)),
+						pt_real(g, l->smoothing / (double) l->classes));
 	*total = pt_real(g, (double) l->rows);
-	return pt_scalar1(g, PT_S_neg,
-					  sum_classes(l, weighted(l, pt_scalar2(g, PT_S_mul, log_softmax(l), target))));
+	return pt_neg(g, sum_classes(l, weighted(l, pt_mul(g, log_softmax(l), target))));
 }
 
 /* [N, C, d1, ...] -> [N * d1 * ..., C] */
@@ -187,7 +181,7 @@ build_classes(PtBuild *b, const PtModule *m, const PtRef *in, bool logs)
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (strcmp(reduction, "mean") == 0)
-		return pt_scalar2(g, PT_S_div, pt_sum(g, loss, NULL, 0, false), total);
+		return pt_div(g, pt_sum(g, loss, NULL, 0, false), total);
 	return pt_reshape(g, pt_reduce_loss(b, m, loss),
 					  strcmp(reduction, "sum") == 0 ? &(PtShape){0} : &want);
 }

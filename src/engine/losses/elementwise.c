@@ -81,8 +81,8 @@ build_kl_div(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (pt_value(g, loss)->shape.ndim == 0)
 		return pt_graph_fail(g, PT_ESHAPE,
 							 "nn.KLDivLoss: reduction='batchmean' needs a batch dimension");
-	return pt_scalar2(g, PT_S_div, pt_sum(g, loss, NULL, 0, false),
-					  pt_real(g, (double) pt_value(g, loss)->shape.dim[0]));
+	return pt_div(g, pt_sum(g, loss, NULL, 0, false),
+				  pt_real(g, (double) pt_value(g, loss)->shape.dim[0]));
 }
 
 static const char *const kl_div_reductions[] = {"none", "batchmean", "mean", "sum", NULL};

@@ -29,9 +29,8 @@ pt_loss_same_shape(PtGraph *g, const PtModule *m, PtRef output, PtRef target)
 		return false;
 	if (pt_shape_equal(&x, &y))
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "nn.%s: output has shape %s, target %s", m->type->name,
-				  pt_shape_print(&x, a), pt_shape_print(&y, b));
-	return false;
+	return pt_graph_fail(g, PT_ESHAPE, "nn.%s: output has shape %s, target %s", m->type->name,
+						 pt_shape_print(&x, a), pt_shape_print(&y, b));
 }
 
 PtRef
@@ -103,11 +102,10 @@ pt_loss_parts(PtGraph *g, const PtModule *m, PtRef output, int n, const char *ho
 	number = pt_reshape(g, pt_loss_range(g, n), &column);
 	for (int i = 0; i < n; i++)
 	{
-		PtRef mine = pt_scalar2(g, PT_S_eq, number, pt_integer(g, i));
+		PtRef mine = pt_eq(g, number, pt_integer(g, i));
 
 		/* where() keeps a NaN of one part out of the others */
-		parts[i] = pt_sum(g, pt_scalar3(g, PT_S_where, mine, output, pt_integer(g, 0)),
-						  (int64_t[]){1}, 1, false);
+		parts[i] = pt_sum(g, pt_where(g, mine, output, pt_integer(g, 0)), (int64_t[]){1}, 1, false);
 	}
 	return g->error.code == PT_OK;
 }
@@ -147,8 +145,8 @@ pt_loss_checked(PtGraph *g, PtRef indices, int64_t classes)
 	s.dim[s.ndim++] = classes;
 	zeros = pt_expand(g, pt_cast(g, pt_real(g, 0), PT_FLOAT32), &s);
 	fine = pt_apply_name(g, "cross_entropy", (PtRef[]){zeros, indices}, 2, NULL, 0);
-	fine = pt_scalar1(g, PT_S_isfinite, fine);
-	return pt_scalar3(g, PT_S_where, fine, indices, pt_integer(g, 0));
+	fine = pt_isfinite(g, fine);
+	return pt_where(g, fine, indices, pt_integer(g, 0));
 }
 
 const char *const pt_reductions[] = {"none", "mean", "sum", NULL};

@@ -17,9 +17,8 @@ check_output(PtGraph *g, const PtModule *m, PtRef output)
 		return false;
 	if (s.ndim == 2 && s.dim[1] > 0)
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "nn.%s expects an output of shape [batch, classes], not %s",
-				  m->type->name, pt_shape_print(&s, text));
-	return false;
+	return pt_graph_fail(g, PT_ESHAPE, "nn.%s expects an output of shape [batch, classes], not %s",
+						 m->type->name, pt_shape_print(&s, text));
 }
 
 static bool
@@ -30,16 +29,13 @@ check_indices(PtGraph *g, const PtModule *m, PtRef target, const PtShape *want)
 	char b[PT_SHAPE_TEXT];
 
 	if (pt_dtype_is_float(t->dtype))
-	{
-		pt_graph_fail(g, PT_ETYPE, "nn.%s expects class indices as targets, not %s", m->type->name,
-					  pt_dtype_name(t->dtype));
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "nn.%s expects class indices as targets, not %s",
+							 m->type->name, pt_dtype_name(t->dtype));
 	if (pt_shape_equal(&t->shape, want))
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "nn.%s: for this output, class indices must have shape %s, not %s",
-				  m->type->name, pt_shape_print(want, a), pt_shape_print(&t->shape, b));
-	return false;
+	return pt_graph_fail(g, PT_ESHAPE,
+						 "nn.%s: for this output, class indices must have shape %s, not %s",
+						 m->type->name, pt_shape_print(want, a), pt_shape_print(&t->shape, b));
 }
 
 /* ---------- one class a row ---------- */
@@ -55,8 +51,7 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 		return PT_NO_REF;
 	weight = pt_loss_list(g, m, "weight", s.dim[1], "classes", pt_value(g, in[0])->dtype);
 	target = pt_loss_checked(g, pt_cast(g, in[1], PT_INT64), s.dim[1]);
-	hot = pt_scalar2(g, PT_S_eq, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}),
-					 pt_loss_range(g, s.dim[1]));
+	hot = pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), pt_loss_range(g, s.dim[1]));
 	loss = pt_loss_run(g, m,
 					   pt_args_int(m->args, "p") == 1
 						   ? "z = margin - sum(where(hot, x, 0), 1, True) + x;"
@@ -65,9 +60,9 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 							 "loss = mean(square(where(logical_or(hot, z <= 0), 0, z)), 1)",
 					   (PtVar[]){{"x", in[0]}, {"hot", hot}}, 2);
 	if (weight != PT_NO_REF)
-		loss = pt_scalar2(g, PT_S_mul, loss,
-						  pt_sum(g, pt_scalar3(g, PT_S_where, hot, weight, pt_integer(g, 0)),
-								 (int64_t[]){1}, 1, false));
+		loss =
+			pt_mul(g, loss,
+				   pt_sum(g, pt_where(g, hot, weight, pt_integer(g, 0)), (int64_t[]){1}, 1, false));
 	return g->error.code == PT_OK ? pt_reduce_loss(b, m, loss) : PT_NO_REF;
 }
 
@@ -108,22 +103,19 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in)
 					   vars, n);
 	n = 0;
 	vars[n++] =
-		(PtVar){"largest", pt_loss_checked(g,
-										   pt_scalar2(g, PT_S_maximum, extreme(g, "amax", safe),
-													  pt_integer(g, 0)),
-										   classes)};
-	vars[n++] =
-		(PtVar){"smallest",
-				pt_loss_checked(g,
-								extreme(g, "amin",
-										pt_scalar3(g, PT_S_where,
-												   pt_scalar2(g, PT_S_eq, safe, pt_integer(g, -1)),
-												   pt_integer(g, 0), safe)),
+		(PtVar){"largest",
+				pt_loss_checked(g, pt_maximum(g, extreme(g, "amax", safe), pt_integer(g, 0)),
 								classes)};
+	vars[n++] =
+		(PtVar){"smallest", pt_loss_checked(g,
+											extreme(g, "amin",
+													pt_where(g, pt_eq(g, safe, pt_integer(g, -1)),
+															 pt_integer(g, 0), safe)),
+											classes)};
 	fine = pt_loss_run(g, m, "loss = largest >= smallest", vars, n);
 	/* count: how often each class is named; over the classes that are (dimension 1) and are not (dimension 2) */
 	n = 0;
-	vars[n++] = (PtVar){"hot", pt_scalar2(g, PT_S_eq, pt_reshape(g, safe, &row_column), range)};
+	vars[n++] = (PtVar){"hot", pt_eq(g, pt_reshape(g, safe, &row_column), range)};
 	vars[n++] = (PtVar){"fine", fine};
 	vars[n++] = (PtVar){"x", pt_reshape(g, in[0], &(PtShape){3, {rows, 1, classes}})};
 	vars[n++] = (PtVar){"own", pt_reshape(g, in[0], &row_column)};

@@ -127,7 +127,7 @@ build_triplet(PtBuild *b, const PtModule *m, const PtRef *in)
 	near = distance(g, m, parts[0], parts[1]);
 	far = distance(g, m, parts[0], parts[2]);
 	if (pt_args_bool(m->args, "swap"))
-		far = pt_scalar2(g, PT_S_minimum, far, distance(g, m, parts[1], parts[2]));
+		far = pt_minimum(g, far, distance(g, m, parts[1], parts[2]));
 	return pt_reduce_loss(b, m,
 						  pt_loss_run(g, m, "z = margin + near - far; loss = where(z < 0, 0, z)",
 									  (PtVar[]){{"near", near}, {"far", far}}, 2));

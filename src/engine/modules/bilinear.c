@@ -66,8 +66,8 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (!shapes(m, have, &out, &err))
 		return pt_build_fail(b, &err);
 	rows = pt_shape_numel(&have[0]) / in1;
-	x = pt_scalar2(g, PT_S_mul, pt_reshape(g, in[0], &(PtShape){3, {rows, in1, 1}}),
-				   pt_reshape(g, in[1], &(PtShape){3, {rows, 1, in2}}));
+	x = pt_mul(g, pt_reshape(g, in[0], &(PtShape){3, {rows, in1, 1}}),
+			   pt_reshape(g, in[1], &(PtShape){3, {rows, 1, in2}}));
 	pairs = out;
 	pairs.dim[pairs.ndim - 1] = in1 * in2;
 	x = pt_reshape(g, x, &pairs);

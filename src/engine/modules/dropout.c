@@ -52,9 +52,9 @@ build_alpha_dropout(PtBuild *b, const PtModule *m, const PtRef *in)
 		return kept;
 	mask = pt_expand(g, pt_cast(g, pt_real(g, 1), PT_FLOAT32), &shape);
 	mask = pt_build_random_again(b, "random_drop", mask, &p, 1);
-	kept = pt_scalar2(g, PT_S_mul, kept, pt_real(g, a * q));
-	mask = pt_scalar2(g, PT_S_mul, mask, pt_real(g, -a * alpha * q));
-	return pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_add, kept, mask), pt_real(g, a * alpha * q));
+	kept = pt_mul(g, kept, pt_real(g, a * q));
+	mask = pt_mul(g, mask, pt_real(g, -a * alpha * q));
+	return pt_add(g, pt_add(g, kept, mask), pt_real(g, a * alpha * q));
 }
 
 /* ---------- RReLU ---------- */
@@ -78,9 +78,9 @@ build_rrelu(PtBuild *b, const PtModule *m, const PtRef *in)
 						{"upper", {PT_VALUE_REAL, 0, {.real = upper}}}};
 	PtRef x = in[0];
 	PtRef low = b->training ? pt_build_random(b, "random_mul", x, bounds, 2)
-							: pt_scalar2(g, PT_S_mul, x, pt_real(g, (lower + upper) / 2));
+							: pt_mul(g, x, pt_real(g, (lower + upper) / 2));
 
-	return pt_scalar3(g, PT_S_where, pt_scalar2(g, PT_S_gt, x, pt_integer(g, 0)), x, low);
+	return pt_where(g, pt_gt(g, x, pt_integer(g, 0)), x, low);
 }
 
 static const PtParam params[] = {

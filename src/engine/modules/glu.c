@@ -53,7 +53,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 		given[1].value.integer = i * out.dim[dim];
 		half[i] = pt_apply_name(b->g, "narrow", in, 1, given, 3);
 	}
-	return pt_scalar2(b->g, PT_S_mul, half[0], pt_scalar1(b->g, PT_S_sigmoid, half[1]));
+	return pt_mul(b->g, half[0], pt_sigmoid(b->g, half[1]));
 }
 
 const PtModuleType pt_glu_modules[] = {

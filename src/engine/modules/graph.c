@@ -97,9 +97,9 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 		pt_fail(err, PT_ESYNTAX, "the expression of nn.Graph must name its inputs");
 		return pt_hint(err, "For example 'x -> fc2(relu(fc1(x))) + x', or '(a, b) -> a * b'.");
 	}
-	if (lambda->integer > PT_MAX_IN)
+	if (lambda->integer > PT_MAX_INPUTS)
 		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d inputs, at most %d are possible",
-					   (int) lambda->integer, PT_MAX_IN);
+					   (int) lambda->integer, PT_MAX_INPUTS);
 	if (m->nchildren > MAX_MODULES)
 		return pt_fail(err, PT_ELIMIT, "nn.Graph has %d modules, at most %d are possible",
 					   m->nchildren, MAX_MODULES);
@@ -119,7 +119,7 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 	m->may_be_loss = m->nchildren == 0 && m->inputs == 2;
 	for (int i = 0; i < m->inputs; i++)
 		if (feeds_index(m, lambda, lambda->keywords[i]))
-			m->indices |= 1u << i;
+			m->indices |= UINT64_C(1) << i;
 	return true;
 }
 
@@ -147,10 +147,10 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 	/* the modules may not fit in themselves */
 	for (int i = 0; i < m->nchildren; i++)
 	{
-		PtShape unknown[PT_MAX_IN];
+		PtShape unknown[PT_MAX_INPUTS];
 		int n = pt_module_inputs(m->children[i]);
 
-		for (int k = 0; k < PT_MAX_IN; k++)
+		for (int k = 0; k < PT_MAX_INPUTS; k++)
 			unknown[k] = (PtShape){-1, {-1}};
 		if (!pt_module_output_shape(m->children[i], unknown, n, out, err))
 			return false;
@@ -172,10 +172,10 @@ static bool
 call_module(void *arg, int which, const PtGiven *given, int ngiven, PtValue *out)
 {
 	Call *c = arg;
-	PtRef in[PT_MAX_IN];
+	PtRef in[PT_MAX_INPUTS];
 	PtRef y;
 
-	if (!pt_given_tensors(c->m->names[which], given, ngiven, PT_MAX_IN, in, &c->b->g->error))
+	if (!pt_given_tensors(c->m->names[which], given, ngiven, PT_MAX_INPUTS, in, &c->b->g->error))
 		return false;
 	y = pt_module_build(c->b, c->m->children[which], in, ngiven);
 	*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = y}};
@@ -189,7 +189,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 	PtGraph *g = b->g;
 	Call call = {b, m, false};
 	PtFunctions functions = {m->names, m->nchildren, call_module, &call};
-	PtVar vars[PT_MAX_IN];
+	PtVar vars[PT_MAX_INPUTS];
 	char title[PT_MODULE_TITLE];
 	PtValue value;
 	PtRef y = PT_NO_REF;

@@ -57,15 +57,15 @@ inverse_deviation(PtBuild *b, const PtModule *m, PtRef variance)
 {
 	PtRef eps = pt_real(b->g, pt_args_real(m->args, "eps"));
 
-	return pt_scalar1(b->g, PT_S_rsqrt, pt_scalar2(b->g, PT_S_add, variance, eps));
+	return pt_rsqrt(b->g, pt_add(b->g, variance, eps));
 }
 
 /* x times scale, plus shift if there is one */
 static PtRef
 affine(PtGraph *g, PtRef x, PtRef scale, PtRef shift)
 {
-	x = pt_scalar2(g, PT_S_mul, x, scale);
-	return shift != PT_NO_REF ? pt_scalar2(g, PT_S_add, x, shift) : x;
+	x = pt_mul(g, x, scale);
+	return shift != PT_NO_REF ? pt_add(g, x, shift) : x;
 }
 
 /* n values give each statistic; of a single one nothing is left. */
@@ -126,25 +126,23 @@ track(PtBuild *b, const PtModule *m, PtRef mean, PtRef variance, int64_t n)
 	static const char *const names[] = {"running_mean", "running_var"};
 	PtGraph *g = b->g;
 	const PtShape channels = {1, {pt_args_int(m->args, "num_features")}};
-	PtRef count =
-		pt_scalar2(g, PT_S_add, pt_build_state(b, m, "num_batches_tracked"), pt_integer(g, 1));
+	PtRef count = pt_add(g, pt_build_state(b, m, "num_batches_tracked"), pt_integer(g, 1));
 	PtRef factor, now[2];
 
 	if (pt_args_is_none(m->args, "momentum"))
-		factor = pt_scalar2(g, PT_S_div, pt_real(g, 1), pt_cast(g, count, PT_FLOAT32));
+		factor = pt_div(g, pt_real(g, 1), pt_cast(g, count, PT_FLOAT32));
 	else
 		factor = pt_real(g, pt_args_real(m->args, "momentum"));
 	now[0] = pt_reshape(g, mean, &channels);
-	now[1] = pt_scalar2(g, PT_S_mul, pt_reshape(g, variance, &channels),
-						pt_real(g, (double) n / (double) (n - 1)));
+	now[1] =
+		pt_mul(g, pt_reshape(g, variance, &channels), pt_real(g, (double) n / (double) (n - 1)));
 	for (int i = 0; i < 2; i++)
 	{
 		PtRef running = pt_build_state(b, m, names[i]);
-		PtRef rest = pt_scalar2(g, PT_S_sub, pt_real(g, 1), factor);
+		PtRef rest = pt_sub(g, pt_real(g, 1), factor);
 
 		pt_build_update(b, m, names[i],
-						pt_scalar2(g, PT_S_add, pt_scalar2(g, PT_S_mul, now[i], factor),
-								   pt_scalar2(g, PT_S_mul, running, rest)));
+						pt_add(g, pt_mul(g, now[i], factor), pt_mul(g, running, rest)));
 	}
 	pt_build_update(b, m, "num_batches_tracked", count);
 }
@@ -177,8 +175,8 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in)
 		if (!enough(b, m, x, n, "channel"))
 			return PT_NO_REF;
 		mean = mean_of(g, x, dims, shape.ndim - 1);
-		x = pt_scalar2(g, PT_S_sub, x, mean);
-		variance = mean_of(g, pt_scalar1(g, PT_S_square, x), dims, shape.ndim - 1);
+		x = pt_sub(g, x, mean);
+		variance = mean_of(g, pt_square(g, x), dims, shape.ndim - 1);
 		if (b->training && tracks)
 			track(b, m, mean, variance, n);
 	}
@@ -186,10 +184,10 @@ build_batch(PtBuild *b, const PtModule *m, const PtRef *in)
 	{
 		mean = pt_build_channels(b, m, pt_build_state(b, m, "running_mean"), &shape);
 		variance = pt_build_channels(b, m, pt_build_state(b, m, "running_var"), &shape);
-		x = pt_scalar2(g, PT_S_sub, x, mean);
+		x = pt_sub(g, x, mean);
 	}
 	scale = inverse_deviation(b, m, variance);
-	return affine(g, x, weight != PT_NO_REF ? pt_scalar2(g, PT_S_mul, scale, weight) : scale, bias);
+	return affine(g, x, weight != PT_NO_REF ? pt_mul(g, scale, weight) : scale, bias);
 }
 
 /* ---------- LayerNorm ---------- */
@@ -278,9 +276,8 @@ build_layer(PtBuild *b, const PtModule *m, const PtRef *in)
 		bias = bias != PT_NO_REF ? pt_reshape(g, bias, &(PtShape){1, {n}}) : PT_NO_REF;
 	}
 	last = pt_value(g, x)->shape.ndim - 1;
-	x = pt_scalar2(g, PT_S_sub, x, mean_of(g, x, &last, 1));
-	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)),
-			   PT_NO_REF);
+	x = pt_sub(g, x, mean_of(g, x, &last, 1));
+	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_square(g, x), &last, 1)), PT_NO_REF);
 	if (weight != PT_NO_REF)
 		x = affine(g, x, weight, bias);
 	return want.ndim > 1 ? pt_reshape(g, x, &shape) : x;
@@ -342,9 +339,8 @@ build_group(PtBuild *b, const PtModule *m, const PtRef *in)
 	weight = pt_build_channels(b, m, pt_build_state(b, m, "weight"), &shape);
 	bias = pt_build_channels(b, m, pt_build_state(b, m, "bias"), &shape);
 	x = pt_reshape(g, x, &(PtShape){3, {shape.dim[0], groups, each}});
-	x = pt_scalar2(g, PT_S_sub, x, mean_of(g, x, &last, 1));
-	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_scalar1(g, PT_S_square, x), &last, 1)),
-			   PT_NO_REF);
+	x = pt_sub(g, x, mean_of(g, x, &last, 1));
+	x = affine(g, x, inverse_deviation(b, m, mean_of(g, pt_square(g, x), &last, 1)), PT_NO_REF);
 	x = pt_reshape(g, x, &shape);
 	return weight != PT_NO_REF ? affine(g, x, weight, bias) : x;
 }

@@ -33,13 +33,13 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 	const PtShape shape = pt_value(b->g, in[0])->shape;
 	PtRef weight = pt_build_state(b, m, "weight");
 	PtRef x = in[0];
-	PtRef positive = pt_scalar2(b->g, PT_S_gt, x, pt_integer(b->g, 0));
+	PtRef positive = pt_gt(b->g, x, pt_integer(b->g, 0));
 	/* without what is positive: an infinite x must not make the slope's gradient 0 times infinite */
-	PtRef rest = pt_scalar3(b->g, PT_S_where, positive, pt_integer(b->g, 0), x);
+	PtRef rest = pt_where(b->g, positive, pt_integer(b->g, 0), x);
 
 	if (pt_args_int(m->args, "num_parameters") > 1)
 		weight = pt_build_channels(b, m, weight, &shape);
-	return pt_scalar3(b->g, PT_S_where, positive, x, pt_scalar2(b->g, PT_S_mul, weight, rest));
+	return pt_where(b->g, positive, x, pt_mul(b->g, weight, rest));
 }
 
 const PtModuleType pt_prelu_modules[] = {

@@ -35,7 +35,7 @@ build_log_softmax(PtBuild *b, const PtModule *m, const PtRef *in)
 static PtRef
 build_softmin(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	return apply(b, m, "softmax", pt_scalar1(b->g, PT_S_neg, in[0]));
+	return apply(b, m, "softmax", pt_neg(b->g, in[0]));
 }
 
 /* As far as it is known before data: dim is one of the row's. */

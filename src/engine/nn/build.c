@@ -37,7 +37,7 @@ build_autocast(PtBuild *b, const PtModule *m, const PtRef *in, int nin)
 	const bool outer_lower = b->lower;
 	PtCasting casting = m->type->casting;
 	PtDtype dtype, back;
-	PtRef cast[PT_MAX_IN], y;
+	PtRef cast[PT_MAX_INPUTS], y;
 	PtError err;
 
 	if (m->type->no_autocast != NULL && !pt_module_can_autocast(m, &err))
@@ -158,8 +158,8 @@ pt_build_random_again(PtBuild *b, const char *op, PtRef x, const PtGiven *given,
 
 	if (b->seed == PT_NO_REF || b->step == PT_NO_REF)
 		return pt_graph_fail(b->g, PT_EINTERNAL, "random numbers need a seed and a step");
-	stream = pt_scalar2(b->g, PT_S_mul, b->step, pt_integer(b->g, STREAMS));
-	stream = pt_scalar2(b->g, PT_S_add, stream, pt_integer(b->g, b->streams % STREAMS));
+	stream = pt_mul(b->g, b->step, pt_integer(b->g, STREAMS));
+	stream = pt_add(b->g, stream, pt_integer(b->g, b->streams % STREAMS));
 	return pt_apply_name(b->g, op, (PtRef[]){x, b->seed, stream}, 3, given, ngiven);
 }
 

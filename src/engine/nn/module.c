@@ -209,12 +209,12 @@ make(PtArena *arena, const PtModuleType *type, const PtGiven *given, int ngiven,
 static PtModule *
 finish(PtArena *arena, PtModule *m, PtError *err)
 {
-	PtShape unknown[PT_MAX_IN];
+	PtShape unknown[PT_MAX_INPUTS];
 	PtShape out;
 
 	if (!set_paths(arena, m, "", err))
 		return NULL;
-	for (int i = 0; i < PT_MAX_IN; i++)
+	for (int i = 0; i < PT_MAX_INPUTS; i++)
 		unknown[i] = (PtShape){-1, {-1}};
 	if (m->type->loss == NULL &&
 		!pt_module_output_shape(m, unknown, pt_module_inputs(m), &out, err))

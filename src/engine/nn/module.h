@@ -99,7 +99,7 @@ struct PtModule
 	bool may_be_loss;	/* a layer that can serve as a loss, too */
 	int depth;			/* of the tree below: 1 without children */
 	int64_t work;		/* modules and operations that a forward pass is made of, about */
-	unsigned indices;	/* of a Graph: bit i is set if input i holds indices */
+	uint64_t indices;	/* of a Graph: bit i is set if input i holds indices */
 };
 
 /* Modules nest at most so deep, so that whoever walks a tree may recurse. */

@@ -135,10 +135,7 @@ pt_network_weights(const PtNetwork *net, PtGraph *g, PtWeights *w)
 	w->flat = PT_NO_REF;
 	w->entries = pt_arena_alloc(g->arena, (sd->count + 1) * sizeof(PtRef));
 	if (w->entries == NULL)
-	{
-		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 	if (sd->flat > 0)
 		w->flat = pt_external(g, "parameters", PT_FLOAT32, &(PtShape){1, {sd->flat}});
 	for (int i = 0; i < sd->count; i++)
@@ -202,7 +199,7 @@ build_forward(PtForward *f, PtGraph *g, const PtTensorType *inputs, int64_t rows
 			  const char *probability, const PtPlanOptions *options, PtError *err)
 {
 	PtNetwork *net = f->net;
-	PtRef in[PT_MAX_IN], y, out;
+	PtRef in[PT_MAX_INPUTS], y, out;
 	PtWeights w;
 	PtBuild b = {.g = g, .sd = net->sd, .training = false};
 	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
@@ -260,15 +257,15 @@ pt_forward_new(PtNetwork *net, const PtTensorType *inputs, int ninputs, int64_t 
 	PtGraph *g;
 	bool ok;
 
-	if (ninputs > PT_MAX_IN)
+	if (ninputs > PT_MAX_INPUTS)
 	{
 		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", ninputs,
-				PT_MAX_IN);
+				PT_MAX_INPUTS);
 		return NULL;
 	}
 	arena = pt_arena_new();
 	f = arena ? pt_arena_alloc(arena, sizeof(PtForward)) : NULL;
-	if (f == NULL || (f->inputs = pt_arena_alloc(arena, PT_MAX_IN * sizeof(PtTensor))) == NULL)
+	if (f == NULL || (f->inputs = pt_arena_alloc(arena, PT_MAX_INPUTS * sizeof(PtTensor))) == NULL)
 	{
 		pt_arena_free(arena);
 		pt_fail_memory(err, sizeof(PtForward));

@@ -52,7 +52,7 @@ typedef struct PtForward
 	PtTensor *inputs; /* [rows, ...] each; data is the caller's to fill */
 	PtTensor output;  /* [rows, ...] */
 	PtArena *arena;
-	void *device_in[PT_MAX_IN], *device_out; /* where host memory is not the device's */
+	void *device_in[PT_MAX_INPUTS], *device_out; /* where host memory is not the device's */
 } PtForward;
 
 /*

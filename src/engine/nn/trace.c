@@ -50,7 +50,7 @@ run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, P
 	Trace trace = {g, seen, arg};
 	PtBuild b = {.g = g, .seen = tell, .seen_arg = &trace};
 	PtStateDict sd;
-	PtRef inputs[PT_MAX_IN], y;
+	PtRef inputs[PT_MAX_INPUTS], y;
 	PtRef *state;
 	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 
@@ -93,9 +93,9 @@ pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtS
 	PtGraph *g;
 	bool ok;
 
-	if (nin > PT_MAX_IN)
+	if (nin > PT_MAX_INPUTS)
 		return pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", nin,
-					   PT_MAX_IN);
+					   PT_MAX_INPUTS);
 	if ((g = pt_graph_new(err)) == NULL)
 		return false;
 	arena = pt_arena_new();

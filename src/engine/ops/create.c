@@ -54,37 +54,24 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 	}
 	out->dtype = dtype->kind == PT_VALUE_DTYPE ? dtype->dtype : real ? PT_FLOAT32 : PT_INT64;
 	if (out->dtype == PT_BOOL)
-	{
-		pt_graph_fail(g, PT_ETYPE, "arange does not support dtype bool");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "arange does not support dtype bool");
 	fractions = real;
 	real = pt_dtype_is_float(out->dtype);
 	if (real ? !isfinite(x[0]) || !isfinite(x[1]) || !isfinite(x[2]) : !ints)
-	{
-		pt_graph_fail(g, PT_EINVAL, "arange: unsupported range: %g to %g by %g", x[0], x[1], x[2]);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "arange: unsupported range: %g to %g by %g", x[0], x[1],
+							 x[2]);
 	if (real ? x[2] == 0 : n[2] == 0)
-	{
-		pt_graph_fail(g, PT_EINVAL, "arange: step must be nonzero");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "arange: step must be nonzero");
 	if (real ? (x[1] - x[0]) / x[2] < 0 : n[2] > 0 ? n[1] < n[0] : n[1] > n[0])
-	{
-		pt_graph_fail(g, PT_EINVAL, "arange: end %g is on the wrong side of start %g for step %g",
-					  x[1], x[0], x[2]);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL,
+							 "arange: end %g is on the wrong side of start %g for step %g", x[1],
+							 x[0], x[2]);
 	if (real || (fractions && out->dtype != PT_INT64))
 		count = ceil((x[1] - x[0]) / x[2]);
 	else
 		count = (double) count_ints(n[0], n[1], n[2]);
 	if (count > (double) PT_MAX_TENSOR_BYTES)
-	{
-		pt_graph_fail(g, PT_ELIMIT, "arange: %.0f elements are too many", count);
-		return false;
-	}
+		return pt_graph_fail(g, PT_ELIMIT, "arange: %.0f elements are too many", count);
 	out->shape = (PtShape){1, {(int64_t) count}};
 	for (int i = 0; i < 3; i++)
 		if (!pt_op_set(g, node, names[i],
@@ -102,8 +89,6 @@ const PtOp pt_create_ops[] = {{.name = "arange",
 													 {"dtype", PT_ARG_DTYPE, .init_none = true},
 													 {0}},
 							   .flags = 0,
-							   .nout = 1,
-							   .scalar = PT_S_NONE,
 							   .infer = infer_arange,
 							   .doc = "start, start + step, ... as long as end is not reached."},
 							  {0}};

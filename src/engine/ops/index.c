@@ -161,28 +161,18 @@ decompose_narrow(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 
 	(void) nin;
 	if (shape.ndim == 0)
-	{
-		pt_graph_fail(g, PT_ESHAPE, "narrow cannot be applied to a 0-d tensor");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ESHAPE, "narrow cannot be applied to a 0-d tensor");
 	if (!pt_op_dim(g, "narrow", pt_args_int(attrs, "dim"), shape.ndim, &dim))
 		return false;
 	if (start < -shape.dim[dim] || start > shape.dim[dim])
-	{
-		pt_graph_fail(g, PT_EINVAL,
-					  "narrow: start %lld is out of range for dimension %lld of size %lld",
-					  (long long) start, (long long) dim, (long long) shape.dim[dim]);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL,
+							 "narrow: start %lld is out of range for dimension %lld of size %lld",
+							 (long long) start, (long long) dim, (long long) shape.dim[dim]);
 	start += start < 0 ? shape.dim[dim] : 0;
 	if (length < 0 || length > shape.dim[dim] - start)
-	{
-		pt_graph_fail(g, PT_EINVAL,
-					  "narrow: start %lld and length %lld exceed dimension %lld of size %lld",
-					  (long long) start, (long long) length, (long long) dim,
-					  (long long) shape.dim[dim]);
-		return false;
-	}
+		return pt_graph_fail(
+			g, PT_EINVAL, "narrow: start %lld and length %lld exceed dimension %lld of size %lld",
+			(long long) start, (long long) length, (long long) dim, (long long) shape.dim[dim]);
 	return give(out, narrow(g, in[0], dim, start, length));
 }
 
@@ -210,19 +200,13 @@ decompose_select(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 
 	(void) nin;
 	if (shape.ndim == 0)
-	{
-		pt_graph_fail(g, PT_ESHAPE, "select cannot be applied to a 0-d tensor");
-		return false;
-	}
+		return pt_graph_fail(g, PT_ESHAPE, "select cannot be applied to a 0-d tensor");
 	if (!pt_op_dim(g, "select", pt_args_int(attrs, "dim"), shape.ndim, &dim))
 		return false;
 	if (index < -shape.dim[dim] || index >= shape.dim[dim])
-	{
-		pt_graph_fail(g, PT_EINVAL,
-					  "select: index %lld is out of bounds for dimension %lld of size %lld",
-					  (long long) index, (long long) dim, (long long) shape.dim[dim]);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL,
+							 "select: index %lld is out of bounds for dimension %lld of size %lld",
+							 (long long) index, (long long) dim, (long long) shape.dim[dim]);
 	return give(out, select_index(g, in[0], dim, index < 0 ? index + shape.dim[dim] : index));
 }
 
@@ -281,11 +265,8 @@ decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		!pt_op_dim(g, "flatten", pt_args_int(attrs, "end_dim"), shape.ndim, &last))
 		return false;
 	if (first > last)
-	{
-		pt_graph_fail(g, PT_EINVAL, "flatten: start_dim %lld comes after end_dim %lld",
-					  (long long) first, (long long) last);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "flatten: start_dim %lld comes after end_dim %lld",
+							 (long long) first, (long long) last);
 	if (shape.ndim == 0)
 		return give(out, pt_reshape(g, in[0], &(PtShape){1, {1}}));
 	for (int d = 0; d < shape.ndim; d++)
@@ -311,12 +292,9 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 	if (!pt_op_dim(g, "unflatten", pt_args_int(attrs, "dim"), shape.ndim, &dim))
 		return false;
 	if (shape.ndim == 0 || sizes->count == 0)
-	{
-		pt_graph_fail(g, PT_EINVAL,
-					  shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
-									  : "unflatten: sizes must not be empty");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL,
+							 shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
+											 : "unflatten: sizes must not be empty");
 	if (shape.ndim - 1 + sizes->count > PT_MAX_DIM)
 		return fail_rank(g, "unflatten", shape.ndim - 1 + sizes->count);
 	for (int d = 0; d < shape.ndim; d++)
@@ -331,13 +309,10 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 			int64_t n = sizes->ints[i];
 
 			if (n < -1 || (n == -1 && open >= 0))
-			{
-				pt_graph_fail(g, PT_EINVAL,
-							  n < -1 ? "unflatten: invalid size %lld"
-									 : "unflatten: only one size can be %lld",
-							  (long long) n);
-				return false;
-			}
+				return pt_graph_fail(g, PT_EINVAL,
+									 n < -1 ? "unflatten: invalid size %lld"
+											: "unflatten: only one size can be %lld",
+									 (long long) n);
 			if (n == -1)
 				open = into.ndim;
 			else if (__builtin_mul_overflow(product, n, &product))
@@ -351,12 +326,9 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 		product = shape.dim[dim];
 	}
 	if (product != shape.dim[dim])
-	{
-		pt_graph_fail(g, PT_ESHAPE,
-					  "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
-					  (long long) shape.dim[dim], (long long) dim);
-		return false;
-	}
+		return pt_graph_fail(
+			g, PT_ESHAPE, "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
+			(long long) shape.dim[dim], (long long) dim);
 	return give(out, pt_reshape(g, in[0], &into));
 }
 
@@ -410,10 +382,7 @@ infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
 	int64_t dim;
 
 	if (node->nlist == 0)
-	{
-		pt_graph_fail(g, PT_EINVAL, "stack expects at least one tensor");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "stack expects at least one tensor");
 	first = shape_of(g, node->list[0]);
 	if (first.ndim == PT_MAX_DIM)
 		return fail_rank(g, "stack", PT_MAX_DIM + 1);
@@ -428,9 +397,9 @@ infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
 		{
 			char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
-			pt_graph_fail(g, PT_ESHAPE, "stack expects tensors of equal shapes, not %s and %s",
-						  pt_shape_print(&first, a), pt_shape_print(&shape, b));
-			return false;
+			return pt_graph_fail(g, PT_ESHAPE,
+								 "stack expects tensors of equal shapes, not %s and %s",
+								 pt_shape_print(&first, a), pt_shape_print(&shape, b));
 		}
 		node->list[i] = pt_cast(g, node->list[i], out->dtype);
 	}
@@ -461,7 +430,7 @@ gradient_stack(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *wa
 	{                                       \
 		"dim", PT_ARG_INT, .required = true \
 	}
-#define COMPOSED(op, what) .nout = 1, .scalar = PT_S_NONE, .decompose = decompose_##op, .doc = what
+#define COMPOSED(op, what) .decompose = decompose_##op, .doc = what
 
 const PtOp pt_index_ops[] =
 	{{.name = "getitem",
@@ -471,8 +440,6 @@ const PtOp pt_index_ops[] =
 								  {"size", PT_ARG_INTS, .text = "[]"},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_getitem,
 	  .gradient = gradient_getitem,
 	  .doc = "Every step-th element from start on, in each dimension."},
@@ -483,8 +450,6 @@ const PtOp pt_index_ops[] =
 								  {"shape", PT_ARG_INTS, .text = "[]"},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_getitem_backward,
 	  .gradient = gradient_getitem_backward,
 	  .doc = "The elements where getitem took them from, and zeros elsewhere."},
@@ -535,8 +500,6 @@ const PtOp pt_index_ops[] =
 								  {"dim", PT_ARG_INT},
 								  {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_stack,
 	  .gradient = gradient_stack,
 	  .doc = "Tensors of one shape along a new dimension."},

@@ -15,9 +15,8 @@ fail_shapes(PtGraph *g, const char *what, const PtShape *a, const PtShape *b)
 {
 	char x[PT_SHAPE_TEXT], y[PT_SHAPE_TEXT];
 
-	pt_graph_fail(g, PT_ESHAPE, "%s: shapes %s and %s cannot be multiplied", what,
-				  pt_shape_print(a, x), pt_shape_print(b, y));
-	return false;
+	return pt_graph_fail(g, PT_ESHAPE, "%s: shapes %s and %s cannot be multiplied", what,
+						 pt_shape_print(a, x), pt_shape_print(b, y));
 }
 
 static bool
@@ -97,12 +96,10 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	if (!same_dtype(g, "matmul", a, b))
 		return false;
 	if (sa.ndim == 0 || sb.ndim == 0)
-	{
-		pt_graph_fail(g, PT_ESHAPE,
-					  "matmul: both arguments need to be at least 1-D, but they are %d-D and %d-D",
-					  sa.ndim, sb.ndim);
-		return false;
-	}
+		return pt_graph_fail(
+			g, PT_ESHAPE,
+			"matmul: both arguments need to be at least 1-D, but they are %d-D and %d-D", sa.ndim,
+			sb.ndim);
 	if (sa.ndim == 1)
 		ma = (PtShape){2, {1, sa.dim[0]}};
 	if (sb.ndim == 1)
@@ -177,11 +174,8 @@ infer_linear(PtGraph *g, PtNode *node, PtTensorType *out)
 	{
 		/* one row of weights, for which the result has no dimension */
 		if (b != NULL)
-		{
-			pt_graph_fail(g, PT_ESHAPE,
-						  "linear expects a weight of 2 dimensions beside a bias, not 1");
-			return false;
-		}
+			return pt_graph_fail(g, PT_ESHAPE,
+								 "linear expects a weight of 2 dimensions beside a bias, not 1");
 		out->shape.ndim--;
 		node->in[1] = pt_reshape(g, node->in[1], &(PtShape){2, {1, w->shape.dim[0]}});
 		return true;
@@ -193,9 +187,8 @@ infer_linear(PtGraph *g, PtNode *node, PtTensorType *out)
 	{
 		char text[PT_SHAPE_TEXT];
 
-		pt_graph_fail(g, PT_ESHAPE, "linear expects a bias of shape [%lld], not %s",
-					  (long long) w->shape.dim[0], pt_shape_print(&b->shape, text));
-		return false;
+		return pt_graph_fail(g, PT_ESHAPE, "linear expects a bias of shape [%lld], not %s",
+							 (long long) w->shape.dim[0], pt_shape_print(&b->shape, text));
 	}
 	return true;
 }
@@ -244,7 +237,7 @@ decompose_linear(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return false;
 	out[0] = pt_reshape(g, pt_mm(g, rows_of(g, in[0]), probe.in[1], false, true), &result.shape);
 	if (nin > 2)
-		out[0] = pt_scalar2(g, PT_S_add, out[0], probe.in[2]);
+		out[0] = pt_add(g, out[0], probe.in[2]);
 	return out[0] != PT_NO_REF;
 }
 
@@ -256,8 +249,6 @@ const PtOp pt_matmul_ops[] =
 								  {"tb", PT_ARG_BOOL},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_LOW,
 	  .infer = infer_mm,
 	  .gradient = gradient_mm,
@@ -267,8 +258,6 @@ const PtOp pt_matmul_ops[] =
 								  {"other", PT_ARG_TENSOR, .required = true},
 								  {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_LOW,
 	  .decompose = decompose_matmul,
 	  .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
@@ -278,8 +267,6 @@ const PtOp pt_matmul_ops[] =
 								  {"bias", PT_ARG_TENSOR, .init_none = true},
 								  {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_LOW,
 	  .infer = infer_linear,
 	  .gradient = gradient_linear,

@@ -21,18 +21,12 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 		const PtGraphValue *v = pt_value(g, node->in[i]);
 
 		if (v->dtype != PT_INT64 || v->shape.ndim != 0)
-		{
-			pt_graph_fail(g, PT_EINTERNAL, "%s expects seed and stream as int64 numbers",
-						  node->op->name);
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINTERNAL, "%s expects seed and stream as int64 numbers",
+								 node->op->name);
 	}
 	if (x->dtype != PT_FLOAT32)
-	{
-		pt_graph_fail(g, PT_ETYPE, "%s expects dtype float32, not %s", node->op->name,
-					  pt_dtype_name(x->dtype));
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "%s expects dtype float32, not %s", node->op->name,
+							 pt_dtype_name(x->dtype));
 	*out = (PtTensorType){x->dtype, x->shape};
 	return true;
 }
@@ -56,8 +50,6 @@ const PtOp pt_random_ops[] = {{.name = "random_drop",
 														   {"p", PT_ARG_REAL, .required = true},
 														   {0}},
 							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-							   .nout = 1,
-							   .scalar = PT_S_NONE,
 							   .infer = infer,
 							   .gradient = gradient,
 							   .doc = "0 with probability p, else input / (1 - p)."},
@@ -67,8 +59,6 @@ const PtOp pt_random_ops[] = {{.name = "random_drop",
 														   {"upper", PT_ARG_REAL, .required = true},
 														   {0}},
 							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-							   .nout = 1,
-							   .scalar = PT_S_NONE,
 							   .infer = infer,
 							   .gradient = gradient,
 							   .doc = "input times a number between lower and upper."},

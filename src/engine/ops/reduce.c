@@ -89,7 +89,7 @@ decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	before = pt_shape_numel(&pt_value(g, x)->shape);
 	after = pt_shape_numel(&pt_value(g, sum)->shape);
 	/* the mean of nothing is NaN, of no means at all is none */
-	out[0] = pt_scalar2(g, PT_S_div, sum, pt_real(g, after > 0 ? (double) (before / after) : 1.0));
+	out[0] = pt_div(g, sum, pt_real(g, after > 0 ? (double) (before / after) : 1.0));
 	return out[0] != PT_NO_REF;
 }
 
@@ -105,10 +105,8 @@ infer_extreme(PtGraph *g, PtNode *node, PtTensorType *out)
 	out->dtype = x->dtype;
 	reduced_shape(node, &x->shape, pt_args_bool(node->attrs, "keepdim"), &out->shape);
 	if (pt_shape_numel(&x->shape) == 0 && pt_shape_numel(&out->shape) > 0)
-	{
-		pt_graph_fail(g, PT_ESHAPE, "%s has no identity for a dimension of size 0", node->op->name);
-		return false;
-	}
+		return pt_graph_fail(g, PT_ESHAPE, "%s has no identity for a dimension of size 0",
+							 node->op->name);
 	return true;
 }
 
@@ -118,13 +116,11 @@ gradient_extreme(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 {
 	PtRef x = node->in[0];
 	const PtValue *dims = pt_args_get(node->attrs, "dim");
-	PtRef chosen = pt_cast(g, pt_scalar2(g, PT_S_eq, x, unreduce(g, node, node->out[0])),
-						   pt_value(g, x)->dtype);
+	PtRef chosen = pt_cast(g, pt_eq(g, x, unreduce(g, node, node->out[0])), pt_value(g, x)->dtype);
 	PtRef count = dims->count > 0 ? pt_sum(g, chosen, dims->ints, dims->count, true) : chosen;
 
 	(void) want;
-	grad[0] =
-		pt_scalar2(g, PT_S_mul, pt_scalar2(g, PT_S_div, chosen, count), unreduce(g, node, gout[0]));
+	grad[0] = pt_mul(g, pt_div(g, chosen, count), unreduce(g, node, gout[0]));
 	return true;
 }
 
@@ -139,19 +135,13 @@ infer_arg(PtGraph *g, PtNode *node, PtTensorType *out)
 	int64_t d = -1;
 
 	if (x->dtype == PT_BOOL)
-	{
-		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", node->op->name);
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", node->op->name);
 	if (dim->kind != PT_VALUE_NONE &&
 		!pt_op_dim(g, node->op->name, dim->integer, x->shape.ndim, &d))
 		return false;
 	if (d < 0 ? pt_shape_numel(&x->shape) == 0 : x->shape.ndim > 0 && x->shape.dim[d] == 0)
-	{
-		pt_graph_fail(g, PT_ESHAPE, "%s expects at least one element to choose from",
-					  node->op->name);
-		return false;
-	}
+		return pt_graph_fail(g, PT_ESHAPE, "%s expects at least one element to choose from",
+							 node->op->name);
 	out->dtype = PT_INT64;
 	out->shape.ndim = 0;
 	for (int i = 0; i < x->shape.ndim; i++)
@@ -193,8 +183,6 @@ const PtOp pt_reduce_ops[] =
 	{{.name = "sum",
 	  .params = sum_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_FULL,
 	  .infer = infer_sum,
 	  .gradient = gradient_sum,
@@ -202,39 +190,29 @@ const PtOp pt_reduce_ops[] =
 	 {.name = "mean",
 	  .params = sum_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_INNER,
 	  .decompose = decompose_mean,
 	  .doc = "Mean over the given dimensions (all by default)."},
 	 {.name = "amax",
 	  .params = extreme_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_extreme,
 	  .gradient = gradient_extreme,
 	  .doc = "Largest element over the given dimensions (all by default); NaN if there is one."},
 	 {.name = "amin",
 	  .params = extreme_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_extreme,
 	  .gradient = gradient_extreme,
 	  .doc = "Smallest element over the given dimensions (all by default); NaN if there is one."},
 	 {.name = "argmax",
 	  .params = arg_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_arg,
 	  .doc = "Index of the first largest element along a dimension, or in the flattened tensor."},
 	 {.name = "argmin",
 	  .params = arg_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_arg,
 	  .doc = "Index of the first smallest element along a dimension, or in the flattened tensor."},
 	 {0}};

@@ -25,16 +25,16 @@ typedef struct ScalarRow
 } ScalarRow;
 
 static const ScalarRow rows[] = {
-#define PT_UNARY(name, rule, ints, f, da, doc) {1, rule, {#da, "NONE", "NONE"}},
-#define PT_BINARY(name, rule, ints, f, da, db, doc) {2, rule, {#da, #db, "NONE"}},
-#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) {3, rule, {#da, #db, #dc}},
+#define PT_UNARY(name, rule, ints, f, da, doc) [PT_S_##name] = {1, rule, {#da, "NONE", "NONE"}},
+#define PT_BINARY(name, rule, ints, f, da, db, doc) [PT_S_##name] = {2, rule, {#da, #db, "NONE"}},
+#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) [PT_S_##name] = {3, rule, {#da, #db, #dc}},
 #include "engine/ops/scalar.def"
 };
 
 int
 pt_scalar_arity(PtScalar scalar)
 {
-	return scalar < PT_S_COUNT ? rows[scalar].arity : scalar == PT_S_philox ? 2 : 1;
+	return scalar < PT_S_END ? rows[scalar].arity : scalar == PT_S_philox ? 2 : 1;
 }
 
 /* The condition of where is no part of promotion. */
@@ -80,9 +80,8 @@ numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
 		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL ||
 			(v->integer <= most && v->integer >= -most - 1))
 			continue;
-		pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s", node->op->name,
-					  (long long) v->integer, pt_dtype_name(dtype));
-		return false;
+		return pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s",
+							 node->op->name, (long long) v->integer, pt_dtype_name(dtype));
 	}
 	return true;
 }
@@ -121,10 +120,7 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 			continue;
 		}
 		if (!pt_shape_broadcast(&out->shape, &pt_value(g, node->in[i])->shape, &shape, &err))
-		{
-			pt_graph_fail(g, err.code, "%s: %s", node->op->name, err.message);
-			return false;
-		}
+			return pt_graph_fail(g, err.code, "%s: %s", node->op->name, err.message);
 		out->shape = shape;
 	}
 	if (dtype == PT_BOOL && refuses_bool(op))
@@ -147,20 +143,15 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 		const PtGraphValue *b = pt_value(g, node->in[1]);
 
 		if (b->role == PT_ROLE_NUMBER && b->integer < 0)
-		{
-			pt_graph_fail(g, PT_EINVAL, "integers to negative integer powers are not allowed");
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINVAL,
+								 "integers to negative integer powers are not allowed");
 	}
 	if ((op == PT_S_pow || op == PT_S_where) && pt_dtype_is_int(dtype) &&
 		!numbers_fit(g, node, dtype))
 		return false;
 	if (op == PT_S_where && pt_value(g, node->in[0])->dtype != PT_BOOL)
-	{
-		pt_graph_fail(g, PT_ETYPE, "where expects a condition of dtype bool, not %s",
-					  pt_dtype_name(pt_value(g, node->in[0])->dtype));
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "where expects a condition of dtype bool, not %s",
+							 pt_dtype_name(pt_value(g, node->in[0])->dtype));
 	out->dtype = rows[op].rule == BOOL ? PT_BOOL : dtype;
 	if (out->shape.ndim > 0)
 		convert_scalars(g, node, dtype);
@@ -209,7 +200,6 @@ static const PtParam where_params[] = {{"condition", PT_ARG_TENSOR, .required = 
 	{.name = #name_,                                                          \
 	 .params = params_,                                                       \
 	 .flags = PT_OP_PUBLIC,                                                   \
-	 .nout = 1,                                                               \
 	 .scalar = PT_S_##name_,                                                  \
 	 .casting = NEEDS_FLOAT32(PT_S_##name_) ? PT_CAST_FULL : PT_CAST_DEFAULT, \
 	 .infer = infer,                                                          \
@@ -222,7 +212,7 @@ const PtOp pt_scalar_ops[] = {
 	ROW(name, PT_S_##name == PT_S_pow ? pow_params : binary_params, doc)
 #define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) ROW(name, where_params, doc)
 #include "engine/ops/scalar.def"
-};
+	{0}};
 
-_Static_assert(sizeof(pt_scalar_ops) / sizeof(pt_scalar_ops[0]) == PT_S_COUNT,
-			   "one row per scalar op");
+_Static_assert(sizeof(pt_scalar_ops) / sizeof(pt_scalar_ops[0]) == PT_S_END,
+			   "one row per scalar op, and the last");

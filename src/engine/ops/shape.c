@@ -54,13 +54,10 @@ infer_reshape(PtGraph *g, PtNode *node, PtTensorType *out)
 		if (d == -1 && open < 0)
 			open = i;
 		else if (d < 0)
-		{
-			pt_graph_fail(g, PT_EINVAL,
-						  d == -1 ? "reshape: only one dimension can be inferred"
-								  : "reshape: invalid size %lld",
-						  (long long) d);
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINVAL,
+								 d == -1 ? "reshape: only one dimension can be inferred"
+										 : "reshape: invalid size %lld",
+								 (long long) d);
 		else if (d != 0 && known > INT64_MAX / d)
 			known = INT64_MAX;
 		else
@@ -115,9 +112,8 @@ infer_expand(PtGraph *g, PtNode *node, PtTensorType *out)
 	}
 	if (extra >= 0)
 		return true;
-	pt_graph_fail(g, PT_ESHAPE, "cannot expand a tensor of shape %s to %s",
-				  pt_shape_print(&x->shape, from), pt_shape_print(&out->shape, to));
-	return false;
+	return pt_graph_fail(g, PT_ESHAPE, "cannot expand a tensor of shape %s to %s",
+						 pt_shape_print(&x->shape, from), pt_shape_print(&out->shape, to));
 }
 
 /* Autograd sums what was broadcast, here as everywhere. */
@@ -152,11 +148,8 @@ infer_permute(PtGraph *g, PtNode *node, PtTensorType *out)
 	bool seen[PT_MAX_DIM] = {false};
 
 	if (dims == NULL || v->kind != PT_VALUE_INTS || v->count != x->shape.ndim)
-	{
-		pt_graph_fail(g, PT_EINVAL, "permute expects %d dims, not %d", x->shape.ndim,
-					  v->kind == PT_VALUE_INTS ? v->count : 1);
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "permute expects %d dims, not %d", x->shape.ndim,
+							 v->kind == PT_VALUE_INTS ? v->count : 1);
 	out->dtype = x->dtype;
 	out->shape.ndim = x->shape.ndim;
 	for (int i = 0; i < v->count; i++)
@@ -164,10 +157,8 @@ infer_permute(PtGraph *g, PtNode *node, PtTensorType *out)
 		if (!pt_op_dim(g, "permute", v->ints[i], x->shape.ndim, &dims[i]))
 			return false;
 		if (seen[dims[i]])
-		{
-			pt_graph_fail(g, PT_EINVAL, "permute: repeated dim %lld", (long long) v->ints[i]);
-			return false;
-		}
+			return pt_graph_fail(g, PT_EINVAL, "permute: repeated dim %lld",
+								 (long long) v->ints[i]);
 		seen[dims[i]] = true;
 		out->shape.dim[i] = x->shape.dim[dims[i]];
 	}
@@ -208,10 +199,7 @@ infer_cat(PtGraph *g, PtNode *node, PtTensorType *out)
 	int kept = 0;
 
 	if (node->nlist == 0)
-	{
-		pt_graph_fail(g, PT_EINVAL, "cat expects at least one tensor");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "cat expects at least one tensor");
 	out->dtype = pt_result_type(g, node->list, node->nlist);
 	first = pt_value(g, node->list[0])->shape;
 	for (int i = 1; i < node->nlist && is_nothing(&first); i++)
@@ -240,10 +228,10 @@ infer_cat(PtGraph *g, PtNode *node, PtTensorType *out)
 		{
 			char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
-			pt_graph_fail(g, PT_ESHAPE,
-						  "cat: shapes %s and %s differ in another dimension than %lld",
-						  pt_shape_print(&first, a), pt_shape_print(&shape, b), (long long) dim);
-			return false;
+			return pt_graph_fail(g, PT_ESHAPE,
+								 "cat: shapes %s and %s differ in another dimension than %lld",
+								 pt_shape_print(&first, a), pt_shape_print(&shape, b),
+								 (long long) dim);
 		}
 		out->shape.dim[dim] += shape.dim[dim];
 	}
@@ -285,8 +273,8 @@ infer_slice(PtGraph *g, PtNode *node, PtTensorType *out)
 	if (x->shape.ndim == 1 && offset >= 0 &&
 		offset + pt_shape_numel(&out->shape) <= x->shape.dim[0])
 		return true;
-	pt_graph_fail(g, PT_EINTERNAL, "slice at %lld is outside of its array", (long long) offset);
-	return false;
+	return pt_graph_fail(g, PT_EINTERNAL, "slice at %lld is outside of its array",
+						 (long long) offset);
 }
 
 static bool
@@ -308,8 +296,7 @@ infer_pack(PtGraph *g, PtNode *node, PtTensorType *out)
 	}
 	if (end <= out->shape.dim[0])
 		return true;
-	pt_graph_fail(g, PT_EINTERNAL, "parts do not fit their array");
-	return false;
+	return pt_graph_fail(g, PT_EINTERNAL, "parts do not fit their array");
 }
 
 #define INPUT                                    \
@@ -321,32 +308,24 @@ const PtOp pt_shape_ops[] =
 	{{.name = "reshape",
 	  .params = (const PtParam[]){INPUT, {"shape", PT_ARG_INTS, .required = true}, {0}},
 	  .flags = PT_OP_PUBLIC | PT_OP_VIEW,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_reshape,
 	  .gradient = gradient_reshape,
 	  .doc = "The same elements under another shape; one size may be -1."},
 	 {.name = "expand",
 	  .params = (const PtParam[]){INPUT, {"size", PT_ARG_INTS, .required = true}, {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_expand,
 	  .gradient = gradient_same,
 	  .doc = "Repeats dimensions of size 1; -1 keeps a size."},
 	 {.name = "to",
 	  .params = (const PtParam[]){INPUT, {"dtype", PT_ARG_DTYPE, .required = true}, {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_to,
 	  .gradient = gradient_same,
 	  .doc = "The tensor in another dtype; floats become integers by truncation."},
 	 {.name = "permute",
 	  .params = (const PtParam[]){INPUT, {"dims", PT_ARG_INTS, .required = true}, {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_permute,
 	  .gradient = gradient_permute,
 	  .doc = "Reorders the dimensions."},
@@ -355,8 +334,6 @@ const PtOp pt_shape_ops[] =
 								  {"dim", PT_ARG_INT},
 								  {0}},
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_cat,
 	  .gradient = gradient_cat,
 	  .doc = "Concatenates tensors along a dimension."},
@@ -366,8 +343,6 @@ const PtOp pt_shape_ops[] =
 								  {"shape", PT_ARG_INTS, .text = "[]"},
 								  {0}},
 	  .flags = PT_OP_INTERNAL | PT_OP_VIEW,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_slice,
 	  .doc = "A part of a flat array under a shape."},
 	 {.name = "pack",
@@ -376,8 +351,6 @@ const PtOp pt_shape_ops[] =
 								  {"total", PT_ARG_INT},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_pack,
 	  .doc = "Parts at their offsets in one flat array."},
 	 {0}};

@@ -46,10 +46,10 @@ static bool
 gradient_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
 	PtRef y = node->out[0];
-	PtRef s = sum_along(g, node, pt_scalar2(g, PT_S_mul, gout[0], y));
+	PtRef s = sum_along(g, node, pt_mul(g, gout[0], y));
 
 	(void) want;
-	grad[0] = pt_scalar2(g, PT_S_mul, y, pt_scalar2(g, PT_S_sub, gout[0], s));
+	grad[0] = pt_mul(g, y, pt_sub(g, gout[0], s));
 	return true;
 }
 
@@ -58,11 +58,10 @@ static bool
 gradient_log_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want,
 					 PtRef *grad)
 {
-	PtRef p = pt_scalar1(g, PT_S_exp, node->out[0]);
+	PtRef p = pt_exp(g, node->out[0]);
 
 	(void) want;
-	grad[0] =
-		pt_scalar2(g, PT_S_sub, gout[0], pt_scalar2(g, PT_S_mul, p, sum_along(g, node, gout[0])));
+	grad[0] = pt_sub(g, gout[0], pt_mul(g, p, sum_along(g, node, gout[0])));
 	return true;
 }
 
@@ -76,20 +75,14 @@ infer_cross_entropy(PtGraph *g, PtNode *node, PtTensorType *out)
 	char a[PT_SHAPE_TEXT], b[PT_SHAPE_TEXT];
 
 	if (!pt_dtype_is_float(x->dtype) || t->dtype != PT_INT64)
-	{
-		pt_graph_fail(
+		return pt_graph_fail(
 			g, PT_ETYPE,
 			"cross entropy expects floating point logits and int64 classes, not %s and %s",
 			pt_dtype_name(x->dtype), pt_dtype_name(t->dtype));
-		return false;
-	}
 	if (x->shape.ndim != 2 || t->shape.ndim != 1 || x->shape.dim[0] != t->shape.dim[0])
-	{
-		pt_graph_fail(g, PT_ESHAPE,
-					  "cross entropy expects logits [N, C] and classes [N], not %s and %s",
-					  pt_shape_print(&x->shape, a), pt_shape_print(&t->shape, b));
-		return false;
-	}
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "cross entropy expects logits [N, C] and classes [N], not %s and %s",
+							 pt_shape_print(&x->shape, a), pt_shape_print(&t->shape, b));
 	out[0].dtype = out[1].dtype = x->dtype;
 	out[0].shape = out[1].shape = t->shape;
 	return true;
@@ -122,9 +115,9 @@ gradient_cross_entropy(PtGraph *g, const PtNode *node, const PtRef *gout, const 
 						  (PtRef[]){node->in[0], node->in[1], node->out[1], gout[0]}, 4, NULL, 0);
 	if (gout[1] != PT_NO_REF)
 	{
-		PtRef more = pt_scalar2(g, PT_S_mul, probabilities(g, node->in[0]), as_column(g, gout[1]));
+		PtRef more = pt_mul(g, probabilities(g, node->in[0]), as_column(g, gout[1]));
 
-		grad[0] = grad[0] == PT_NO_REF ? more : pt_scalar2(g, PT_S_add, grad[0], more);
+		grad[0] = grad[0] == PT_NO_REF ? more : pt_add(g, grad[0], more);
 	}
 	return true;
 }
@@ -137,7 +130,7 @@ one_hot(PtGraph *g, PtRef logits, PtRef target)
 	PtGiven given = {"end", {PT_VALUE_INT, 0, {.integer = s.dim[1]}}};
 	PtRef classes = pt_apply_name(g, "arange", NULL, 0, &given, 1);
 
-	return pt_scalar2(g, PT_S_eq, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), classes);
+	return pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), classes);
 }
 
 static bool
@@ -152,12 +145,10 @@ decompose_cross_entropy(PtGraph *g, const PtRef *in, int nin, const PtArgs *attr
 	if (!infer_cross_entropy(g, &probe, result))
 		return false;
 	logp = pt_apply_name(g, "log_softmax", in, 1, &dim, 1);
-	out[0] = pt_sum(g,
-					pt_scalar3(g, PT_S_where, one_hot(g, in[0], in[1]),
-							   pt_scalar1(g, PT_S_neg, logp), pt_integer(g, 0)),
+	out[0] = pt_sum(g, pt_where(g, one_hot(g, in[0], in[1]), pt_neg(g, logp), pt_integer(g, 0)),
 					(int64_t[]){1}, 1, false);
 	/* log-sum-exp: any logit less its log-probability; the first will do */
-	peak = pt_scalar2(g, PT_S_sub, in[0], logp);
+	peak = pt_sub(g, in[0], logp);
 	out[1] = pt_apply_name(g, "amax", &peak, 1, &dim, 1);
 	return out[1] != PT_NO_REF;
 }
@@ -177,7 +168,7 @@ residual(PtGraph *g, const PtRef *in)
 {
 	PtRef hot = pt_cast(g, one_hot(g, in[0], in[1]), pt_value(g, in[0])->dtype);
 
-	return pt_scalar2(g, PT_S_sub, probabilities(g, in[0]), hot);
+	return pt_sub(g, probabilities(g, in[0]), hot);
 }
 
 /* (softmax(logits) - onehot) * g */
@@ -186,7 +177,7 @@ decompose_backward(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, Pt
 {
 	(void) nin;
 	(void) attrs;
-	out[0] = pt_scalar2(g, PT_S_mul, residual(g, in), as_column(g, in[3]));
+	out[0] = pt_mul(g, residual(g, in), as_column(g, in[3]));
 	return out[0] != PT_NO_REF;
 }
 
@@ -199,14 +190,13 @@ gradient_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool 
 	if (want[0])
 	{
 		PtRef p = probabilities(g, node->in[0]);
-		PtRef h = pt_scalar2(g, PT_S_mul, gout[0], as_column(g, node->in[3]));
-		PtRef mean = pt_sum(g, pt_scalar2(g, PT_S_mul, p, h), classes, 1, true);
+		PtRef h = pt_mul(g, gout[0], as_column(g, node->in[3]));
+		PtRef mean = pt_sum(g, pt_mul(g, p, h), classes, 1, true);
 
-		grad[0] = pt_scalar2(g, PT_S_mul, p, pt_scalar2(g, PT_S_sub, h, mean));
+		grad[0] = pt_mul(g, p, pt_sub(g, h, mean));
 	}
 	if (want[3])
-		grad[3] =
-			pt_sum(g, pt_scalar2(g, PT_S_mul, residual(g, node->in), gout[0]), classes, 1, false);
+		grad[3] = pt_sum(g, pt_mul(g, residual(g, node->in), gout[0]), classes, 1, false);
 	return true;
 }
 
@@ -219,8 +209,6 @@ const PtOp pt_softmax_ops[] =
 	{{.name = "softmax",
 	  .params = softmax_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_FULL,
 	  .infer = infer_softmax,
 	  .gradient = gradient_softmax,
@@ -228,8 +216,6 @@ const PtOp pt_softmax_ops[] =
 	 {.name = "log_softmax",
 	  .params = softmax_params,
 	  .flags = PT_OP_PUBLIC,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_FULL,
 	  .infer = infer_softmax,
 	  .gradient = gradient_log_softmax,
@@ -240,7 +226,6 @@ const PtOp pt_softmax_ops[] =
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
 	  .nout = 2,
-	  .scalar = PT_S_NONE,
 	  .casting = PT_CAST_FULL,
 	  .infer = infer_cross_entropy,
 	  .gradient = gradient_cross_entropy,
@@ -253,8 +238,6 @@ const PtOp pt_softmax_ops[] =
 								  {"grad", PT_ARG_TENSOR, .required = true},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_backward,
 	  .gradient = gradient_backward,
 	  .decompose = decompose_backward,

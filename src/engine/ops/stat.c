@@ -49,10 +49,7 @@ decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef
 
 	(void) nin;
 	if (pt_args_is_none(attrs, "min") && pt_args_is_none(attrs, "max"))
-	{
-		pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
 	for (int i = 0; i < 2; i++)
 	{
 		const PtValue *v = pt_args_get(attrs, bounds[i]);
@@ -62,8 +59,7 @@ decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef
 			continue;
 		bound = v->kind == PT_VALUE_REAL ? pt_real(g, v->real) : pt_integer(g, v->integer);
 		/* NaN is neither less nor greater, and stays */
-		x = pt_scalar3(g, PT_S_where, pt_scalar2(g, i == 0 ? PT_S_lt : PT_S_gt, x, bound), bound,
-					   x);
+		x = pt_where(g, pt_scalar2(g, i == 0 ? PT_S_lt : PT_S_gt, x, bound), bound, x);
 	}
 	return give(out, x);
 }
@@ -87,8 +83,8 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 							 pt_dtype_name(dtype));
 	if (dtype == PT_FLOAT16 || dtype == PT_BFLOAT16)
 		x = pt_cast(g, x, PT_FLOAT32);
-	centred = pt_scalar2(g, PT_S_sub, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
-	centred = pt_scalar1(g, PT_S_square, centred);
+	centred = pt_sub(g, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
+	centred = pt_square(g, centred);
 	sum = pt_apply_name(g, "sum", &centred, 1, given, 2);
 	if (sum == PT_NO_REF)
 		return PT_NO_REF;
@@ -97,7 +93,7 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 	n = after > 0 ? (double) (before / after) : 1;
 	n -= pt_args_bool(attrs, "unbiased") ? 1 : 0;
 	/* one element has no unbiased variance: 0 / 0 is NaN */
-	return pt_scalar2(g, PT_S_div, sum, pt_real(g, n > 0 ? n : 0));
+	return pt_div(g, sum, pt_real(g, n > 0 ? n : 0));
 }
 
 static bool
@@ -137,16 +133,10 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 
 	(void) nin;
 	if (!pt_dtype_is_float(pt_value(g, x)->dtype))
-	{
-		pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
-					  pt_dtype_name(pt_value(g, x)->dtype));
-		return false;
-	}
+		return pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
+							 pt_dtype_name(pt_value(g, x)->dtype));
 	if (isnan(power))
-	{
-		pt_graph_fail(g, PT_EINVAL, "norm: p must be a number, not nan");
-		return false;
-	}
+		return pt_graph_fail(g, PT_EINVAL, "norm: p must be a number, not nan");
 	vars[0] = (PtVar){"x", x};
 	vars[1] = (PtVar){"p", pt_real(g, power)};
 	if (power == 0)
@@ -217,8 +207,8 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	along.ndim = kept.ndim;
 	for (int d = 0; d < kept.ndim; d++)
 		along.dim[d] = d == dim ? shape.dim[dim] : 1;
-	mask = pt_scalar2(g, PT_S_eq, pt_reshape(g, x, &along), at);
-	x = pt_scalar3(g, PT_S_where, mask, in[0], pt_cast(g, pt_integer(g, 0), dtype));
+	mask = pt_eq(g, pt_reshape(g, x, &along), at);
+	x = pt_where(g, mask, in[0], pt_cast(g, pt_integer(g, 0), dtype));
 	x = pt_cast(g, pt_sum(g, x, &dim, 1, true), dtype);
 	out[0] = pt_reshape(g, x, &result);
 	out[1] = pt_reshape(g, at, &result);
@@ -251,7 +241,7 @@ static const char *const extreme_results[] = {"values", "indices", NULL};
 	{                          \
 		"keepdim", PT_ARG_BOOL \
 	}
-#define COMPOSED(op, what) .nout = 1, .scalar = PT_S_NONE, .decompose = decompose_##op, .doc = what
+#define COMPOSED(op, what) .decompose = decompose_##op, .doc = what
 
 static const PtParam spread_params[] = {INPUT,
 										{"dim", PT_ARG_INTS, .init_none = true},
@@ -295,14 +285,12 @@ const PtOp pt_stat_ops[] = {
 	{.name = "max",
 	 .params = extreme_params,
 	 .nout = 2,
-	 .scalar = PT_S_NONE,
 	 .decompose = decompose_max,
 	 .results = extreme_results,
 	 .doc = "Largest elements along a dimension, and where they are."},
 	{.name = "min",
 	 .params = extreme_params,
 	 .nout = 2,
-	 .scalar = PT_S_NONE,
 	 .decompose = decompose_min,
 	 .results = extreme_results,
 	 .doc = "Smallest elements along a dimension, and where they are."},

@@ -24,7 +24,7 @@ infer_batch(PtGraph *g, PtNode *node, PtTensorType *out)
 static bool
 infer_same(PtGraph *g, PtNode *node, PtTensorType *out)
 {
-	for (int i = 0; i < node->op->nout; i++)
+	for (int i = 0; i < pt_op_nout(node->op); i++)
 		out[i] = (PtTensorType){pt_value(g, node->in[i])->dtype, pt_value(g, node->in[i])->shape};
 	return true;
 }
@@ -39,8 +39,6 @@ const PtOp pt_train_ops[] =
 								  {"dtype", PT_ARG_DTYPE, .text = "'float32'"},
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_batch,
 	  .doc = "One column of the next batch's rows."},
 	 {.name = "check_finite",
@@ -51,15 +49,12 @@ const PtOp pt_train_ops[] =
 								  {0}},
 	  .flags = PT_OP_INTERNAL,
 	  .nout = 2,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_same,
 	  .doc = "Adds a batch's mean loss to the epoch's, and notes the first that is not finite."},
 	 {.name = "advance",
 	  .params =
 		  (const PtParam[]){{"ctl", PT_ARG_TENSOR, .required = true}, {"by", PT_ARG_INT}, {0}},
 	  .flags = PT_OP_INTERNAL,
-	  .nout = 1,
-	  .scalar = PT_S_NONE,
 	  .infer = infer_same,
 	  .doc = "Goes on to the next batch."},
 	 {0}};

@@ -22,7 +22,7 @@
 
 #include "engine/plan/program.h"
 
-#define PT_DEVICE_ABI 2
+#define PT_DEVICE_ABI 3
 
 typedef struct PtOperand
 {

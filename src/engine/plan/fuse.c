@@ -324,10 +324,10 @@ finish(PtPlanning *p, PtUnit *u)
 	u->nin = n;
 	if (u->program == NULL)
 	{
-		u->out = pt_arena_alloc(p->arena, PT_MAX_OUT * sizeof(PtRef));
+		u->out = pt_arena_alloc(p->arena, PT_MAX_RESULTS * sizeof(PtRef));
 		if (u->out == NULL)
 			return false;
-		u->nout = node->op->nout;
+		u->nout = pt_op_nout(node->op);
 		memcpy(u->out, node->out, u->nout * sizeof(PtRef));
 	}
 	return true;

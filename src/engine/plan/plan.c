@@ -88,7 +88,7 @@ find_live(PtPlanning *p)
 	{
 		const PtNode *node = &g->nodes[i];
 
-		for (int k = 0; k < node->op->nout; k++)
+		for (int k = 0; k < pt_op_nout(node->op); k++)
 			p->live[i] = p->live[i] || wanted[node->out[k]];
 		if (!p->live[i])
 			continue;
@@ -304,7 +304,7 @@ add_fixup(PtPlan *plan, const PtPlanning *p, PtRef ref, PtOperand *operand)
 }
 
 /* The bytes of an external that could not be computed in place are copied last. */
-static const PtOp copy_op = {.name = "copy", .nout = 1, .scalar = PT_S_NONE};
+static const PtOp copy_op = {.name = "copy"};
 
 static bool
 make_queue(PtPlan *plan, PtPlanning *p)
@@ -588,15 +588,16 @@ pt_plan_print(const PtPlan *plan)
 		used += snprintf(text + used, size - used, "%s", s->op ? s->op->name : "program");
 		for (int k = 0; program != NULL && k < program->ninstructions && used + 64 < size; k++)
 		{
-			int op = program->instructions[k].op;
+			const PtInstruction *ins = &program->instructions[k];
+			const PtOp *op = pt_op_scalar((PtScalar) ins->op);
 
 			used += snprintf(text + used, size - used, "%s%s",
 							 k > 0	 ? " "
 							 : s->op ? " + "
 									 : ": ",
-							 op < PT_S_COUNT	 ? pt_op_scalar(op)->name
-							 : op == PT_S_philox ? "philox"
-												 : "convert");
+							 op != NULL				  ? op->name
+							 : ins->op == PT_S_philox ? "philox"
+													  : "convert");
 		}
 		used +=
 			snprintf(text + used, size - used, "  %s\n", pt_shape_print(&s->out[0].shape, shape));

@@ -238,10 +238,10 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 				(long long) spec->batch_size);
 		return NULL;
 	}
-	if (spec->ninputs > PT_MAX_IN)
+	if (spec->ninputs > PT_MAX_INPUTS)
 	{
 		pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", spec->ninputs,
-				PT_MAX_IN);
+				PT_MAX_INPUTS);
 		return NULL;
 	}
 	if (spec->nrows < 1)

@@ -177,7 +177,7 @@ add_arguments(PtGraph *graph, const PtOptimizer *o, PtRef momentum, PtVar *vars,
 											   (int) strlen(param->name) - 1, param->name, j + 1);
 
 			if (name == NULL)
-				return pt_graph_fail(graph, PT_ENOMEM, "out of memory") != PT_NO_REF;
+				return pt_graph_fail(graph, PT_ENOMEM, "out of memory");
 			vars[(*n)++] = (PtVar){name, cycles && j == 0 ? momentum : pt_real(graph, v->reals[j])};
 		}
 	}
@@ -201,7 +201,7 @@ pt_optim_build(PtGraph *graph, const PtOptimizer *o, PtRef p, PtRef g, PtRef t, 
 		return false;
 	if (!o->type->rule(o, rule, sizeof(rule)))
 		return pt_graph_fail(graph, PT_EINTERNAL, "the rule of optim.%s is too long",
-							 o->type->name) != PT_NO_REF;
+							 o->type->name);
 	if (!pt_expr_run(graph, rule, vars, &n, 64))
 		return false;
 	*new_p = vars[0].ref;

@@ -31,7 +31,7 @@ typedef struct Draft
 	Rates rates;
 	PtWeights w;
 
-	PtRef in[PT_MAX_IN], target, loss;
+	PtRef in[PT_MAX_INPUTS], target, loss;
 	PtRef *updates; /* of buffers: [sd->count], PT_NO_REF where there is none */
 } Draft;
 
@@ -283,7 +283,7 @@ build_update(Draft *d)
 		pt_external(g, "gradients", pt_value(g, gflat)->dtype, &(PtShape){1, {spec->sd->flat}});
 	/* torch counts the first step as 1 */
 	t = pt_cast(g, pt_slice(g, d->ctl, PT_CTL_STEPS, &(PtShape){0}), PT_FLOAT64);
-	t = pt_scalar2(g, PT_S_add, t, pt_integer(g, 1));
+	t = pt_add(g, t, pt_integer(g, 1));
 	if (!pt_optim_build(g, &s->optimizer, d->w.flat, clip(d, pt_cast(g, gflat, PT_FLOAT32)), t,
 						d->rates.lr, d->rates.momentum, d->slots, &new_p, new_slots))
 		return;
