@@ -451,6 +451,89 @@ test_cat(void)
 	}
 }
 
+/* ---------- many inputs ---------- */
+
+/* nn.Graph('(x1, ...) -> f(x1, ...)', 'f', nn.Graph('(x1, ...) -> 1 * x1 + 2 * x2 + ...')) */
+static PtModule *
+weighted_sum(PtArena *arena, int n, PtError *err)
+{
+	char names[1024] = "x1", sum[2048] = "1 * x1";
+
+	for (int i = 2; i <= n; i++)
+	{
+		sprintf(names + strlen(names), ", x%d", i);
+		sprintf(sum + strlen(sum), " + %d * x%d", i, i);
+	}
+	return pt_module_parse(arena,
+						   pt_arena_printf(arena,
+										   "nn.Graph('(%s) -> f(%s)', 'f', nn.Graph('(%s) -> %s'))",
+										   names, names, names, sum),
+						   err);
+}
+
+/* A network has more inputs than an op has operands, and each arrives. */
+static void
+test_inputs(PtArena *arena)
+{
+	static const int counts[] = {PT_MAX_OPERANDS + 1, 20, PT_MAX_INPUTS};
+	PtError err = {0};
+
+	for (int k = 0; k < 3; k++)
+	{
+		int n = counts[k], y;
+		PtModule *m = weighted_sum(arena, n, &err);
+		PtShape shapes[PT_MAX_INPUTS], out;
+		PtRef in[PT_MAX_INPUTS];
+		double want = 0;
+		PtBuild b = {0};
+		PtStateDict sd;
+		Case c;
+
+		if (!CHECK(m != NULL && pt_module_state(arena, m, &sd, &err), "%s", err.message))
+			return;
+		case_begin(&c);
+		b = (PtBuild){.g = c.g, .sd = &sd};
+		for (int i = 0; i < n; i++)
+		{
+			int x = case_external(&c, PT_FLOAT32, SHAPE(2, 1));
+
+			shapes[i] = (PtShape){1, {1}};
+			in[i] = c.ext[x];
+			for (int row = 0; row < 2; row++)
+				case_set(&c, x, row, i % 7 + row);
+			want += (i + 1) * (i % 7);
+		}
+		CHECK(pt_module_trace(m, shapes, n, &out, NULL, NULL, &err), "%s", err.message);
+		y = case_output(&c, pt_module_build(&b, m, in, n));
+		CHECK_OK(run_case(&c, dev, NULL, 1, &err), &err);
+		CHECK(case_get(&c, y, 0) == want && case_get(&c, y, 1) == want + n * (n + 1) / 2,
+			  "%d inputs: %g and %g, wanted %g", n, case_get(&c, y, 0), case_get(&c, y, 1), want);
+		case_end(&c);
+	}
+	CHECK(weighted_sum(arena, PT_MAX_INPUTS + 1, &err) == NULL && err.code == PT_ELIMIT, "%s",
+		  err.message);
+}
+
+/* Rows of the op table keep its limits, and say names for several results. */
+static void
+test_rows(void)
+{
+	const PtOp *op;
+
+	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
+	{
+		int tensors = 0;
+
+		for (const PtParam *p = op->params; p->name != NULL; p++)
+			tensors += p->type == PT_ARG_TENSOR;
+		CHECK(tensors <= PT_MAX_OPERANDS, "op \"%s\" takes %d tensors", op->name, tensors);
+		CHECK(pt_op_nout(op) >= 1 && pt_op_nout(op) <= PT_MAX_RESULTS, "op \"%s\" has %d results",
+			  op->name, pt_op_nout(op));
+		CHECK(pt_op_find(op->name) == op, "op \"%s\" stands twice", op->name);
+		CHECK((op->scalar != PT_S_NONE) == (pt_op_scalar(op->scalar) == op), "op \"%s\"", op->name);
+	}
+}
+
 int
 main(void)
 {
@@ -465,6 +548,8 @@ main(void)
 	test_depth(arena);
 	test_shapes(arena);
 	test_cat();
+	test_inputs(arena);
+	test_rows();
 	dev->type->close(dev);
 	pt_arena_free(arena);
 	return check_done();

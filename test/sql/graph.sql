@@ -49,7 +49,7 @@ SELECT pg_temp.refusal(c) FROM (VALUES
 	($$SELECT nn.graph('x -> x', 'lambda', nn.relu())$$),
 	($$SELECT nn.graph('x -> x', '', nn.relu())$$),
 	($$SELECT nn.graph('x -> f(x)', 'f', nn.mseloss())$$),
-	($$SELECT nn.graph('(a, b, c, d, e, f, g, h, i) -> a')$$),
+	(format('SELECT nn.graph(%L)', (SELECT '(' || string_agg('x' || i, ', ') || ') -> x1' FROM generate_series(1, 65) i))),
 	($$SELECT nn.graph('x -> f(x)', 'f', nn.sequential(nn.linear(4, 3), nn.linear(2, 1)))$$),
 	($$SELECT nn.graph('x -> ' || repeat('(', 10000))$$),
 	($$SELECT nn.graph('x -> ' || repeat('relu(', 900) || 'x' || repeat(')', 900))::text IS NULL$$),
@@ -104,6 +104,15 @@ SELECT pgtorch_create_model('empty', nn.Graph('(a, b) -> a + b'));
 SELECT pg_temp.refusal($$SELECT * FROM pgtorch_train('empty', 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$);
 SELECT predict('empty', 1.5, 2) AS sum;
 SELECT predict('empty', '[[1, 2], [3, 4]]'::tensor, '[10, 20]'::tensor);
+
+-- a column each, as many inputs as a table has columns
+SELECT pgtorch_create_model('wide', nn.Graph(format('(%s) -> fc(cat([%1$s], -1))', string_agg('x' || i, ', ')), 'fc', nn.Linear(20, 1, bias => false)))
+FROM generate_series(1, 20) i;
+SELECT status, loss < 0.001 AS learned FROM pgtorch_train('wide',
+	(SELECT 'SELECT ' || string_agg(format('(id = %s)::int::float8', i), ', ') || ', id / 20.0::float8 FROM generate_series(1, 20) id' FROM generate_series(1, 20) i),
+	loss => nn.MSELoss(), optimizer => optim.Adam(lr => 0.1), epochs => 100, batch_size => 20);
+SELECT abs(predict_value('wide', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0) - 0.95) < 0.1 AS close;
+SELECT pg_temp.refusal($$SELECT predict_value('wide', 0, 0, 0)$$);
 
 -- indexing, results by name and gradients inside a model
 SELECT pgtorch_create_model('index', nn.Graph('x -> m = max(x, 1); stack([m.values, x[:, -1], to(m.indices, float32)], -1)[:, ::2]'));
