@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes the fixtures beside this file with PyTorch (made with 1.13): rng.txt, init.txt.
+"""Writes the fixtures beside this file with PyTorch (made with 2.15): rng.txt, init.txt.
 
 A fixture is a list of cases.  "case NAME" begins one; every other line is "key: text", or
 "key dtype[sizes]: elements".  test/engine/golden.h reads it.  Floats have as many digits as

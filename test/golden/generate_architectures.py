@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes architectures.csv beside this file with PyTorch (made with 1.13): 100 random networks in evaluation mode.
+"""Writes architectures.csv beside this file with PyTorch (made with 2.15): 100 random networks in evaluation mode.
 
 Rows are architecture,part,name,value.  Parts: module (its text), scale (of the tolerance), state (one row for each
 name of the state_dict), input and output (names 1 and 2: two rows).

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes autocast.txt beside this file with PyTorch (made with 1.13): training steps of mixed precision, bfloat16.
+"""Writes autocast.txt beside this file with PyTorch (made with 2.15): training steps of mixed precision, bfloat16.
 
 What is tested is what torch.autocast does on a GPU; these numbers come from a CPU.  Its kernels of bfloat16 round in
 between (products of transposed operands after every addition, GELU after every operation) where CUDA's compute in

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes fit.txt and promote.txt beside this file with PyTorch (made with 1.13).
+"""Writes fit.txt and promote.txt beside this file with PyTorch (made with 2.15).
 
 fit.txt: whole trainings.  The data are a closed formula that test_fit.c computes as well; initial
 weights are drawn from the seed, rows are shuffled by successive torch.randperm of one generator with the

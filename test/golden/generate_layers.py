@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes layers.txt beside this file with PyTorch (made with 1.13): every layer of nn, while training and after.
+"""Writes layers.txt beside this file with PyTorch (made with 2.15): every layer of nn, while training and after.
 
 A case is a module's text (options that only say "the same, other input" differ in the number after "#").
 x, v: input and what the output is multiplied by; sum(y * v) is the loss.  y, grad/x, grad/NAME: the first
@@ -118,17 +118,18 @@ add("nn.Sequential()", torch.randn(2, 3))
 add("nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 2))", torch.randn(5, 3))
 add("nn.Sequential(nn.Flatten(), nn.BatchNorm1d(6), nn.GELU(), nn.Linear(6, 2, bias=False), nn.LogSoftmax(1))", torch.randn(5, 2, 3))
 far = 1000 + torch.randn(6, 3)  # a mean that is large beside the deviation
-for options in ["", ", eps=0.1", ", momentum=None", ", momentum=0.5, affine=False", ", track_running_stats=False", ", 0.001, 1.0, False, False"]:
+for options in ["", ", eps=0.1", ", momentum=None", ", momentum=0.5, affine=False", ", track_running_stats=False", ", 0.001, 1.0, False, False",
+                ", bias=False"]:
     add("nn.BatchNorm1d(3%s)" % options, 2 + 3 * torch.randn(6, 3))
     add("nn.BatchNorm1d(3%s)" % options, torch.randn(4, 3, 5))
 add("nn.BatchNorm1d(3)", far)
 add("nn.BatchNorm1d(3)", torch.randn(1, 3, 2))
-for options in ["", ", eps=0.1", ", elementwise_affine=False"]:
+for options in ["", ", eps=0.1", ", elementwise_affine=False", ", 1e-05, True, False"]:
     add("nn.LayerNorm(8%s)" % options, 3 * torch.randn(3, 8))
     add("nn.LayerNorm((2, 4)%s)" % options, torch.randn(3, 2, 4))
     add("nn.LayerNorm([4]%s)" % options, torch.randn(3, 2, 4))
 add("nn.LayerNorm((3,))", 30 + torch.randn(6, 3))
-for options in ["", ", eps=0.1", ", affine=False"]:
+for options in ["", ", eps=0.1", ", affine=False", ", bias=False"]:
     add("nn.GroupNorm(2, 6%s)" % options, torch.randn(3, 6))
     add("nn.GroupNorm(3, 6%s)" % options, torch.randn(2, 6, 4))
     add("nn.GroupNorm(num_groups=1, num_channels=4%s)" % options, torch.randn(2, 4, 2, 2))

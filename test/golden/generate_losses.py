@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes loss.txt beside this file with PyTorch (made with 1.13): value of each loss and its gradient.
+"""Writes loss.txt beside this file with PyTorch (made with 2.15): value of each loss and its gradient.
 
 The form is that of generate.py.  Where PyTorch's loss takes several tensors, "output" holds them as
 pgtorch wants them: parts along dimension 1, or (GaussianNLLLoss) means and variances one after

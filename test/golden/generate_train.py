@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Prints the numbers that test/sql/train.sql compares with: initial weights, and losses of some epochs.
 
-PyTorch 1.13 on the CPU.  The data is what the test makes in SQL: features that float32 holds exactly, a value and a
+PyTorch 2.15 on the CPU.  The data is what the test makes in SQL: features that float32 holds exactly, a value and a
 class computed from them in double precision.  Batches are successive torch.randperm(n) of one generator.
 """
 import torch

@@ -12,6 +12,7 @@ SELECT nn.Hardsigmoid(), nn.Hardswish(inplace => true), nn.Hardshrink(1), nn.Sof
 SELECT nn.Softmax(1), nn.LogSoftmax(dim => -1), nn.Softmin();
 SELECT nn.Flatten(), nn.Flatten(start_dim => 2), nn.Unflatten(1, '{2,3}'), nn.Unflatten(dim => 1, unflattened_size => ARRAY[2, -1]);
 SELECT nn.BatchNorm1d(16), nn.BatchNorm1d(16, momentum => NULL, affine => false), nn.LayerNorm(8), nn.LayerNorm(ARRAY[2, 4], 1e-3);
+SELECT nn.BatchNorm1d(16, bias => false), nn.LayerNorm(8, 1e-5, true, false), nn.GroupNorm(2, 8, bias => false);
 SELECT nn.GroupNorm(2, 8), nn.Dropout(), nn.Dropout(p => 0.2), nn.AlphaDropout(0.1), nn.Bilinear(2, 3, 4, bias => false);
 
 -- text reads back equal
@@ -44,6 +45,8 @@ SELECT pg_temp.refusal(c) FROM (VALUES
 	($$SELECT nn.layernorm('{}')$$),
 	($$SELECT nn.layernorm(ARRAY[0])$$),
 	($$SELECT nn.batchnorm1d(NULL)$$),
+	($$SELECT 'nn.GroupNorm(2, 8, 1e-5, True, False)'::nn.module$$),
+	($$SELECT 'nn.GaussianNLLLoss(True)'::nn.module$$),
 	($$SELECT nn.prelu(0)$$),
 	($$SELECT 'nn.BatchNorm(4)'::nn.module$$),
 	($$SELECT 'nn.LeekyReLU()'::nn.module$$),

@@ -11,7 +11,7 @@ CREATE TABLE points AS
 	FROM (SELECT i, array_agg(((i * (j + 3) + j) % 17) / 16.0::float8 - 0.5 ORDER BY j) AS x
 		  FROM generate_series(1, 250) i, generate_series(0, 3) j GROUP BY i) s;
 
--- The initial weights are torch.manual_seed(42)'s, to the bit: constants from PyTorch 1.13 (test/golden/generate_train.py).
+-- The initial weights are torch.manual_seed(42)'s, to the bit: constants from PyTorch 2.15 (test/golden/generate_train.py).
 SELECT pgtorch_create_model('value', nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1)), seed => 42);
 SELECT pgtorch_create_model('class', nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 3)), seed => 42);
 CREATE FUNCTION floats(model text) RETURNS TABLE (name text, i bigint, value real) LANGUAGE sql STABLE AS $$

@@ -6,7 +6,7 @@
  * Targets are class indices or probabilities.  Index targets of logits go through the fused op, which also
  * refuses classes that do not exist; rows that are ignored are given class 0 there and weight 0
  * afterwards.  Weights, label smoothing and probability targets are composed around it.  All as PyTorch
- * 1.13 (whose NLLLoss takes no probabilities): the mean divides by the weights of the targets, for
+ * (whose NLLLoss takes no probabilities): the mean divides by the weights of the targets, for
  * probabilities by the number of rows.
  */
 #include <string.h>

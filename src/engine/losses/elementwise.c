@@ -4,7 +4,7 @@
  *
  * A row is a formula in the expression language over x (output), y (target) and the numeric arguments.
  * Where it has a kink it is written so that autograd gives PyTorch's gradient there:
- * "where(z < 0, 0, z)" passes the gradient at 0 as clamp_min does, and lets NaN through;
+ * "where(z <= 0, 0, z)" stops the gradient at 0 as clamp_min does, and lets NaN through;
  * "maximum(z, 0) + log1p(exp(-abs(z)))" is softplus with 1/2 at 0.
  */
 #include <float.h>
@@ -48,9 +48,8 @@ build_l1(PtBuild *b, const PtModule *m, const PtRef *in)
 static PtRef
 build_smooth_l1(PtBuild *b, const PtModule *m, const PtRef *in)
 {
-	/* then PyTorch's gradient is -1 where output and target are equal */
 	if (pt_args_real(m->args, "beta") == 0)
-		return reduced(b, m, elements(b, m, in, "z = x - y; loss = where(z > 0, z, -z)"));
+		return reduced(b, m, elements(b, m, in, "loss = abs(x - y)"));
 	return reduced(b, m,
 				   elements(b, m, in,
 							"z = abs(x - y);"
@@ -166,7 +165,7 @@ build_hinge(PtBuild *b, const PtModule *m, const PtRef *in)
 	return reduced(b, m,
 				   elements(b, m, in,
 							"z = margin - x;"
-							"loss = where(y != 1, where(z < 0, 0, z), 0) + where(y != -1, x, 0)"));
+							"loss = where(y != 1, where(z <= 0, 0, z), 0) + where(y != -1, x, 0)"));
 }
 
 const PtModuleType pt_elementwise_losses[] = {
@@ -234,9 +233,9 @@ const PtModuleType pt_elementwise_losses[] = {
 		.doc =
 			"Negative log-likelihood of normal distributions. The output holds k means, then k variances "
 			"(not negative, so end that half with nn.Softplus() or exp), for k target columns.",
-		.params = (const PtParam[]){{"full", PT_ARG_BOOL},
-									{"eps", PT_ARG_REAL, .init = 1e-6, .bounded = true, .min = 0,
-									 .max = HUGE_VAL},
+		.params = (const PtParam[]){{"full", PT_ARG_BOOL, .keyword = true},
+									{"eps", PT_ARG_REAL, .keyword = true, .init = 1e-6,
+									 .bounded = true, .min = 0, .max = HUGE_VAL},
 									PT_LOSS_REDUCTION,
 									{NULL}},
 		.build = build_gaussian,

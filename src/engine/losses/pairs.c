@@ -42,7 +42,7 @@ build_cosine(PtBuild *b, const PtModule *m, const PtRef *in)
 			"squares = (sum(square(a), 1) + 1e-12) * (sum(square(b), 1) + 1e-12);"
 			"similarity = sum(a * b, 1) / sqrt(squares);"
 			"z = similarity - margin;"
-			"loss = where(y == 1, 1 - similarity, 0) + where(y == -1, where(z < 0, 0, z), 0)",
+			"loss = where(y == 1, 1 - similarity, 0) + where(y == -1, where(z <= 0, 0, z), 0)",
 			(PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
 }
 
@@ -64,7 +64,7 @@ build_ranking(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (y == PT_NO_REF)
 		return PT_NO_REF;
 	return pt_reduce_loss(b, m,
-						  pt_loss_run(g, m, "z = -y * (a - b) + margin; loss = where(z < 0, 0, z)",
+						  pt_loss_run(g, m, "z = -y * (a - b) + margin; loss = where(z <= 0, 0, z)",
 									  (PtVar[]){{"a", parts[0]}, {"b", parts[1]}, {"y", y}}, 3));
 }
 
@@ -129,7 +129,7 @@ build_triplet(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (pt_args_bool(m->args, "swap"))
 		far = pt_minimum(g, far, distance(g, m, parts[1], parts[2]));
 	return pt_reduce_loss(b, m,
-						  pt_loss_run(g, m, "z = margin + near - far; loss = where(z < 0, 0, z)",
+						  pt_loss_run(g, m, "z = margin + near - far; loss = where(z <= 0, 0, z)",
 									  (PtVar[]){{"near", near}, {"far", far}}, 2));
 }
 

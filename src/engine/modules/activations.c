@@ -182,7 +182,7 @@ const PtModuleType pt_activations_modules[] = {
 	 PARAMS(INPLACE), FORMULA("y = where(x <= -3, 0, where(x >= 3, 1, (x + 3) / 6))")},
 	{ROW("Hardswish",
 		 "x min(max(x + 3, 0), 6) / 6 of each element. inplace has no effect on results."),
-	 PARAMS(INPLACE), FORMULA("y = where(x < -3, 0, where(x < 3, x * (x + 3) / 6, x))")},
+	 PARAMS(INPLACE), FORMULA("y = x * where(x <= -3, 0, where(x < 3, x + 3, 6)) / 6")},
 	{ROW("Hardshrink", "0 between -lambd and lambd, x elsewhere."), PARAMS(NUMBER("lambd", 0.5)),
 	 FORMULA("y = where(abs(x) <= lambd, 0, x)")},
 	{ROW("Softshrink", "x moved toward 0 by lambd, 0 between -lambd and lambd."),

@@ -35,10 +35,11 @@ init_zeros(PtRng *rng, const PtModule *m, PtDtype dtype, const PtShape *shape, v
 }
 
 static bool
-declare_affine(PtDeclare *d, const PtShape *shape)
+declare_affine(PtDeclare *d, const PtModule *m, const PtShape *shape)
 {
 	return pt_declare(d, "weight", PT_FLOAT32, shape, true, init_ones) &&
-		   pt_declare(d, "bias", PT_FLOAT32, shape, true, init_zeros);
+		   (!pt_args_bool(m->args, "bias") ||
+			pt_declare(d, "bias", PT_FLOAT32, shape, true, init_zeros));
 }
 
 /* Over these dimensions, which stay with size 1. */
@@ -99,7 +100,7 @@ declare_batch(PtDeclare *d, const PtModule *m)
 {
 	const PtShape channels = {1, {pt_args_int(m->args, "num_features")}};
 
-	if (pt_args_bool(m->args, "affine") && !declare_affine(d, &channels))
+	if (pt_args_bool(m->args, "affine") && !declare_affine(d, m, &channels))
 		return false;
 	return !pt_args_bool(m->args, "track_running_stats") ||
 		   (pt_declare(d, "running_mean", PT_FLOAT32, &channels, false, init_zeros) &&
@@ -225,7 +226,7 @@ declare_layer(PtDeclare *d, const PtModule *m)
 {
 	const PtShape shape = normalized_shape(m);
 
-	return !pt_args_bool(m->args, "elementwise_affine") || declare_affine(d, &shape);
+	return !pt_args_bool(m->args, "elementwise_affine") || declare_affine(d, m, &shape);
 }
 
 static bool
@@ -300,7 +301,7 @@ static bool
 declare_group(PtDeclare *d, const PtModule *m)
 {
 	return !pt_args_bool(m->args, "affine") ||
-		   declare_affine(d, &(PtShape){1, {pt_args_int(m->args, "num_channels")}});
+		   declare_affine(d, m, &(PtShape){1, {pt_args_int(m->args, "num_channels")}});
 }
 
 static bool
@@ -355,6 +356,7 @@ const PtModuleType pt_norm_modules[] = {
 									{"momentum", PT_ARG_REAL, .nullable = true, .init = 0.1},
 									{"affine", PT_ARG_BOOL, .init = 1},
 									{"track_running_stats", PT_ARG_BOOL, .init = 1},
+									{"bias", PT_ARG_BOOL, .init = 1, .keyword = true},
 									{NULL}},
 		.declare = declare_batch,
 		.shapes = shapes_batch,
@@ -366,6 +368,7 @@ const PtModuleType pt_norm_modules[] = {
 		.params = (const PtParam[]){{"normalized_shape", PT_ARG_INTS, PT_SIZE},
 									EPS,
 									{"elementwise_affine", PT_ARG_BOOL, .init = 1},
+									{"bias", PT_ARG_BOOL, .init = 1},
 									{NULL}},
 		.check = check_layer,
 		.declare = declare_layer,
@@ -380,6 +383,7 @@ const PtModuleType pt_norm_modules[] = {
 									{"num_channels", PT_ARG_INT, PT_SIZE},
 									EPS,
 									{"affine", PT_ARG_BOOL, .init = 1},
+									{"bias", PT_ARG_BOOL, .init = 1, .keyword = true},
 									{NULL}},
 		.check = check_group,
 		.declare = declare_group,
