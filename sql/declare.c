@@ -1,6 +1,6 @@
 /*
  * declare.c
- *	  Prints SQL declarations generated from the engine's tables: declare nn | optim | lr_scheduler | ops.
+ *	  Prints SQL declarations generated from the engine's tables: declare nn.module | nn | ... | ops.
  *
  * Runs at build time, linked with the engine.  Argument names, order and defaults are those of the
  * tables' PtParam lists, so that SQL, the expression language and Python text agree.
@@ -10,10 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lang/args.h"
-#include "engine/nn/module.h"
 #include "engine/graph/op.h"
-#include "engine/train/sched.h"
+#include "engine/train/types.h"
 
 #define TENSOR "@extschema@.tensor"
 
@@ -68,6 +66,8 @@ print_name(const char *name)
 static const char *
 sql_type(const PtParam *p)
 {
+	static char type[128]; /* until the next call */
+
 	switch (p->type)
 	{
 		case PT_ARG_TENSOR:
@@ -88,14 +88,14 @@ sql_type(const PtParam *p)
 		case PT_ARG_DTYPE:
 		case PT_ARG_WORD:
 			return "text";
-		case PT_ARG_MODULE:
-			return "nn.module";
-		case PT_ARG_MODULES:
-			return "nn.module[]";
-		case PT_ARG_NAMED_MODULES:
+		case PT_ARG_OBJECT:
+		case PT_ARG_OBJECTS:
+		case PT_ARG_OBJECT_LIST:
+			snprintf(type, sizeof(type), "%s.%s%s", p->of->schema, p->of->type,
+					 p->type == PT_ARG_OBJECT ? "" : "[]");
+			return type;
+		case PT_ARG_NAMED_OBJECTS:
 			return "\"any\"";
-		case PT_ARG_SCHEDULERS:
-			return "lr_scheduler.scheduler[]";
 	}
 	return NULL;
 }
@@ -103,7 +103,7 @@ sql_type(const PtParam *p)
 static bool
 is_variadic(const PtParam *p)
 {
-	return p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES;
+	return p->type == PT_ARG_OBJECTS || p->type == PT_ARG_NAMED_OBJECTS;
 }
 
 static void
@@ -170,55 +170,132 @@ print_body(const char *entry, bool strict)
 		   strict ? "STRICT " : "", entry);
 }
 
-/* ---------- modules and optimizers ---------- */
+/* ---------- types of text, and their constructors ---------- */
 
+/* Prints a text with @ for the SQL type. */
 static void
-declare_constructor(const char *schema, const char *name, const PtParam *params, const char *type,
-					const char *entry, const char *doc)
+print_type(const PtConstructors *c, const char *text)
 {
-	print_head(schema, name, params, NULL);
-	printf(" RETURNS %s\n", type);
-	print_body(entry, false);
-	print_comment(schema, name, params, NULL, doc);
+	for (; *text != '\0'; text++)
+		if (*text == '@' && strncmp(text, "@extschema@", 11) == 0)
+		{
+			printf("@extschema@");
+			text += 10;
+		}
+		else if (*text == '@')
+			printf("%s.%s", c->schema, c->type);
+		else
+			putchar(*text);
 }
 
 static void
-declare_modules(void)
+declare_type(const PtConstructors *c)
 {
-	const PtModuleType *t;
+	static const struct
+	{
+		const char *name, *arguments, *returns, *entry, *comment;
+	} functions[] = {
+		{"in", "cstring", "@", "pgtorch_object_in", "I/O"},
+		{"out", "@", "cstring", "pgtorch_canonical_out", "I/O"},
+		{"recv", "internal", "@", "pgtorch_object_recv", "I/O"},
+		{"send", "@", "bytea", "pgtorch_canonical_send", "I/O"},
+		{"eq", "@, @", "boolean", "pgtorch_canonical_eq", "implementation of = operator"},
+		{"ne", "@, @", "boolean", "pgtorch_canonical_ne", "implementation of <> operator"},
+		{"hash", "@", "integer", "pgtorch_canonical_hash", "hash"},
+		{"hash_extended", "@, bigint", "bigint", "pgtorch_canonical_hash_extended", "hash"},
+	};
 
-	for (int i = 0; (t = pt_module_type_at(i)) != NULL; i++)
+	print_type(c, "CREATE TYPE @;\n");
+	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
+	{
+		if (strcmp(functions[i].name, "eq") == 0)
+			print_type(c, "CREATE TYPE @\n(\n"
+						  "\tINPUT = @_in, OUTPUT = @_out, RECEIVE = @_recv, SEND = @_send,\n"
+						  "\tINTERNALLENGTH = VARIABLE, STORAGE = extended\n"
+						  ");\n");
+		print_type(c, "CREATE FUNCTION @_");
+		printf("%s(", functions[i].name);
+		print_type(c, functions[i].arguments);
+		printf(") RETURNS ");
+		print_type(c, functions[i].returns);
+		putchar('\n');
+		print_body(functions[i].entry, true);
+		print_type(c, "COMMENT ON FUNCTION @_");
+		printf("%s(", functions[i].name);
+		print_type(c, functions[i].arguments);
+		printf(") IS '%s';\n", functions[i].comment);
+	}
+	print_type(
+		c, "CREATE OPERATOR @extschema@.=\n(\n"
+		   "\tLEFTARG = @, RIGHTARG = @, FUNCTION = @_eq, COMMUTATOR = OPERATOR(@extschema@.=),\n"
+		   "\tNEGATOR = OPERATOR(@extschema@.<>), RESTRICT = pg_catalog.eqsel,\n"
+		   "\tJOIN = pg_catalog.eqjoinsel, HASHES\n"
+		   ");\n"
+		   "CREATE OPERATOR @extschema@.<>\n(\n"
+		   "\tLEFTARG = @, RIGHTARG = @, FUNCTION = @_ne, COMMUTATOR = OPERATOR(@extschema@.<>),\n"
+		   "\tNEGATOR = OPERATOR(@extschema@.=), RESTRICT = pg_catalog.neqsel,\n"
+		   "\tJOIN = pg_catalog.neqjoinsel\n"
+		   ");\n"
+		   "CREATE OPERATOR CLASS @_hash_ops DEFAULT FOR TYPE @ USING hash AS\n"
+		   "\tOPERATOR 1 @extschema@.= (@, @),\n"
+		   "\tFUNCTION 1 @_hash(@),\n"
+		   "\tFUNCTION 2 @_hash_extended(@, bigint);\n"
+		   "COMMENT ON OPERATOR @extschema@.= (@, @) IS 'the same text';\n"
+		   "COMMENT ON OPERATOR @extschema@.<> (@, @) IS 'not the same text';\n"
+		   "COMMENT ON OPERATOR CLASS @_hash_ops USING hash IS 'equality of canonical text';\n"
+		   "COMMENT ON OPERATOR FAMILY @_hash_ops USING hash IS 'equality of canonical text';\n"
+		   "COMMENT ON TYPE @ IS ");
+	print_quoted(c->doc);
+	printf(";\n");
+}
+
+static void
+declare_constructor(const PtConstructors *c, const PtConstructor *row, const PtParam *params)
+{
+	print_head(c->schema, row->name, params, NULL);
+	printf(" RETURNS %s.%s\n", c->schema, c->type);
+	print_body("pgtorch_object_new", false);
+	print_comment(c->schema, row->name, params, NULL, row->doc);
+}
+
+static void
+declare_constructors(const PtConstructors *c)
+{
+	const PtConstructor *row;
+
+	for (int i = 0; (row = c->at(i)) != NULL; i++)
 	{
 		PtParam without[PT_MAX_ARGS + 1] = {{NULL}};
 		int n = 0;
 
-		declare_constructor("nn", t->name, t->params, "nn.module", "pgtorch_module_new", t->doc);
+		declare_constructor(c, row, row->params);
 		/* a VARIADIC argument cannot be left out */
-		for (; t->params[n].name != NULL && !is_variadic(&t->params[n]); n++)
-			without[n] = t->params[n];
-		if (t->params[n].name != NULL)
-			declare_constructor("nn", t->name, without, "nn.module", "pgtorch_module_new", t->doc);
+		for (; row->params[n].name != NULL && !is_variadic(&row->params[n]); n++)
+			without[n] = row->params[n];
+		if (row->params[n].name != NULL)
+			declare_constructor(c, row, without);
 	}
 }
 
-static void
-declare_optimizers(void)
+/* "nn.module": the type; "nn": its constructors.  False if there is no such thing. */
+static bool
+declare_text(const char *part)
 {
-	const PtOptimType *t;
+	for (const PtConstructors *const *c = pt_types; *c != NULL; c++)
+	{
+		size_t n = strlen((*c)->schema);
 
-	for (int i = 0; (t = pt_optim_type_at(i)) != NULL; i++)
-		declare_constructor("optim", t->name, t->params, "optim.optimizer", "pgtorch_optim_new",
-							t->doc);
-}
-
-static void
-declare_schedulers(void)
-{
-	const PtSchedulerType *t;
-
-	for (int i = 0; (t = pt_sched_type_at(i)) != NULL; i++)
-		declare_constructor("lr_scheduler", pt_sched_type_name(t), pt_sched_type_params(t),
-							"lr_scheduler.scheduler", "pgtorch_sched_new", pt_sched_type_doc(t));
+		if (strncmp(part, (*c)->schema, n) != 0)
+			continue;
+		if (part[n] == '\0')
+			declare_constructors(*c);
+		else if (part[n] == '.' && strcmp(part + n + 1, (*c)->type) == 0)
+			declare_type(*c);
+		else
+			continue;
+		return true;
+	}
+	return false;
 }
 
 /* ---------- ops ---------- */
@@ -360,17 +437,11 @@ main(int argc, char **argv)
 {
 	const char *part = argc == 2 ? argv[1] : "";
 
-	if (strcmp(part, "nn") == 0)
-		declare_modules();
-	else if (strcmp(part, "optim") == 0)
-		declare_optimizers();
-	else if (strcmp(part, "lr_scheduler") == 0)
-		declare_schedulers();
-	else if (strcmp(part, "ops") == 0)
+	if (strcmp(part, "ops") == 0)
 		declare_ops();
-	else
+	else if (!declare_text(part))
 	{
-		fprintf(stderr, "usage: declare nn | optim | lr_scheduler | ops\n");
+		fprintf(stderr, "usage: declare nn.module | nn | optim.optimizer | optim | ... | ops\n");
 		return 2;
 	}
 	return ferror(stdout) ? 1 : 0;

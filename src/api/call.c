@@ -13,8 +13,7 @@
 
 #include "api/ints.h"
 #include "bridge/bridge.h"
-#include "engine/nn/module.h"
-#include "engine/train/sched.h"
+#include "engine/lang/constructor.h"
 
 void
 pgt_arg_require(FunctionCallInfo fcinfo, int i, const char *name)
@@ -73,24 +72,14 @@ text_in_arena(Datum datum, PtArena *arena)
 	return s;
 }
 
-static struct PtScheduler *
-scheduler_in_arena(Datum datum, PtArena *arena)
+static PtObject *
+object_in_arena(Datum datum, const PtParam *param, PtArena *arena)
 {
 	PtError err;
-	PtScheduler *s = pt_sched_parse(arena, text_in_arena(datum, arena), &err);
+	PtObject *o = pt_constructor_parse(arena, param->of, text_in_arena(datum, arena), &err);
 
-	pgt_check(s != NULL, &err);
-	return s;
-}
-
-static struct PtModule *
-module_in_arena(Datum datum, PtArena *arena)
-{
-	PtError err;
-	PtModule *m = pt_module_parse(arena, text_in_arena(datum, arena), &err);
-
-	pgt_check(m != NULL, &err);
-	return m;
+	pgt_check(o != NULL, &err);
+	return o;
 }
 
 /* double precision[] */
@@ -113,59 +102,34 @@ reals(Datum datum, const char *name, PtArena *arena, PtValue *out)
 	*out = (PtValue){PT_VALUE_REALS, n, {.reals = list}};
 }
 
-/* The elements of an array of a type that is text. */
-static Datum *
-elements_of(Datum datum, Oid element, const char *name, int *n)
-{
-	ArrayType *array = DatumGetArrayTypeP(datum);
-	Datum *elements;
-	int16 length;
-	bool by_value;
-	char align;
-
-	if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be a one-dimensional array without nulls", name)));
-	get_typlenbyvalalign(element, &length, &by_value, &align);
-	deconstruct_array(array, element, length, by_value, align, &elements, NULL, n);
-	return elements;
-}
-
-/* lr_scheduler.scheduler[] */
+/* nn.module or nn.module[], and so on: types whose values are text */
 static void
-schedulers(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
-{
-	int n;
-	Datum *elements = elements_of(datum, get_element_type(type), name, &n);
-	struct PtScheduler **list = allocate(arena, n * sizeof(*list));
-
-	for (int i = 0; i < n; i++)
-		list[i] = scheduler_in_arena(elements[i], arena);
-	*out = (PtValue){PT_VALUE_SCHEDULERS, n, {.schedulers = (PtSpelled **) list}};
-}
-
-/* nn.module or nn.module[] */
-static void
-modules(Datum datum, Oid type, const char *name, PtArena *arena, PtValue *out)
+objects(Datum datum, Oid type, const PtParam *param, PtArena *arena, PtValue *out)
 {
 	Oid element = get_element_type(type);
-	struct PtModule **list;
+	Datum *elements = &datum;
+	PtObject **list;
 	int n = 1;
 
-	if (element == InvalidOid)
+	if (element != InvalidOid)
 	{
-		list = allocate(arena, sizeof(*list));
-		list[0] = module_in_arena(datum, arena);
-	}
-	else
-	{
-		Datum *elements = elements_of(datum, element, name, &n);
+		ArrayType *array = DatumGetArrayTypeP(datum);
+		int16 length;
+		bool by_value;
+		char align;
 
-		list = allocate(arena, n * sizeof(*list));
-		for (int i = 0; i < n; i++)
-			list[i] = module_in_arena(elements[i], arena);
+		if (ARR_NDIM(array) > 1 || array_contains_nulls(array))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("argument \"%s\" must be a one-dimensional array without nulls", param->name)));
+		get_typlenbyvalalign(element, &length, &by_value, &align);
+		deconstruct_array(array, element, length, by_value, align, &elements, NULL, &n);
 	}
-	*out = (PtValue){PT_VALUE_MODULES, n, {.modules = list}};
+	list = allocate(arena, n * sizeof(*list));
+	for (int i = 0; i < n; i++)
+		list[i] = object_in_arena(elements[i], param, arena);
+	*out =
+		(PtValue){element != InvalidOid ? PT_VALUE_OBJECTS : PT_VALUE_OBJECT, n, {.objects = list}};
 }
 
 void
@@ -211,10 +175,8 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 	}
 	if (param->type == PT_ARG_INTS)
 		pgt_ints_value(datum, arena, out);
-	else if (param->type == PT_ARG_MODULE || param->type == PT_ARG_MODULES)
-		modules(datum, call->types[i], param->name, arena, out);
-	else if (param->type == PT_ARG_SCHEDULERS)
-		schedulers(datum, call->types[i], param->name, arena, out);
+	else if (param->of != NULL)
+		objects(datum, call->types[i], param, arena, out);
 	else
 		elog(ERROR, "function %s is declared with an argument of type %u", call->name,
 			 call->types[i]);
@@ -269,7 +231,7 @@ pgt_call_variadic(FunctionCallInfo fcinfo, const PgtCall *call, const PtParam *p
 			given[i].value =
 				(PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(PG_GETARG_DATUM(i), arena)}};
 		else if (type == module)
-			modules(PG_GETARG_DATUM(i), type, params[call->nargs - 1].name, arena, &given[i].value);
+			objects(PG_GETARG_DATUM(i), type, &params[call->nargs - 1], arena, &given[i].value);
 		else
 			ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
 							errmsg("argument %d of %s must be a name or a module, not %s", i + 1, call->name,

@@ -85,12 +85,15 @@ fuzz_scheduler(PtArena *arena, const char *text)
 	PtOptimizer *o = pt_optim_parse(arena, "optim.SGD(0.1, momentum=0.9)", &err);
 	PtScheduler *s = pt_sched_parse(arena, text, &err);
 	PtScheduler *again;
+	char *first, *second;
 	PtPace *p;
 
 	if (s == NULL)
 		return;
-	again = pt_sched_parse(arena, s->text, &err);
-	if (again == NULL || strcmp(s->text, again->text) != 0)
+	first = pt_sched_print(arena, s, &err);
+	again = first ? pt_sched_parse(arena, first, &err) : NULL;
+	second = again ? pt_sched_print(arena, again, &err) : NULL;
+	if (second == NULL || strcmp(first, second) != 0)
 		abort();
 	p = pt_pace_new(arena, s, o, 5, 4, &err);
 	for (int i = 0; p != NULL && i < 20; i++)

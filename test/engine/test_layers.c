@@ -254,7 +254,7 @@ has_options(const PtModuleType *type)
 {
 	const PtParam *p = type->params;
 
-	return p->name != NULL && strcmp(p->name, "inplace") != 0 && p->type != PT_ARG_MODULES &&
+	return p->name != NULL && strcmp(p->name, "inplace") != 0 && p->type != PT_ARG_OBJECTS &&
 		   strcmp(type->name, "Graph") != 0;
 }
 

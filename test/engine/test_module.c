@@ -146,12 +146,16 @@ test_sizes(void)
 			  err.message);
 	}
 	/* nor one level after the other, as SQL's constructors do */
-	m = pt_module_new(arena, pt_module_type_find("Sequential"), NULL, 0, &err);
+	m = (PtModule *) pt_constructor_call(arena, &pt_modules,
+										 pt_constructor_find(&pt_modules, "Sequential"), NULL, 0,
+										 &err);
 	for (int i = 0; m != NULL && i < 1000; i++)
 	{
-		PtGiven given = {NULL, {PT_VALUE_MODULES, 1, {.modules = &m}}};
+		PtGiven given = {NULL, {PT_VALUE_OBJECT, 1, {.objects = (PtObject **) &m}}};
 
-		m = pt_module_new(arena, pt_module_type_find("sequential"), &given, 1, &err);
+		m = (PtModule *) pt_constructor_call(arena, &pt_modules,
+											 pt_constructor_find(&pt_modules, "sequential"), &given,
+											 1, &err);
 	}
 	CHECK(m == NULL && err.code == PT_ELIMIT, "%s", err.message);
 

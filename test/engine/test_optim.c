@@ -279,7 +279,7 @@ main(void)
 		return check_done();
 	while (golden_case(&f))
 	{
-		const PtOptimType *type;
+		const PtConstructor *type;
 		PtError err;
 
 		if (strncmp(f.name, "data ", 5) == 0)
@@ -291,16 +291,16 @@ main(void)
 			continue;
 		}
 		check_training(&f, dev, data, ndata);
-		for (int i = 0; (type = pt_optim_type_at(i)) != NULL; i++)
+		for (int i = 0; (type = pt_optimizers.at(i)) != NULL; i++)
 		{
 			const PtOptimizer *o = pt_optim_parse(f.arena, golden_text(&f, "optimizer"), &err);
 
-			cases[i] += o != NULL && o->type == type;
+			cases[i] += o != NULL && (const PtConstructor *) o->type == type;
 		}
 	}
 	/* the defaults and two others */
-	for (int i = 0; pt_optim_type_at(i) != NULL; i++)
-		CHECK(cases[i] >= 3, "optim.%s has %d cases", pt_optim_type_at(i)->name, cases[i]);
+	for (int i = 0; pt_optimizers.at(i) != NULL; i++)
+		CHECK(cases[i] >= 3, "optim.%s has %d cases", pt_optimizers.at(i)->name, cases[i]);
 	golden_close(&f);
 	dev->type->close(dev);
 	return check_done();

@@ -16,7 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-
 const PtValue *
 pt_args_get(const PtArgs *args, const char *name)
 {
@@ -145,27 +144,25 @@ fail_unknown(const char *what, const PtParam *params, const char *name, PtError 
 	return nearest ? pt_hint(err, "Perhaps you meant \"%s\".", nearest) : false;
 }
 
-/* The modules given by position from given[0] on, as one list. */
+/* The objects given by position from given[0] on, as one list. */
 static bool
-gather_modules(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given, int n,
-			   PtValue *v, PtError *err)
+gather(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given, int n, PtValue *v,
+	   PtError *err)
 {
-	struct PtModule **list;
-	int count = 0;
+	struct PtObject **list = pt_arena_alloc(arena, (size_t) n * sizeof(*list) + 1);
 
+	if (list == NULL)
+		return pt_fail_memory(err, (size_t) n * sizeof(*list));
 	for (int i = 0; i < n; i++)
 	{
-		if (given[i].value.kind != PT_VALUE_MODULES)
-			return pt_param_convert(arena, what, p, (PtValue[]){given[i].value}, err);
-		count += given[i].value.count;
+		PtValue one = given[i].value;
+
+		if (one.kind != PT_VALUE_OBJECT)
+			return pt_param_convert(arena, what, &(PtParam){p->name, PT_ARG_OBJECT, .of = p->of},
+									&one, err);
+		list[i] = one.objects[0];
 	}
-	list = pt_arena_alloc(arena, (size_t) count * sizeof(*list) + 1);
-	if (list == NULL)
-		return pt_fail_memory(err, (size_t) count * sizeof(*list));
-	*v = (PtValue){PT_VALUE_MODULES, count, {.modules = list}};
-	for (int i = 0; i < n; i++)
-		for (int j = 0; j < given[i].value.count; j++)
-			*list++ = given[i].value.modules[j];
+	*v = (PtValue){PT_VALUE_OBJECTS, n, {.objects = list}};
 	return true;
 }
 
@@ -213,10 +210,9 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 			return NULL;
 		}
 		set[i] = true;
-		if (params[i].type == PT_ARG_MODULES || params[i].type == PT_ARG_NAMED_MODULES)
+		if (params[i].type == PT_ARG_OBJECTS || params[i].type == PT_ARG_NAMED_OBJECTS)
 		{
-			if (!gather_modules(arena, what, &params[i], given + i, positional - i,
-								&args->values[i], err))
+			if (!gather(arena, what, &params[i], given + i, positional - i, &args->values[i], err))
 				return NULL;
 			break;
 		}
@@ -251,50 +247,4 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 			return NULL;
 	}
 	return args;
-}
-
-/* ---------- as text ---------- */
-
-bool
-pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
-			  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err),
-			  PtError *err)
-{
-	const char *separator = "";
-
-	for (int i = 0; i < args->count; i++)
-	{
-		const PtParam *p = &args->params[i];
-		const PtValue *v = &args->values[i];
-
-		if (p->type == PT_ARG_MODULES || p->type == PT_ARG_NAMED_MODULES ||
-			p->type == PT_ARG_MODULE)
-		{
-			for (int j = 0; v->kind == PT_VALUE_MODULES && j < v->count; j++)
-			{
-				pt_buffer_add(b, separator);
-				separator = ", ";
-				if (!print_module(b, v->modules[j], err))
-					return false;
-			}
-			continue;
-		}
-		if (!p->required)
-		{
-			/* what binding nothing would give */
-			PtParam alone[2] = {*p, {NULL}};
-			PtArgs *init = pt_args_bind(b->arena, what, alone, NULL, 0, err);
-
-			if (init == NULL)
-				return false;
-			if (pt_value_equal(v, &init->values[0]))
-				continue;
-		}
-		pt_buffer_add(b, separator);
-		separator = ", ";
-		if (!p->required)
-			pt_buffer_addf(b, "%s=", p->name);
-		pt_value_print(b, v);
-	}
-	return b->failed ? pt_fail_memory(err, b->used) : true;
 }

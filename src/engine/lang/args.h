@@ -23,11 +23,11 @@ typedef enum PtArgType
 	PT_ARG_REALS, /* a fixed-length tuple of floats, e.g. betas */
 	PT_ARG_BOOL,
 	PT_ARG_DTYPE,
-	PT_ARG_WORD, /* one of .words */
-	PT_ARG_MODULE,
-	PT_ARG_MODULES,		  /* any number of modules, positional: Sequential */
-	PT_ARG_NAMED_MODULES, /* the same, each after its name: Graph */
-	PT_ARG_SCHEDULERS	  /* a list of learning rate schedulers */
+	PT_ARG_WORD,		  /* one of .words */
+	PT_ARG_OBJECT,		  /* made by a constructor of .of: a module */
+	PT_ARG_OBJECTS,		  /* any number of them, positional: Sequential */
+	PT_ARG_NAMED_OBJECTS, /* the same, each after its name: Graph */
+	PT_ARG_OBJECT_LIST	  /* a list of them: learning rate schedulers */
 } PtArgType;
 
 typedef struct PtParam
@@ -44,7 +44,8 @@ typedef struct PtParam
 	bool bounded;	/* min <= value <= max is checked, of each element of a list */
 	bool open;		/* the bounds themselves are not allowed */
 	double min, max;
-	const char *const *words; /* NULL-terminated, for PT_ARG_WORD */
+	const char *const *words;		 /* NULL-terminated, for PT_ARG_WORD */
+	const struct PtConstructors *of; /* of objects: their type */
 } PtParam;
 
 /* param.c: *v becomes what the parameter takes, or its default; what: the callee, for errors */
@@ -82,14 +83,6 @@ typedef struct PtGiven
 } PtGiven;
 extern PtArgs *pt_args_bind(PtArena *arena, const char *what, const PtParam *params,
 							const PtGiven *given, int ngiven, PtError *err);
-
-/*
- * The arguments of a canonical call: those without a default by position, then by name what differs
- * from its default.  MODULE and MODULES are left to print_module.
- */
-extern bool pt_args_print(PtBuffer *b, const char *what, const PtArgs *args,
-						  bool (*print_module)(PtBuffer *b, const struct PtModule *m, PtError *err),
-						  PtError *err);
 
 /* The declared name nearest to one that is not declared (edit distance), or NULL if none is near. */
 extern const char *pt_nearest(const char *name, const char *const *names, int count);

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lang/args.h"
+#include "engine/lang/constructor.h"
 
 /* A value that is wanted, and by whom. */
 typedef struct Want
@@ -25,13 +25,13 @@ typedef struct Want
 	PtError *err;
 } Want;
 
-static const char *type_name(PtArgType type);
+static const char *type_name(const PtParam *p);
 
 static bool
 fail_type(const Want *w, const PtValue *v)
 {
 	return pt_fail(w->err, PT_ETYPE, "argument \"%s\" of %s must be %s, not %s", w->param->name,
-				   w->what, type_name(w->param->type), pt_value_kind(v));
+				   w->what, type_name(w->param), pt_value_kind(v));
 }
 
 /* min <= x <= max, or < with open bounds; NaN is never inside. */
@@ -239,24 +239,26 @@ to_word(const Want *w, PtValue *v)
 }
 
 static bool
-to_module(const Want *w, PtValue *v)
+to_object(const Want *w, PtValue *v)
 {
-	return (v->kind == PT_VALUE_MODULES && v->count == 1) || fail_type(w, v);
+	return v->kind == PT_VALUE_OBJECT || fail_type(w, v);
 }
 
 static bool
-to_modules(const Want *w, PtValue *v)
+to_objects(const Want *w, PtValue *v)
 {
-	return v->kind == PT_VALUE_MODULES || fail_type(w, v);
+	if (v->kind == PT_VALUE_OBJECT)
+		v->kind = PT_VALUE_OBJECTS;
+	return v->kind == PT_VALUE_OBJECTS || fail_type(w, v);
 }
 
 static bool
-to_schedulers(const Want *w, PtValue *v)
+to_object_list(const Want *w, PtValue *v)
 {
-	return v->kind == PT_VALUE_SCHEDULERS || fail_type(w, v);
+	return v->kind == PT_VALUE_OBJECTS || fail_type(w, v);
 }
 
-/* What a parameter's type is called, and how a value becomes one. */
+/* What a parameter's type is called (NULL: as its objects say), and how a value becomes one. */
 static const struct
 {
 	const char *name;
@@ -272,16 +274,18 @@ static const struct
 	[PT_ARG_BOOL] = {"True or False", to_bool},
 	[PT_ARG_DTYPE] = {"a dtype", to_dtype},
 	[PT_ARG_WORD] = {"a word", to_word},
-	[PT_ARG_MODULE] = {"a module", to_module},
-	[PT_ARG_MODULES] = {"a module", to_modules},
-	[PT_ARG_NAMED_MODULES] = {"a module", to_modules},
-	[PT_ARG_SCHEDULERS] = {"a list of schedulers", to_schedulers},
+	[PT_ARG_OBJECT] = {NULL, to_object},
+	[PT_ARG_OBJECTS] = {NULL, to_objects},
+	[PT_ARG_NAMED_OBJECTS] = {NULL, to_objects},
+	[PT_ARG_OBJECT_LIST] = {NULL, to_object_list},
 };
 
 static const char *
-type_name(PtArgType type)
+type_name(const PtParam *p)
 {
-	return types[type].name;
+	if (types[p->type].name != NULL)
+		return types[p->type].name;
+	return p->type == PT_ARG_OBJECT ? p->of->one : p->of->several;
 }
 
 bool
@@ -387,16 +391,16 @@ pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
 			return text_numbers(arena, p, v, err);
 		case PT_ARG_REALS:
 			return text_numbers(arena, p, v, err);
-		case PT_ARG_MODULES:
-		case PT_ARG_NAMED_MODULES:
-			*v = (PtValue){PT_VALUE_MODULES, 0, {.modules = NULL}};
+		case PT_ARG_OBJECTS:
+		case PT_ARG_NAMED_OBJECTS:
+			*v = (PtValue){PT_VALUE_OBJECTS, 0, {.objects = NULL}};
 			return true;
 		case PT_ARG_TENSORS:
 			*v = (PtValue){PT_VALUE_TENSORS, 0, {.tensors = NULL}};
 			return true;
 		case PT_ARG_TENSOR:
-		case PT_ARG_MODULE:
-		case PT_ARG_SCHEDULERS:
+		case PT_ARG_OBJECT:
+		case PT_ARG_OBJECT_LIST:
 			break;
 	}
 	return pt_fail(err, PT_EINTERNAL, "parameter \"%s\" of %s has no default", p->name, what);

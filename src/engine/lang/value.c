@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/lang/constructor.h"
+
 const char *
 pt_value_kind(const PtValue *v)
 {
@@ -39,10 +41,10 @@ pt_value_kind(const PtValue *v)
 			return "a list of tensors";
 		case PT_VALUE_TUPLE:
 			return "a tuple";
-		case PT_VALUE_MODULES:
-			return "a module";
-		case PT_VALUE_SCHEDULERS:
-			return "a list of schedulers";
+		case PT_VALUE_OBJECT:
+			return v->objects[0]->of->one;
+		case PT_VALUE_OBJECTS:
+			return v->count > 0 ? v->objects[0]->of->several : "an empty list";
 	}
 	return "something else";
 }
@@ -92,11 +94,11 @@ pt_value_equal(const PtValue *a, const PtValue *b)
 			return a->dtype == b->dtype;
 		case PT_VALUE_TENSOR:
 			return a->tensor == b->tensor;
-		case PT_VALUE_MODULES:
+		case PT_VALUE_OBJECTS:
 			return a->count == 0 && b->count == 0;
 		case PT_VALUE_TENSORS:
 		case PT_VALUE_TUPLE:
-		case PT_VALUE_SCHEDULERS:
+		case PT_VALUE_OBJECT:
 			break;
 	}
 	return false;
@@ -219,14 +221,10 @@ pt_value_print(PtBuffer *b, const PtValue *v)
 		case PT_VALUE_DTYPE:
 			pt_buffer_addf(b, "torch.%s", pt_dtype_name(v->dtype));
 			break;
-		case PT_VALUE_SCHEDULERS:
-			for (int i = 0; i < v->count; i++)
-				pt_buffer_addf(b, "%s%s", i > 0 ? ", " : "[", v->schedulers[i]->text);
-			pt_buffer_add(b, "]");
-			break;
 		case PT_VALUE_TENSOR:
 		case PT_VALUE_TENSORS:
-		case PT_VALUE_MODULES:
+		case PT_VALUE_OBJECT:
+		case PT_VALUE_OBJECTS:
 			break; /* have no spelling of their own */
 	}
 }

@@ -14,7 +14,7 @@
 typedef uint32_t PtRef;		  /* a value of a graph (graph.h) */
 #define PT_NO_REF ((PtRef) 0) /* "absent", or "failed: see the graph's error" */
 
-struct PtModule;
+struct PtObject;
 struct PtTuple;
 
 typedef enum PtValueKind
@@ -29,18 +29,12 @@ typedef enum PtValueKind
 	PT_VALUE_DTYPE,
 	PT_VALUE_TENSOR,
 	PT_VALUE_TENSORS,
-	PT_VALUE_TUPLE, /* of any values; inside an expression only */
-	PT_VALUE_MODULES,
-	PT_VALUE_SCHEDULERS
+	PT_VALUE_TUPLE,	 /* of any values; inside an expression only */
+	PT_VALUE_OBJECT, /* made by a constructor (constructor.h): a module */
+	PT_VALUE_OBJECTS /* a list of such */
 } PtValueKind;
 
 #define PT_MAX_LIST 64
-
-/* What was made from a text, and begins with it: a scheduler. */
-typedef struct PtSpelled
-{
-	const char *text; /* canonical */
-} PtSpelled;
 
 typedef struct PtValue
 {
@@ -58,8 +52,7 @@ typedef struct PtValue
 		PtRef tensor;
 		const PtRef *tensors;
 		const struct PtTuple *tuple;
-		struct PtModule **modules;
-		PtSpelled **schedulers;
+		struct PtObject **objects; /* of an object, one */
 	};
 } PtValue;
 

@@ -214,7 +214,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 }
 
 static const PtParam params[] = {{"expression", PT_ARG_WORD, .required = true},
-								 {"modules", PT_ARG_NAMED_MODULES},
+								 {"modules", PT_ARG_NAMED_OBJECTS, .of = &pt_modules},
 								 {NULL}};
 
 const PtModuleType pt_graph_modules[] = {

@@ -28,7 +28,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 	return x;
 }
 
-static const PtParam params[] = {{"modules", PT_ARG_MODULES}, {NULL}};
+static const PtParam params[] = {{"modules", PT_ARG_OBJECTS, .of = &pt_modules}, {NULL}};
 
 const PtModuleType pt_sequential_modules[] = {
 	{

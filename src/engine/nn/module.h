@@ -12,8 +12,9 @@
 #ifndef PT_MODULE_H
 #define PT_MODULE_H
 
-#include "engine/graph/graph.h"
 #include "engine/data/rng.h"
+#include "engine/graph/graph.h"
+#include "engine/lang/constructor.h"
 
 typedef struct PtModule PtModule;
 typedef struct PtBuild PtBuild;
@@ -38,9 +39,7 @@ typedef struct PtLossType
 
 typedef struct PtModuleType
 {
-	const char *name; /* "Linear"; SQL: nn.linear */
-	const char *doc;
-	const PtParam *params; /* constructor arguments, PyTorch's order and defaults */
+	PT_CONSTRUCTOR;
 
 	/*
 	 * (optional) checks that need several arguments together
@@ -87,13 +86,11 @@ typedef struct PtModuleType
 
 struct PtModule
 {
-	const PtModuleType *type;
-	const PtArgs *args;
+	PT_OBJECT(PtModuleType);
 	int nchildren;
 	PtModule **children;
 	const char **names; /* of the children: "0", "1", ... */
 	const char *path;	/* dotted, from the root: "" , "0", "2.1" */
-	const char *name;	/* that the parent's arguments give it; NULL if they give none */
 	const void *body;	/* the type's own, from prepare */
 	int inputs;			/* how many forward takes; 0: as the type says */
 	bool may_be_loss;	/* a layer that can serve as a loss, too */
@@ -138,17 +135,22 @@ typedef struct PtStateDict
 	int64_t numel; /* trainable elements proper */
 } PtStateDict;
 
+extern const PtConstructors pt_modules;
 extern const PtModuleType *pt_module_type_at(int i); /* NULL past the end */
-extern const PtModuleType *pt_module_type_find(
-	const char *name); /* exact PyTorch name, case-insensitive if unique */
 
 /* Text -> tree (in the arena).  Shapes known before data are checked (Linear after Linear). */
-extern PtModule *pt_module_parse(PtArena *arena, const char *text, PtError *err);
+static inline PtModule *
+pt_module_parse(PtArena *arena, const char *text, PtError *err)
+{
+	return (PtModule *) pt_constructor_parse(arena, &pt_modules, text, err);
+}
+
 /* A tree -> canonical text. */
-extern char *pt_module_print(PtArena *arena, const PtModule *m, PtError *err);
-/* A module from bound arguments, as SQL's nn.linear(...) makes it. */
-extern PtModule *pt_module_new(PtArena *arena, const PtModuleType *type, const PtGiven *given,
-							   int ngiven, PtError *err);
+static inline char *
+pt_module_print(PtArena *arena, const PtModule *m, PtError *err)
+{
+	return pt_object_print(arena, (const PtObject *) m, err);
+}
 
 /* state.c.  Of the root of a tree; the entries point to its modules. */
 extern bool pt_module_state(PtArena *arena, const PtModule *m, PtStateDict *out, PtError *err);

@@ -167,24 +167,6 @@ rule_sgd(const PtOptimizer *o, char *buf, size_t size)
 	return ok && add(buf, size, "p = p - lr * g");
 }
 
-static const PtOptimType sgd = {
-	.name = "SGD",
-	.doc = "Stochastic gradient descent, optionally with momentum.",
-	.params =
-		(const PtParam[]){
-			LR(1e-3),
-			{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
-			{"dampening", PT_ARG_REAL},
-			WEIGHT_DECAY(0),
-			{"nesterov", PT_ARG_BOOL},
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"momentum_buffer"}, {NULL}},
-	.check = check_sgd,
-	.rule = rule_sgd,
-};
-
 /* ---------- Adam and AdamW ---------- */
 
 /* eps outside the root; amsgrad keeps the maximum of the raw second moments. */
@@ -217,36 +199,6 @@ rule_adamw(const PtOptimizer *o, char *buf, size_t size)
 
 static const PtOptimSlot slots_adam[] = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq"}, {NULL}};
 
-static const PtOptimType adam = {
-	.name = "Adam",
-	.doc = "Adam: steps scaled by running averages of the gradients and of their squares.",
-	.params = (const PtParam[]){LR(1e-3),
-								BETAS,
-								EPS(1e-8),
-								WEIGHT_DECAY(0),
-								{"amsgrad", PT_ARG_BOOL},
-								MAXIMIZE,
-								{"decoupled_weight_decay", PT_ARG_BOOL, .keyword = true},
-								{NULL}},
-	.slots = slots_adam,
-	.check = check_betas,
-	.rule = rule_adam,
-};
-
-static const PtOptimType adamw = {
-	.name = "AdamW",
-	.doc = "Adam with weight decay apart from the gradient.",
-	.params = (const PtParam[]){LR(1e-3),
-								BETAS,
-								EPS(1e-8),
-								WEIGHT_DECAY(1e-2),
-								{"amsgrad", PT_ARG_BOOL},
-								MAXIMIZE,
-								{NULL}},
-	.slots = slots_adam,
-	.check = check_betas,
-	.rule = rule_adamw,
-};
 
 /* ---------- RMSprop ---------- */
 
@@ -277,24 +229,6 @@ rule_rmsprop(const PtOptimizer *o, char *buf, size_t size)
 	return ok;
 }
 
-static const PtOptimType rmsprop = {
-	.name = "RMSprop",
-	.doc = "Steps scaled by a running average of the gradients' squares.",
-	.params =
-		(const PtParam[]){
-			LR(1e-2),
-			{"alpha", PT_ARG_REAL, .init = 0.99, NOT_NEGATIVE},
-			EPS(1e-8),
-			WEIGHT_DECAY(0),
-			{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
-			{"centered", PT_ARG_BOOL},
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"square_avg"}, {"grad_avg"}, {"momentum_buffer"}, {NULL}},
-	.rule = rule_rmsprop,
-};
-
 /* ---------- Adagrad, Adadelta ---------- */
 
 static bool
@@ -306,23 +240,6 @@ rule_adagrad(const PtOptimizer *o, char *buf, size_t size)
 				  "p = p - clr * g / (sqrt(sum) + eps)");
 }
 
-static const PtOptimType adagrad = {
-	.name = "Adagrad",
-	.doc = "Steps scaled by the root of the sum of all squared gradients so far.",
-	.params =
-		(const PtParam[]){
-			LR(1e-2),
-			{"lr_decay", PT_ARG_REAL, NOT_NEGATIVE},
-			WEIGHT_DECAY(0),
-			{"initial_accumulator_value", PT_ARG_REAL, NOT_NEGATIVE},
-			EPS(1e-10),
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"sum", .initial = "initial_accumulator_value"}, {NULL}},
-	.rule = rule_adagrad,
-};
-
 static bool
 rule_adadelta(const PtOptimizer *o, char *buf, size_t size)
 {
@@ -332,22 +249,6 @@ rule_adadelta(const PtOptimizer *o, char *buf, size_t size)
 				  "acc_delta = rho * acc_delta + (1 - rho) * delta * delta; "
 				  "p = p - lr * delta");
 }
-
-static const PtOptimType adadelta = {
-	.name = "Adadelta",
-	.doc = "Steps scaled by running averages of squared gradients and of squared updates.",
-	.params =
-		(const PtParam[]){
-			LR(1.0),
-			{"rho", PT_ARG_REAL, .init = 0.9, .bounded = true, .min = 0, .max = 1},
-			EPS(1e-6),
-			WEIGHT_DECAY(0),
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"square_avg"}, {"acc_delta"}, {NULL}},
-	.rule = rule_adadelta,
-};
 
 /* ---------- Adamax, NAdam, RAdam ---------- */
 
@@ -360,16 +261,6 @@ rule_adamax(const PtOptimizer *o, char *buf, size_t size)
 			   "clr = lr / (1 - beta1 ** t); "
 			   "p = p - clr * exp_avg / exp_inf");
 }
-
-static const PtOptimType adamax = {
-	.name = "Adamax",
-	.doc =
-		"Adam with the largest gradient so far, fading, in place of the root of the squares' average.",
-	.params = (const PtParam[]){LR(2e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), MAXIMIZE, {NULL}},
-	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_inf"}, {NULL}},
-	.check = check_betas,
-	.rule = rule_adamax,
-};
 
 /* The product of all mu is a float32 in PyTorch. */
 static bool
@@ -386,28 +277,6 @@ rule_nadam(const PtOptimizer *o, char *buf, size_t size)
 			   "p = p - of_g * g / denom - of_avg * exp_avg / denom");
 }
 
-static const PtOptimType nadam = {
-	.name = "NAdam",
-	.doc = "Adam with Nesterov momentum.",
-	.params =
-		(const PtParam[]){
-			LR(2e-3),
-			BETAS,
-			EPS(1e-8),
-			WEIGHT_DECAY(0),
-			{"momentum_decay", PT_ARG_REAL, .init = 4e-3, NOT_NEGATIVE},
-			{"decoupled_weight_decay", PT_ARG_BOOL},
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"exp_avg"},
-								   {"exp_avg_sq"},
-								   {"mu_product", .scalar = true, .init = 1},
-								   {NULL}},
-	.check = check_betas,
-	.rule = rule_nadam,
-};
-
 /* The variance is rectified once enough steps are known (rho_t > 5); before, steps are momentum's. */
 static bool
 rule_radam(const PtOptimizer *o, char *buf, size_t size)
@@ -423,21 +292,6 @@ rule_radam(const PtOptimizer *o, char *buf, size_t size)
 			   "step = exp_avg / bias1 * lr; "
 			   "p = p - where(rho > 5, step * (root / (sqrt(exp_avg_sq) + eps)) * rect, step)");
 }
-
-static const PtOptimType radam = {
-	.name = "RAdam",
-	.doc = "Adam whose first steps are held back until the variance of its scale is known.",
-	.params = (const PtParam[]){LR(1e-3),
-								BETAS,
-								EPS(1e-8),
-								WEIGHT_DECAY(0),
-								{"decoupled_weight_decay", PT_ARG_BOOL},
-								MAXIMIZE,
-								{NULL}},
-	.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {NULL}},
-	.check = check_betas,
-	.rule = rule_radam,
-};
 
 /* ---------- Rprop ---------- */
 
@@ -467,23 +321,6 @@ rule_rprop(const PtOptimizer *o, char *buf, size_t size)
 				  "p = p - sign(prev) * step_size");
 }
 
-static const PtOptimType rprop = {
-	.name = "Rprop",
-	.doc =
-		"Resilient backpropagation: a step size of its own for each parameter, by the signs of the gradients alone.",
-	.params =
-		(const PtParam[]){
-			LR(1e-2),
-			{"etas", PT_ARG_REALS, .text = "(0.5, 1.2)"},
-			{"step_sizes", PT_ARG_REALS, .text = "(1e-06, 50.0)"},
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots = (const PtOptimSlot[]){{"prev"}, {"step_size", .initial = "lr"}, {NULL}},
-	.check = check_rprop,
-	.rule = rule_rprop,
-};
-
 /* ---------- ASGD ---------- */
 
 /* The average ax is kept as PyTorch keeps it; the trained parameters do not depend on it. */
@@ -497,28 +334,182 @@ rule_asgd(const PtOptimizer *o, char *buf, size_t size)
 				  "mu = 1 / maximum(1, t - t0)");
 }
 
-static const PtOptimType asgd = {
-	.name = "ASGD",
-	.doc = "Averaged stochastic gradient descent.",
-	.params =
-		(const PtParam[]){
-			LR(1e-2),
-			{"lambd", PT_ARG_REAL, .init = 1e-4},
-			{"alpha", PT_ARG_REAL, .init = 0.75},
-			{"t0", PT_ARG_REAL, .init = 1e6},
-			WEIGHT_DECAY(0),
-			MAXIMIZE,
-			{NULL},
-		},
-	.slots =
-		(const PtOptimSlot[]){
-			{"ax"},
-			{"eta", .scalar = true, .initial = "lr"},
-			{"mu", .scalar = true, .init = 1},
-			{NULL},
-		},
-	.rule = rule_asgd,
+const PtOptimType pt_optim_types[] = {
+	{
+		.name = "SGD",
+		.doc = "Stochastic gradient descent, optionally with momentum.",
+		.params =
+			(const PtParam[]){
+				LR(1e-3),
+				{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
+				{"dampening", PT_ARG_REAL},
+				WEIGHT_DECAY(0),
+				{"nesterov", PT_ARG_BOOL},
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"momentum_buffer"}, {NULL}},
+		.check = check_sgd,
+		.rule = rule_sgd,
+	},
+	{
+		.name = "Adam",
+		.doc = "Adam: steps scaled by running averages of the gradients and of their squares.",
+		.params = (const PtParam[]){LR(1e-3),
+									BETAS,
+									EPS(1e-8),
+									WEIGHT_DECAY(0),
+									{"amsgrad", PT_ARG_BOOL},
+									MAXIMIZE,
+									{"decoupled_weight_decay", PT_ARG_BOOL, .keyword = true},
+									{NULL}},
+		.slots = slots_adam,
+		.check = check_betas,
+		.rule = rule_adam,
+	},
+	{
+		.name = "AdamW",
+		.doc = "Adam with weight decay apart from the gradient.",
+		.params = (const PtParam[]){LR(1e-3),
+									BETAS,
+									EPS(1e-8),
+									WEIGHT_DECAY(1e-2),
+									{"amsgrad", PT_ARG_BOOL},
+									MAXIMIZE,
+									{NULL}},
+		.slots = slots_adam,
+		.check = check_betas,
+		.rule = rule_adamw,
+	},
+	{
+		.name = "RMSprop",
+		.doc = "Steps scaled by a running average of the gradients' squares.",
+		.params =
+			(const PtParam[]){
+				LR(1e-2),
+				{"alpha", PT_ARG_REAL, .init = 0.99, NOT_NEGATIVE},
+				EPS(1e-8),
+				WEIGHT_DECAY(0),
+				{"momentum", PT_ARG_REAL, NOT_NEGATIVE},
+				{"centered", PT_ARG_BOOL},
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"square_avg"}, {"grad_avg"}, {"momentum_buffer"}, {NULL}},
+		.rule = rule_rmsprop,
+	},
+	{
+		.name = "Adagrad",
+		.doc = "Steps scaled by the root of the sum of all squared gradients so far.",
+		.params =
+			(const PtParam[]){
+				LR(1e-2),
+				{"lr_decay", PT_ARG_REAL, NOT_NEGATIVE},
+				WEIGHT_DECAY(0),
+				{"initial_accumulator_value", PT_ARG_REAL, NOT_NEGATIVE},
+				EPS(1e-10),
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"sum", .initial = "initial_accumulator_value"}, {NULL}},
+		.rule = rule_adagrad,
+	},
+	{
+		.name = "Adadelta",
+		.doc = "Steps scaled by running averages of squared gradients and of squared updates.",
+		.params =
+			(const PtParam[]){
+				LR(1.0),
+				{"rho", PT_ARG_REAL, .init = 0.9, .bounded = true, .min = 0, .max = 1},
+				EPS(1e-6),
+				WEIGHT_DECAY(0),
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"square_avg"}, {"acc_delta"}, {NULL}},
+		.rule = rule_adadelta,
+	},
+	{
+		.name = "Adamax",
+		.doc =
+			"Adam with the largest gradient so far, fading, in place of the root of the squares' average.",
+		.params = (const PtParam[]){LR(2e-3), BETAS, EPS(1e-8), WEIGHT_DECAY(0), MAXIMIZE, {NULL}},
+		.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_inf"}, {NULL}},
+		.check = check_betas,
+		.rule = rule_adamax,
+	},
+	{
+		.name = "NAdam",
+		.doc = "Adam with Nesterov momentum.",
+		.params =
+			(const PtParam[]){
+				LR(2e-3),
+				BETAS,
+				EPS(1e-8),
+				WEIGHT_DECAY(0),
+				{"momentum_decay", PT_ARG_REAL, .init = 4e-3, NOT_NEGATIVE},
+				{"decoupled_weight_decay", PT_ARG_BOOL},
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"exp_avg"},
+									   {"exp_avg_sq"},
+									   {"mu_product", .scalar = true, .init = 1},
+									   {NULL}},
+		.check = check_betas,
+		.rule = rule_nadam,
+	},
+	{
+		.name = "RAdam",
+		.doc = "Adam whose first steps are held back until the variance of its scale is known.",
+		.params = (const PtParam[]){LR(1e-3),
+									BETAS,
+									EPS(1e-8),
+									WEIGHT_DECAY(0),
+									{"decoupled_weight_decay", PT_ARG_BOOL},
+									MAXIMIZE,
+									{NULL}},
+		.slots = (const PtOptimSlot[]){{"exp_avg"}, {"exp_avg_sq"}, {NULL}},
+		.check = check_betas,
+		.rule = rule_radam,
+	},
+	{
+		.name = "Rprop",
+		.doc =
+			"Resilient backpropagation: a step size of its own for each parameter, by the signs of the gradients alone.",
+		.params =
+			(const PtParam[]){
+				LR(1e-2),
+				{"etas", PT_ARG_REALS, .text = "(0.5, 1.2)"},
+				{"step_sizes", PT_ARG_REALS, .text = "(1e-06, 50.0)"},
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots = (const PtOptimSlot[]){{"prev"}, {"step_size", .initial = "lr"}, {NULL}},
+		.check = check_rprop,
+		.rule = rule_rprop,
+	},
+	{
+		.name = "ASGD",
+		.doc = "Averaged stochastic gradient descent.",
+		.params =
+			(const PtParam[]){
+				LR(1e-2),
+				{"lambd", PT_ARG_REAL, .init = 1e-4},
+				{"alpha", PT_ARG_REAL, .init = 0.75},
+				{"t0", PT_ARG_REAL, .init = 1e6},
+				WEIGHT_DECAY(0),
+				MAXIMIZE,
+				{NULL},
+			},
+		.slots =
+			(const PtOptimSlot[]){
+				{"ax"},
+				{"eta", .scalar = true, .initial = "lr"},
+				{"mu", .scalar = true, .init = 1},
+				{NULL},
+			},
+		.rule = rule_asgd,
+	},
+	{NULL},
 };
-
-const PtOptimType *const pt_optim_types[] = {&sgd,	  &adam,  &adamw, &rmsprop, &adagrad, &adadelta,
-											 &adamax, &nadam, &radam, &rprop,	&asgd,	  NULL};

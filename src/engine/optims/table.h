@@ -7,6 +7,6 @@
 
 #include "engine/train/optim.h"
 
-extern const PtOptimType *const pt_optim_types[]; /* NULL-terminated */
+extern const PtOptimType pt_optim_types[]; /* up to one without a name */
 
 #endif

@@ -93,34 +93,6 @@ rate_cyclic(PtPace *p, double *lr, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_cyclic = {
-	.name = "CyclicLR",
-	.doc =
-		"Up from base_lr to max_lr and down again, over and over, with each batch.  scale_fn is text: "
-		"'x -> 0.99 ** x'.",
-	.params =
-		(const PtParam[]){
-			{"base_lr", PT_ARG_REAL, .required = true},
-			{"max_lr", PT_ARG_REAL, .required = true},
-			{"step_size_up", PT_ARG_INT, .init = 2000, POSITIVE_INT},
-			{"step_size_down", PT_ARG_INT, .init_none = true, POSITIVE_INT},
-			{"mode", PT_ARG_WORD, .text = "'triangular'",
-			 .words = (const char *const[]){"triangular", "triangular2", "exp_range", NULL}},
-			{"gamma", PT_ARG_REAL, .init = 1.0},
-			{"scale_fn", PT_ARG_WORD, .init_none = true},
-			{"scale_mode", PT_ARG_WORD, .text = "'cycle'",
-			 .words = (const char *const[]){"cycle", "iterations", NULL}},
-			{"cycle_momentum", PT_ARG_BOOL, .init = 1},
-			{"base_momentum", PT_ARG_REAL, .init = 0.8},
-			{"max_momentum", PT_ARG_REAL, .init = 0.9},
-			{NULL},
-		},
-	.per_step = true,
-	.check = check_cyclic,
-	.start = start_cyclic,
-	.rate = rate_cyclic,
-};
-
 /* ---------- OneCycleLR ---------- */
 
 static bool
@@ -215,29 +187,61 @@ rate_one_cycle(PtPace *p, double *lr, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_one_cycle = {
-	.name = "OneCycleLR",
-	.doc =
-		"Up to max_lr and down to nearly nothing, once, with each batch.  Without total_steps it covers the training.",
-	.params =
-		(const PtParam[]){
-			{"max_lr", PT_ARG_REAL, .required = true},
-			{"total_steps", PT_ARG_INT, .init_none = true, POSITIVE_INT},
-			{"epochs", PT_ARG_INT, .init_none = true, POSITIVE_INT},
-			{"steps_per_epoch", PT_ARG_INT, .init_none = true, POSITIVE_INT},
-			{"pct_start", PT_ARG_REAL, .init = 0.3, .bounded = true, .min = 0, .max = 1},
-			{"anneal_strategy", PT_ARG_WORD, .text = "'cos'",
-			 .words = (const char *const[]){"cos", "linear", NULL}},
-			{"cycle_momentum", PT_ARG_BOOL, .init = 1},
-			{"base_momentum", PT_ARG_REAL, .init = 0.85},
-			{"max_momentum", PT_ARG_REAL, .init = 0.95},
-			{"div_factor", PT_ARG_REAL, .init = 25},
-			{"final_div_factor", PT_ARG_REAL, .init = 1e4},
-			{"three_phase", PT_ARG_BOOL},
-			{NULL},
-		},
-	.per_step = true,
-	.check = check_one_cycle,
-	.start = start_one_cycle,
-	.rate = rate_one_cycle,
+const PtSchedulerType pt_cycles_schedulers[] = {
+	{
+		.name = "CyclicLR",
+		.doc =
+			"Up from base_lr to max_lr and down again, over and over, with each batch.  scale_fn is text: "
+			"'x -> 0.99 ** x'.",
+		.params =
+			(const PtParam[]){
+				{"base_lr", PT_ARG_REAL, .required = true},
+				{"max_lr", PT_ARG_REAL, .required = true},
+				{"step_size_up", PT_ARG_INT, .init = 2000, POSITIVE_INT},
+				{"step_size_down", PT_ARG_INT, .init_none = true, POSITIVE_INT},
+				{"mode", PT_ARG_WORD, .text = "'triangular'",
+				 .words = (const char *const[]){"triangular", "triangular2", "exp_range", NULL}},
+				{"gamma", PT_ARG_REAL, .init = 1.0},
+				{"scale_fn", PT_ARG_WORD, .init_none = true},
+				{"scale_mode", PT_ARG_WORD, .text = "'cycle'",
+				 .words = (const char *const[]){"cycle", "iterations", NULL}},
+				{"cycle_momentum", PT_ARG_BOOL, .init = 1},
+				{"base_momentum", PT_ARG_REAL, .init = 0.8},
+				{"max_momentum", PT_ARG_REAL, .init = 0.9},
+				{NULL},
+			},
+		.per_step = true,
+		.base = "base_lr",
+
+		.check = check_cyclic,
+		.start = start_cyclic,
+		.rate = rate_cyclic,
+	},
+	{
+		.name = "OneCycleLR",
+		.doc =
+			"Up to max_lr and down to nearly nothing, once, with each batch.  Without total_steps it covers the training.",
+		.params =
+			(const PtParam[]){
+				{"max_lr", PT_ARG_REAL, .required = true},
+				{"total_steps", PT_ARG_INT, .init_none = true, POSITIVE_INT},
+				{"epochs", PT_ARG_INT, .init_none = true, POSITIVE_INT},
+				{"steps_per_epoch", PT_ARG_INT, .init_none = true, POSITIVE_INT},
+				{"pct_start", PT_ARG_REAL, .init = 0.3, .bounded = true, .min = 0, .max = 1},
+				{"anneal_strategy", PT_ARG_WORD, .text = "'cos'",
+				 .words = (const char *const[]){"cos", "linear", NULL}},
+				{"cycle_momentum", PT_ARG_BOOL, .init = 1},
+				{"base_momentum", PT_ARG_REAL, .init = 0.85},
+				{"max_momentum", PT_ARG_REAL, .init = 0.95},
+				{"div_factor", PT_ARG_REAL, .init = 25},
+				{"final_div_factor", PT_ARG_REAL, .init = 1e4},
+				{"three_phase", PT_ARG_BOOL},
+				{NULL},
+			},
+		.per_step = true,
+		.check = check_one_cycle,
+		.start = start_one_cycle,
+		.rate = rate_one_cycle,
+	},
+	{NULL},
 };

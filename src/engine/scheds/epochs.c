@@ -62,24 +62,6 @@ rate_multiplicative(PtPace *p, double *lr, PtError *err)
 
 static const PtParam params_formula[] = {{"lr_lambda", PT_ARG_WORD, .required = true}, {NULL}};
 
-const PtSchedulerType pt_sched_lambda = {
-	.name = "LambdaLR",
-	.doc =
-		"The initial rate times a function of the epoch (from 0), given as text: 'epoch -> 0.95 ** epoch'.",
-	.params = params_formula,
-	.check = check_formula,
-	.start = start_formula,
-	.rate = rate_lambda,
-};
-
-const PtSchedulerType pt_sched_multiplicative = {
-	.name = "MultiplicativeLR",
-	.doc = "The rate before times a function of the epoch, given as text: 'epoch -> 0.95'.",
-	.params = params_formula,
-	.check = check_formula,
-	.start = start_formula,
-	.rate = rate_multiplicative,
-};
 
 /* ---------- StepLR, MultiStepLR, ExponentialLR ---------- */
 
@@ -100,19 +82,6 @@ first_base(PtPace *p, double *lr, PtError *err)
 	*lr = p->base_lr;
 	return true;
 }
-
-const PtSchedulerType pt_sched_step = {
-	.name = "StepLR",
-	.doc = "Times gamma after every step_size epochs.",
-	.params =
-		(const PtParam[]){
-			{"step_size", PT_ARG_INT, .required = true, POSITIVE_INT},
-			{"gamma", PT_ARG_REAL, .init = 0.1},
-			{NULL},
-		},
-	.rate = rate_step,
-	.first = first_base,
-};
 
 /* How many milestones are this epoch, or up to it. */
 static int
@@ -145,19 +114,6 @@ first_multi_step(PtPace *p, double *lr, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_multi_step = {
-	.name = "MultiStepLR",
-	.doc = "Times gamma at each of the milestones.",
-	.params =
-		(const PtParam[]){
-			{"milestones", PT_ARG_INTS, .required = true},
-			{"gamma", PT_ARG_REAL, .init = 0.1},
-			{NULL},
-		},
-	.rate = rate_multi_step,
-	.first = first_multi_step,
-};
-
 static bool
 rate_exponential(PtPace *p, double *lr, PtError *err)
 {
@@ -166,14 +122,6 @@ rate_exponential(PtPace *p, double *lr, PtError *err)
 		*lr *= pt_args_real(p->s->args, "gamma");
 	return true;
 }
-
-const PtSchedulerType pt_sched_exponential = {
-	.name = "ExponentialLR",
-	.doc = "Times gamma after every epoch.",
-	.params = (const PtParam[]){{"gamma", PT_ARG_REAL, .required = true}, {NULL}},
-	.rate = rate_exponential,
-	.first = first_base,
-};
 
 /* ---------- ConstantLR, LinearLR, PolynomialLR ---------- */
 
@@ -212,20 +160,6 @@ first_constant(PtPace *p, double *lr, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_constant = {
-	.name = "ConstantLR",
-	.doc = "The rate times factor for the first total_iters epochs.",
-	.params =
-		(const PtParam[]){
-			{"factor", PT_ARG_REAL, .init = 1.0 / 3, FACTOR},
-			{"total_iters", PT_ARG_INT, .init = 5, COUNT},
-			{NULL},
-		},
-	.check = check_factor,
-	.rate = rate_constant,
-	.first = first_constant,
-};
-
 static bool
 rate_linear(PtPace *p, double *lr, PtError *err)
 {
@@ -254,22 +188,6 @@ first_linear(PtPace *p, double *lr, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_linear = {
-	.name = "LinearLR",
-	.doc =
-		"From the rate times start_factor to the rate times end_factor in a line over total_iters epochs.",
-	.params =
-		(const PtParam[]){
-			{"start_factor", PT_ARG_REAL, .init = 1.0 / 3, FACTOR},
-			{"end_factor", PT_ARG_REAL, .init = 1.0, FACTOR},
-			{"total_iters", PT_ARG_INT, .init = 5, COUNT},
-			{NULL},
-		},
-	.check = check_factor,
-	.rate = rate_linear,
-	.first = first_linear,
-};
-
 static bool
 rate_polynomial(PtPace *p, double *lr, PtError *err)
 {
@@ -282,19 +200,6 @@ rate_polynomial(PtPace *p, double *lr, PtError *err)
 				   pt_args_real(p->s->args, "power"));
 	return true;
 }
-
-const PtSchedulerType pt_sched_polynomial = {
-	.name = "PolynomialLR",
-	.doc = "Down to 0 over total_iters epochs, as a power of what is left of them.",
-	.params =
-		(const PtParam[]){
-			{"total_iters", PT_ARG_INT, .init = 5, COUNT},
-			{"power", PT_ARG_REAL, .init = 1.0},
-			{NULL},
-		},
-	.rate = rate_polynomial,
-	.first = first_base,
-};
 
 /* ---------- CosineAnnealingLR, CosineAnnealingWarmRestarts ---------- */
 
@@ -326,19 +231,6 @@ first_cosine(PtPace *p, double *lr, PtError *err)
 	*lr = low + (p->base_lr - low) * (1 + cos(0)) / 2;
 	return true;
 }
-
-const PtSchedulerType pt_sched_cosine = {
-	.name = "CosineAnnealingLR",
-	.doc = "Down to eta_min along half a cosine over T_max epochs, then up again.",
-	.params =
-		(const PtParam[]){
-			{"T_max", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 1 << 30},
-			{"eta_min", PT_ARG_REAL},
-			{NULL},
-		},
-	.rate = rate_cosine,
-	.first = first_cosine,
-};
 
 static bool
 start_restarts(PtPace *p, PtError *err)
@@ -377,21 +269,6 @@ step_restarts(PtPace *p, int epoch, double loss, PtError *err)
 		low + (p->base_lr - low) * (1 + cos(M_PI * (double) p->cur / (double) p->period)) / 2;
 	return true;
 }
-
-const PtSchedulerType pt_sched_restarts = {
-	.name = "CosineAnnealingWarmRestarts",
-	.doc =
-		"Down to eta_min along half a cosine over T_0 epochs, then from the initial rate again, each time T_mult as long.",
-	.params =
-		(const PtParam[]){
-			{"T_0", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 1 << 30},
-			{"T_mult", PT_ARG_INT, .init = 1, .bounded = true, .min = 1, .max = 1 << 30},
-			{"eta_min", PT_ARG_REAL},
-			{NULL},
-		},
-	.start = start_restarts,
-	.step = step_restarts,
-};
 
 /* ---------- ReduceLROnPlateau ---------- */
 
@@ -448,27 +325,144 @@ step_plateau(PtPace *p, int epoch, double loss, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_plateau = {
-	.name = "ReduceLROnPlateau",
-	.doc =
-		"Times factor when the loss has not become better for more than patience epochs: the validation loss if there is "
-		"one, else the training loss.",
-	.params =
-		(const PtParam[]){
-			{"mode", PT_ARG_WORD, .text = "'min'",
-			 .words = (const char *const[]){"min", "max", NULL}},
-			{"factor", PT_ARG_REAL, .init = 0.1, .bounded = true, .open = true, .min = -INFINITY,
-			 .max = 1},
-			{"patience", PT_ARG_INT, .init = 10, COUNT},
-			{"threshold", PT_ARG_REAL, .init = 1e-4},
-			{"threshold_mode", PT_ARG_WORD, .text = "'rel'",
-			 .words = (const char *const[]){"rel", "abs", NULL}},
-			{"cooldown", PT_ARG_INT, COUNT},
-			{"min_lr", PT_ARG_REAL},
-			{"eps", PT_ARG_REAL, .init = 1e-8},
-			{NULL},
-		},
-	.plateau = true,
-	.start = start_plateau,
-	.step = step_plateau,
+const PtSchedulerType pt_epochs_schedulers[] = {
+	{
+		.name = "LambdaLR",
+		.doc =
+			"The initial rate times a function of the epoch (from 0), given as text: 'epoch -> 0.95 ** epoch'.",
+		.params = params_formula,
+		.check = check_formula,
+		.start = start_formula,
+		.rate = rate_lambda,
+	},
+	{
+		.name = "MultiplicativeLR",
+		.doc = "The rate before times a function of the epoch, given as text: 'epoch -> 0.95'.",
+		.params = params_formula,
+		.check = check_formula,
+		.start = start_formula,
+		.rate = rate_multiplicative,
+	},
+	{
+		.name = "StepLR",
+		.doc = "Times gamma after every step_size epochs.",
+		.params =
+			(const PtParam[]){
+				{"step_size", PT_ARG_INT, .required = true, POSITIVE_INT},
+				{"gamma", PT_ARG_REAL, .init = 0.1},
+				{NULL},
+			},
+		.rate = rate_step,
+		.first = first_base,
+	},
+	{
+		.name = "MultiStepLR",
+		.doc = "Times gamma at each of the milestones.",
+		.params =
+			(const PtParam[]){
+				{"milestones", PT_ARG_INTS, .required = true},
+				{"gamma", PT_ARG_REAL, .init = 0.1},
+				{NULL},
+			},
+		.rate = rate_multi_step,
+		.first = first_multi_step,
+	},
+	{
+		.name = "ExponentialLR",
+		.doc = "Times gamma after every epoch.",
+		.params = (const PtParam[]){{"gamma", PT_ARG_REAL, .required = true}, {NULL}},
+		.rate = rate_exponential,
+		.first = first_base,
+	},
+	{
+		.name = "ConstantLR",
+		.doc = "The rate times factor for the first total_iters epochs.",
+		.params =
+			(const PtParam[]){
+				{"factor", PT_ARG_REAL, .init = 1.0 / 3, FACTOR},
+				{"total_iters", PT_ARG_INT, .init = 5, COUNT},
+				{NULL},
+			},
+		.check = check_factor,
+		.rate = rate_constant,
+		.first = first_constant,
+	},
+	{
+		.name = "LinearLR",
+		.doc =
+			"From the rate times start_factor to the rate times end_factor in a line over total_iters epochs.",
+		.params =
+			(const PtParam[]){
+				{"start_factor", PT_ARG_REAL, .init = 1.0 / 3, FACTOR},
+				{"end_factor", PT_ARG_REAL, .init = 1.0, FACTOR},
+				{"total_iters", PT_ARG_INT, .init = 5, COUNT},
+				{NULL},
+			},
+		.check = check_factor,
+		.rate = rate_linear,
+		.first = first_linear,
+	},
+	{
+		.name = "PolynomialLR",
+		.doc = "Down to 0 over total_iters epochs, as a power of what is left of them.",
+		.params =
+			(const PtParam[]){
+				{"total_iters", PT_ARG_INT, .init = 5, COUNT},
+				{"power", PT_ARG_REAL, .init = 1.0},
+				{NULL},
+			},
+		.rate = rate_polynomial,
+		.first = first_base,
+	},
+	{
+		.name = "CosineAnnealingLR",
+		.doc = "Down to eta_min along half a cosine over T_max epochs, then up again.",
+		.params =
+			(const PtParam[]){
+				{"T_max", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 1 << 30},
+				{"eta_min", PT_ARG_REAL},
+				{NULL},
+			},
+		.rate = rate_cosine,
+		.first = first_cosine,
+	},
+	{
+		.name = "CosineAnnealingWarmRestarts",
+		.doc =
+			"Down to eta_min along half a cosine over T_0 epochs, then from the initial rate again, each time T_mult as long.",
+		.params =
+			(const PtParam[]){
+				{"T_0", PT_ARG_INT, .required = true, .bounded = true, .min = 1, .max = 1 << 30},
+				{"T_mult", PT_ARG_INT, .init = 1, .bounded = true, .min = 1, .max = 1 << 30},
+				{"eta_min", PT_ARG_REAL},
+				{NULL},
+			},
+		.start = start_restarts,
+		.step = step_restarts,
+	},
+	{
+		.name = "ReduceLROnPlateau",
+		.doc =
+			"Times factor when the loss has not become better for more than patience epochs: the validation loss if there is "
+			"one, else the training loss.",
+		.params =
+			(const PtParam[]){
+				{"mode", PT_ARG_WORD, .text = "'min'",
+				 .words = (const char *const[]){"min", "max", NULL}},
+				{"factor", PT_ARG_REAL, .init = 0.1, .bounded = true, .open = true,
+				 .min = -INFINITY, .max = 1},
+				{"patience", PT_ARG_INT, .init = 10, COUNT},
+				{"threshold", PT_ARG_REAL, .init = 1e-4},
+				{"threshold_mode", PT_ARG_WORD, .text = "'rel'",
+				 .words = (const char *const[]){"rel", "abs", NULL}},
+				{"cooldown", PT_ARG_INT, COUNT},
+				{"min_lr", PT_ARG_REAL},
+				{"eps", PT_ARG_REAL, .init = 1e-8},
+				{NULL},
+			},
+		.plateau = true,
+		.start = start_plateau,
+		.step = step_plateau,
+	},
+	{NULL},
 };

@@ -65,21 +65,6 @@ step_sequential(PtPace *p, int epoch, double loss, PtError *err)
 						   i > 0 && milestones->ints[i - 1] == p->last_epoch ? 0 : -1, loss, err);
 }
 
-const PtSchedulerType pt_sched_sequential = {
-	.name = "SequentialLR",
-	.doc = "Several schedulers one after the other: the next begins at each milestone.",
-	.params =
-		(const PtParam[]){
-			{"schedulers", PT_ARG_SCHEDULERS, .required = true},
-			{"milestones", PT_ARG_INTS, .required = true},
-			{NULL},
-		},
-	.list = "schedulers",
-	.check = check_sequential,
-	.start = start_sequential,
-	.step = step_sequential,
-};
-
 /* ---------- ChainedScheduler ---------- */
 
 static bool
@@ -92,10 +77,29 @@ step_chained(PtPace *p, int epoch, double loss, PtError *err)
 	return true;
 }
 
-const PtSchedulerType pt_sched_chained = {
-	.name = "ChainedScheduler",
-	.doc = "Several schedulers at once: each changes the rate that the one before it left.",
-	.params = (const PtParam[]){{"schedulers", PT_ARG_SCHEDULERS, .required = true}, {NULL}},
-	.list = "schedulers",
-	.step = step_chained,
+const PtSchedulerType pt_lists_schedulers[] = {
+	{
+		.name = "SequentialLR",
+		.doc = "Several schedulers one after the other: the next begins at each milestone.",
+		.params =
+			(const PtParam[]){
+				{"schedulers", PT_ARG_OBJECT_LIST, .required = true, .of = &pt_schedulers},
+				{"milestones", PT_ARG_INTS, .required = true},
+				{NULL},
+			},
+		.list = "schedulers",
+		.check = check_sequential,
+		.start = start_sequential,
+		.step = step_sequential,
+	},
+	{
+		.name = "ChainedScheduler",
+		.doc = "Several schedulers at once: each changes the rate that the one before it left.",
+		.params = (const PtParam[]){{"schedulers", PT_ARG_OBJECT_LIST, .required = true,
+									 .of = &pt_schedulers},
+									{NULL}},
+		.list = "schedulers",
+		.step = step_chained,
+	},
+	{NULL},
 };

@@ -35,17 +35,17 @@ struct PtPace
 	int64_t cur, period; /* CosineAnnealingWarmRestarts */
 	double best;		 /* ReduceLROnPlateau */
 	int64_t bad, cooldown;
-	int64_t total; /* OneCycleLR */
+	int64_t total; /* steps that it is for; 0: any number (all but OneCycleLR) */
 };
 
 struct PtSchedulerType
 {
-	const char *name; /* "StepLR"; SQL: lr_scheduler.steplr */
-	const char *doc;
-	const PtParam *params;
+	PT_CONSTRUCTOR;
 	bool per_step;
 	bool plateau;	  /* steps with a loss, and cannot be one of several */
 	const char *list; /* holds schedulers in the argument of this name */
+	const char *base; /* the argument that base_lr is after the first step */
+
 
 	bool (*check)(const PtScheduler *s, PtError *err); /* (optional) of arguments together */
 
@@ -59,14 +59,7 @@ struct PtSchedulerType
 	bool (*step)(PtPace *p, int epoch, double loss, PtError *err);
 };
 
-extern const PtSchedulerType *const pt_scheduler_types[]; /* NULL-terminated */
-
-/* epochs.c, cycles.c, lists.c */
-extern const PtSchedulerType pt_sched_lambda, pt_sched_multiplicative, pt_sched_step,
-	pt_sched_multi_step, pt_sched_constant, pt_sched_linear, pt_sched_exponential,
-	pt_sched_polynomial, pt_sched_cosine, pt_sched_restarts, pt_sched_plateau;
-extern const PtSchedulerType pt_sched_cyclic, pt_sched_one_cycle;
-extern const PtSchedulerType pt_sched_sequential, pt_sched_chained;
+extern const PtSchedulerType *const pt_scheduler_tables[]; /* a file's rows each; NULL-terminated */
 
 /* sched.c, for lists: one step of a child; epoch as above. */
 extern bool pt_pace_advance(PtPace *p, int epoch, double loss, PtError *err);

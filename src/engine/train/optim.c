@@ -1,6 +1,6 @@
 /*
  * optim.c
- *	  Optimizers: rows, their text form, and their rule as nodes of a graph.
+ *	  Optimizers: their type, and their rule as nodes of a graph.
  *
  * Memory:  an optimizer lives in the arena that it was made in.
  * Threads: a finished one is read-only.
@@ -8,98 +8,43 @@
  */
 #include "engine/train/optim.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "engine/graph/build.h"
-#include "engine/lang/callee.h"
 #include "engine/optims/table.h"
 
 #define RULE_SIZE 1536
 
-const PtOptimType *
-pt_optim_type_at(int i)
+static const PtConstructor *
+at(int i)
 {
-	int n = 0;
-
-	while (pt_optim_types[n] != NULL)
-		n++;
-	return i >= 0 && i < n ? pt_optim_types[i] : NULL;
-}
-
-const PtOptimType *
-pt_optim_type_find(const char *name)
-{
-	for (int i = 0; pt_optim_types[i] != NULL; i++)
-		if (strcasecmp(pt_optim_types[i]->name, name) == 0)
-			return pt_optim_types[i];
+	for (const PtOptimType *type = pt_optim_types; type->name != NULL; type++)
+		if (i-- == 0)
+			return (const PtConstructor *) type;
 	return NULL;
 }
 
-PtOptimizer *
-pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given, int ngiven,
-			 PtError *err)
+static bool
+make(PtArena *arena, PtObject *object, PtError *err)
 {
-	char what[80];
-	PtOptimizer *o = pt_arena_alloc(arena, sizeof(PtOptimizer));
+	const PtOptimizer *o = (const PtOptimizer *) object;
 
-	if (o == NULL)
-	{
-		pt_fail_memory(err, sizeof(PtOptimizer));
-		return NULL;
-	}
-	snprintf(what, sizeof(what), "optim.%s", type->name);
-	o->type = type;
-	o->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
-	if (o->args == NULL || (type->check != NULL && !type->check(o->args, err)))
-		return NULL;
-	return o;
+	(void) arena;
+	return o->type->check == NULL || o->type->check(o->args, err);
 }
 
-static const char *
-row_name(int i)
-{
-	return pt_optim_types[i] != NULL ? pt_optim_types[i]->name : NULL;
-}
-
-static const PtCallees callees = {
-	.kind = "an optimizer",
+const PtConstructors pt_optimizers = {
+	.schema = "optim",
+	.type = "optimizer",
+	.one = "an optimizer",
+	.several = "a list of optimizers",
 	.example = "optim.Adam(lr=0.001)",
-	.prefix = "optim.",
+	.doc = "an optimizer, e.g. optim.Adam(lr=0.001)",
 	.prefixes = (const char *const[]){"torch.optim.", NULL},
-	.name = row_name,
+	.size = sizeof(PtOptimizer),
+	.at = at,
+	.make = make,
 };
-
-PtOptimizer *
-pt_optim_parse(PtArena *arena, const char *text, PtError *err)
-{
-	PtExpr *e = pt_expr_parse(arena, text, err);
-	PtGiven *given;
-	int row, n;
-
-	if (e == NULL || (row = pt_callee_find(&callees, e, err)) < 0)
-		return NULL;
-	n = e->nargs - 1;
-	if ((given = pt_arena_alloc(arena, (size_t) n * sizeof(PtGiven) + 1)) == NULL)
-	{
-		pt_fail_memory(err, (size_t) n * sizeof(PtGiven));
-		return NULL;
-	}
-	for (int i = 0; i < n; i++)
-	{
-		given[i].name = e->keywords[i + 1];
-		if (!pt_expr_constant(arena, e->args[i + 1], &given[i].value, err))
-			return NULL;
-	}
-	return pt_optim_new(arena, pt_optim_types[row], given, n, err);
-}
-
-char *
-pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err)
-{
-	return pt_callee_print(arena, &callees, o->type->name, o->args, err);
-}
 
 /* Does the rule assign this name?  "buf =" at the beginning of a statement. */
 static bool

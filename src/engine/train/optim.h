@@ -15,6 +15,7 @@
 #define PT_OPTIM_H
 
 #include "engine/graph/graph.h"
+#include "engine/lang/constructor.h"
 
 typedef struct PtOptimizer PtOptimizer;
 
@@ -28,9 +29,7 @@ typedef struct PtOptimSlot
 
 typedef struct PtOptimType
 {
-	const char *name; /* "Adam"; SQL: optim.adam */
-	const char *doc;
-	const PtParam *params;	  /* without "params": lr first where PyTorch has it first */
+	PT_CONSTRUCTOR;			  /* without "params": lr first where PyTorch has it first */
 	const PtOptimSlot *slots; /* all slots it can have */
 	bool (*check)(const PtArgs *args, PtError *err); /* (optional) */
 	/* the rule for this instance (optional parts depend on the arguments); statements joined into buf */
@@ -39,20 +38,24 @@ typedef struct PtOptimType
 
 struct PtOptimizer
 {
-	const PtOptimType *type;
-	const PtArgs *args;
+	PT_OBJECT(PtOptimType);
 	bool
 		cycled; /* momentum or beta1 changes from step to step: whatever its argument is, it is on */
 };
 
-extern const PtOptimType *pt_optim_type_at(int i); /* NULL past the end */
-extern const PtOptimType *pt_optim_type_find(const char *name);
+extern const PtConstructors pt_optimizers;
 
-extern PtOptimizer *pt_optim_parse(PtArena *arena, const char *text,
-								   PtError *err); /* 'optim.Adam(lr=0.001)' */
-extern char *pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err);
-extern PtOptimizer *pt_optim_new(PtArena *arena, const PtOptimType *type, const PtGiven *given,
-								 int ngiven, PtError *err);
+static inline PtOptimizer *
+pt_optim_parse(PtArena *arena, const char *text, PtError *err)
+{
+	return (PtOptimizer *) pt_constructor_parse(arena, &pt_optimizers, text, err);
+}
+
+static inline char *
+pt_optim_print(PtArena *arena, const PtOptimizer *o, PtError *err)
+{
+	return pt_object_print(arena, (const PtObject *) o, err);
+}
 
 /*
  * The argument that schedulers may cycle beside lr: "momentum", "betas" (of which the first), or NULL.

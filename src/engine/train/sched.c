@@ -1,8 +1,8 @@
 /*
  * sched.c
- *	  Learning rate schedulers: making, reading and printing them, and what all of them do to run.
+ *	  Learning rate schedulers: their type, and what all of them do to run.
  *
- * A list of schedulers is a tree, made bottom-up; its text is printed once, when it is made.
+ * A list of schedulers is a tree, made bottom-up.
  *
  * Memory:  schedulers and paces live in the arena that they were made in.
  * Threads: a scheduler is read-only; a pace is one thread's.
@@ -11,64 +11,12 @@
 #include "engine/train/sched.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
-#include "engine/graph/build.h"
-#include "engine/lang/callee.h"
 #include "engine/scheds/table.h"
 
 /* Lists nest at most so deep, so that whoever walks a tree may recurse. */
 #define MAX_DEPTH 8
-
-#define MAX_GIVEN 64
-
-const PtSchedulerType *const pt_scheduler_types[] = {
-	&pt_sched_lambda,	&pt_sched_multiplicative, &pt_sched_step,		 &pt_sched_multi_step,
-	&pt_sched_constant, &pt_sched_linear,		  &pt_sched_exponential, &pt_sched_polynomial,
-	&pt_sched_cosine,	&pt_sched_restarts,		  &pt_sched_cyclic,		 &pt_sched_one_cycle,
-	&pt_sched_plateau,	&pt_sched_sequential,	  &pt_sched_chained,	 NULL,
-};
-
-/* ---------- types ---------- */
-
-const PtSchedulerType *
-pt_sched_type_at(int i)
-{
-	int n = 0;
-
-	while (pt_scheduler_types[n] != NULL)
-		n++;
-	return i >= 0 && i < n ? pt_scheduler_types[i] : NULL;
-}
-
-const PtSchedulerType *
-pt_sched_type_find(const char *name)
-{
-	for (int i = 0; pt_scheduler_types[i] != NULL; i++)
-		if (strcasecmp(pt_scheduler_types[i]->name, name) == 0)
-			return pt_scheduler_types[i];
-	return NULL;
-}
-
-const char *
-pt_sched_type_name(const PtSchedulerType *type)
-{
-	return type->name;
-}
-
-const char *
-pt_sched_type_doc(const PtSchedulerType *type)
-{
-	return type->doc;
-}
-
-const PtParam *
-pt_sched_type_params(const PtSchedulerType *type)
-{
-	return type->params;
-}
 
 /* ---------- making ---------- */
 
@@ -85,7 +33,7 @@ take_children(PtScheduler *s, PtError *err)
 		return pt_fail(err, PT_EINVAL, "lr_scheduler.%s needs at least one scheduler",
 					   s->type->name);
 	s->nchildren = list->count;
-	s->children = (PtScheduler **) list->schedulers;
+	s->children = (PtScheduler **) list->objects;
 	s->per_step = s->children[0]->per_step;
 	for (int i = 0; i < s->nchildren; i++)
 	{
@@ -111,107 +59,38 @@ take_children(PtScheduler *s, PtError *err)
 	return true;
 }
 
-static const char *
-row_name(int i)
+static bool
+make(PtArena *arena, PtObject *o, PtError *err)
 {
-	return pt_scheduler_types[i] != NULL ? pt_scheduler_types[i]->name : NULL;
+	PtScheduler *s = (PtScheduler *) o;
+
+	(void) arena;
+	return take_children(s, err) && (s->type->check == NULL || s->type->check(s, err));
 }
 
-static const PtCallees callees = {
-	.kind = "a scheduler",
+static const PtConstructor *
+at(int i)
+{
+	for (const PtSchedulerType *const *table = pt_scheduler_tables; *table != NULL; table++)
+		for (const PtSchedulerType *type = *table; type->name != NULL; type++)
+			if (i-- == 0)
+				return (const PtConstructor *) type;
+	return NULL;
+}
+
+const PtConstructors pt_schedulers = {
+	.schema = "lr_scheduler",
+	.type = "scheduler",
+	.one = "a scheduler",
+	.several = "a list of schedulers",
 	.example = "lr_scheduler.StepLR(30, gamma=0.1)",
-	.prefix = "lr_scheduler.",
+	.doc = "a learning rate scheduler, e.g. lr_scheduler.StepLR(30, gamma=0.1); "
+		   "PyTorch's arguments but optimizer, last_epoch and verbose",
 	.prefixes = (const char *const[]){"torch.optim.lr_scheduler.", "optim.lr_scheduler.", NULL},
-	.name = row_name,
+	.size = sizeof(PtScheduler),
+	.at = at,
+	.make = make,
 };
-
-PtScheduler *
-pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given, int ngiven,
-			 PtError *err)
-{
-	char what[80];
-	PtScheduler *s = pt_arena_alloc(arena, sizeof(PtScheduler));
-
-	if (s == NULL)
-	{
-		pt_fail_memory(err, sizeof(PtScheduler));
-		return NULL;
-	}
-	snprintf(what, sizeof(what), "lr_scheduler.%s", type->name);
-	s->type = type;
-	s->args = pt_args_bind(arena, what, type->params, given, ngiven, err);
-	if (s->args == NULL || !take_children(s, err) || (type->check != NULL && !type->check(s, err)))
-		return NULL;
-	s->spelled.text = pt_callee_print(arena, &callees, type->name, s->args, err);
-	return s->spelled.text != NULL ? s : NULL;
-}
-
-/* ---------- from text ---------- */
-
-static PtScheduler *from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err);
-
-/* [lr_scheduler.LinearLR(), ...] */
-static bool
-list_value(PtArena *arena, const PtExpr *e, int depth, PtValue *out, PtError *err)
-{
-	PtScheduler **list = pt_arena_alloc(arena, (size_t) e->nargs * sizeof(*list) + 1);
-
-	if (list == NULL)
-		return pt_fail_memory(err, (size_t) e->nargs * sizeof(*list));
-	for (int i = 0; i < e->nargs; i++)
-		if ((list[i] = from_expr(arena, e->args[i], depth + 1, err)) == NULL)
-			return false;
-	*out = (PtValue){PT_VALUE_SCHEDULERS, e->nargs, {.schedulers = (PtSpelled **) list}};
-	return true;
-}
-
-/* Does the list hold calls?  Lists of numbers do not. */
-static bool
-holds_calls(const PtExpr *e)
-{
-	return e->kind == PT_EXPR_LIST && e->nargs > 0 && e->args[0]->kind == PT_EXPR_CALL &&
-		   e->args[0]->args[0]->kind == PT_EXPR_NAME &&
-		   strstr(e->args[0]->args[0]->text, "float") == NULL;
-}
-
-static PtScheduler *
-from_expr(PtArena *arena, const PtExpr *e, int depth, PtError *err)
-{
-	PtGiven given[MAX_GIVEN];
-	int row, n;
-
-	if ((row = pt_callee_find(&callees, e, err)) < 0)
-		return NULL;
-	if (depth > MAX_DEPTH)
-	{
-		pt_fail(err, PT_ELIMIT, "schedulers are nested more than %d deep", MAX_DEPTH);
-		return NULL;
-	}
-	n = e->nargs - 1;
-	if (n > MAX_GIVEN)
-	{
-		pt_fail(err, PT_ELIMIT, "more than %d arguments", MAX_GIVEN);
-		return NULL;
-	}
-	for (int i = 0; i < n; i++)
-	{
-		const PtExpr *arg = e->args[i + 1];
-
-		given[i].name = e->keywords[i + 1];
-		if (!(holds_calls(arg) ? list_value(arena, arg, depth, &given[i].value, err)
-							   : pt_expr_constant(arena, arg, &given[i].value, err)))
-			return NULL;
-	}
-	return pt_sched_new(arena, pt_scheduler_types[row], given, n, err);
-}
-
-PtScheduler *
-pt_sched_parse(PtArena *arena, const char *text, PtError *err)
-{
-	PtExpr *e = pt_expr_parse(arena, text, err);
-
-	return e ? from_expr(arena, e, 1, err) : NULL;
-}
 
 /* ---------- with an optimizer ---------- */
 
@@ -224,12 +103,6 @@ pt_sched_cycles(const PtScheduler *s)
 		if (pt_sched_cycles(s->children[i]))
 			return true;
 	return false;
-}
-
-bool
-pt_sched_wants_loss(const PtScheduler *s)
-{
-	return s->type->plateau;
 }
 
 bool
@@ -305,8 +178,8 @@ start(PtPace *p, const PtScheduler *s, PtGroup *group, PtError *err)
 	p->base_lr = group->initial_lr;
 	if (!pt_pace_begin(p, err))
 		return false;
-	if (s->type == &pt_sched_cyclic)
-		p->base_lr = pt_args_real(s->args, "base_lr");
+	if (s->type->base != NULL)
+		p->base_lr = pt_args_real(s->args, s->type->base);
 	return true;
 }
 
@@ -345,11 +218,11 @@ pt_pace_new(PtArena *arena, const PtScheduler *s, const PtOptimizer *o, int64_t 
 	if (!pt_sched_check(s, o, err) || !start(p, s, group, err) || !check_pace(p, err))
 		return NULL;
 	/* said now, not in the middle of the training */
-	if (s->type == &pt_sched_one_cycle && p->total < epochs * steps)
+	if (p->total > 0 && p->total < epochs * steps)
 	{
 		pt_fail(err, PT_EINVAL,
-				"lr_scheduler.OneCycleLR is for %lld steps in all, but the training has %lld",
-				(long long) p->total, (long long) (epochs * steps));
+				"lr_scheduler.%s is for %lld steps in all, but the training has %lld",
+				s->type->name, (long long) p->total, (long long) (epochs * steps));
 		pt_hint(err, "Leave out total_steps, epochs and steps_per_epoch.");
 		return NULL;
 	}

@@ -19,32 +19,31 @@ typedef struct PtSchedulerType PtSchedulerType; /* scheds/table.h */
 
 typedef struct PtScheduler
 {
-	PtSpelled spelled;
-	const PtSchedulerType *type;
-	const PtArgs *args;
+	PT_OBJECT(PtSchedulerType);
 	int nchildren; /* of lists of schedulers */
 	struct PtScheduler **children;
 	int depth;	   /* of the tree: 1 without children */
 	bool per_step; /* steps after each batch; false: after each epoch */
 } PtScheduler;
 
-/* Rows, for generators: NULL past the end. */
-extern const PtSchedulerType *pt_sched_type_at(int i);
-extern const PtSchedulerType *pt_sched_type_find(const char *name); /* in any case */
-extern const char *pt_sched_type_name(const PtSchedulerType *type);
-extern const char *pt_sched_type_doc(const PtSchedulerType *type);
-extern const PtParam *pt_sched_type_params(const PtSchedulerType *type);
+extern const PtConstructors pt_schedulers;
 
-extern PtScheduler *pt_sched_parse(PtArena *arena, const char *text, PtError *err);
-extern PtScheduler *pt_sched_new(PtArena *arena, const PtSchedulerType *type, const PtGiven *given,
-								 int ngiven, PtError *err);
+static inline PtScheduler *
+pt_sched_parse(PtArena *arena, const char *text, PtError *err)
+{
+	return (PtScheduler *) pt_constructor_parse(arena, &pt_schedulers, text, err);
+}
+
+static inline char *
+pt_sched_print(PtArena *arena, const PtScheduler *s, PtError *err)
+{
+	return pt_object_print(arena, (const PtObject *) s, err);
+}
 
 /* Whether it can go with this optimizer: one that cycles momentum needs one that has it. */
 extern bool pt_sched_check(const PtScheduler *s, const PtOptimizer *o, PtError *err);
 /* Whether it changes the optimizer's momentum or beta1. */
 extern bool pt_sched_cycles(const PtScheduler *s);
-/* Whether it looks at the loss of each epoch (ReduceLROnPlateau). */
-extern bool pt_sched_wants_loss(const PtScheduler *s);
 
 typedef struct PtPace PtPace;
 
