@@ -1,6 +1,7 @@
-\echo Use "CREATE EXTENSION pgtorch" to load this file. \quit
+-- 00_head.sql
+--	  Schemas: PyTorch's modules, the catalog, and the models' weights.
 
--- Schemas: PyTorch's modules, the catalog, and the models' weights.
+\echo Use "CREATE EXTENSION pgtorch" to load this file. \quit
 
 CREATE SCHEMA torch;
 CREATE SCHEMA nn;

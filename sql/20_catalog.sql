@@ -8,7 +8,7 @@
 -- There are no foreign keys: pg_restore -j loads these tables in any order.  What belongs to a model is deleted with it by
 -- src/store/model.c.
 --
--- The column order of these tables is known to src/catalog: append, never reorder.
+-- The column order of these tables is known to src/store: append, never reorder.
 
 CREATE TABLE pgtorch.model
 (

@@ -4,13 +4,13 @@
 CREATE TYPE torch.ints;
 
 CREATE FUNCTION torch.ints_in(cstring) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_in';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_in';
 CREATE FUNCTION torch.ints_out(torch.ints) RETURNS cstring
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_canonical_out';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_canonical_out';
 CREATE FUNCTION torch.ints_recv(internal) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_recv';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_recv';
 CREATE FUNCTION torch.ints_send(torch.ints) RETURNS bytea
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_canonical_send';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_canonical_send';
 
 CREATE TYPE torch.ints
 (
@@ -23,13 +23,13 @@ CREATE TYPE torch.ints
 );
 
 CREATE FUNCTION torch.ints(integer) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_integer';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_integer';
 CREATE FUNCTION torch.ints(bigint) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_bigint';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_bigint';
 CREATE FUNCTION torch.ints(integer[]) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_array';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_array';
 CREATE FUNCTION torch.ints(bigint[]) RETURNS torch.ints
-	LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_array';
+	LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'pgtorch_ints_from_array';
 
 CREATE CAST (integer AS torch.ints) WITH FUNCTION torch.ints(integer) AS IMPLICIT;
 CREATE CAST (bigint AS torch.ints) WITH FUNCTION torch.ints(bigint) AS IMPLICIT;

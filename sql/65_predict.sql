@@ -1,4 +1,5 @@
--- Inference.
+-- 65_predict.sql
+--	  The output of a model for the features of a row.
 
 CREATE FUNCTION @extschema@.predict(model text, VARIADIC features "any") RETURNS @extschema@.tensor
 AS 'MODULE_PATHNAME', 'pgtorch_predict'

@@ -1,4 +1,5 @@
--- What runs here.
+-- 70_info.sql
+--	  What runs here.
 
 CREATE FUNCTION @extschema@.pgtorch_info(OUT key text, OUT value text) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pgtorch_info'
