@@ -6,7 +6,6 @@
 
 #include "compat.h"
 
-#include "bridge/bridge.h"
 #include "bridge/device.h"
 #include "bridge/settings.h"
 #include "fmgr.h"
@@ -15,7 +14,7 @@
 #include "utils/tuplestore.h"
 
 static void
-put(ReturnSetInfo *rs, const char *key, const char *value)
+add_row(ReturnSetInfo *rs, const char *key, const char *value)
 {
 	Datum values[2] = {CStringGetTextDatum(key), CStringGetTextDatum(value)};
 	bool nulls[2] = {false, false};
@@ -39,28 +38,24 @@ pgtorch_info(PG_FUNCTION_ARGS)
 	int threads = pgt_threads > 0 ? pgt_threads : pgt_cpu_count();
 
 	InitMaterializedSRF(fcinfo, 0);
-	put(rs, "pgtorch", PGTORCH_VERSION);
-	put(rs, "postgresql", PG_VERSION);
-	put(rs, "device", pgt_device);
+	add_row(rs, "pgtorch", PGTORCH_VERSION);
+	add_row(rs, "postgresql", PG_VERSION);
+	add_row(rs, "device", pgt_device);
 	if (dev == NULL)
-		put(rs, "device error",
-			psprintf("%s: %s", err.message, err.detail[0] ? err.detail : err.hint));
+		add_row(rs, "device error",
+				psprintf("%s: %s", err.message, err.detail[0] ? err.detail : err.hint));
 	for (int i = 0; dev != NULL; i++)
 	{
 		const char *key;
 		char value[256];
-		PgtSignals saved;
-		bool more;
 
-		pgt_signals_block(&saved);
-		more = dev->type->info(dev, i, &key, value, sizeof(value));
-		pgt_signals_restore(&saved);
-		if (!more)
+		if (!pgt_device_info(dev, i, &key, value, sizeof(value)))
 			break;
 		if (strcmp(key, "threads") != 0)
-			put(rs, key, value);
+			add_row(rs, key, value);
 	}
-	put(rs, "threads",
-		psprintf("%d for training, %d for the rest", threads, pgt_threads > 0 ? pgt_threads : 1));
+	add_row(rs, "threads",
+			psprintf("%d for training, %d for the rest", threads,
+					 pgt_threads > 0 ? pgt_threads : 1));
 	return (Datum) 0;
 }

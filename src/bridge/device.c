@@ -237,6 +237,18 @@ pgt_device_local(void)
 	return l->dev;
 }
 
+bool
+pgt_device_info(PtDevice *dev, int i, const char **key, char *value, size_t size)
+{
+	PgtSignals saved;
+	bool more;
+
+	pgt_signals_block(&saved);
+	more = dev->type->info(dev, i, key, value, size);
+	pgt_signals_restore(&saved);
+	return more;
+}
+
 /* ---------- limits ---------- */
 
 /* In bytes.  Without a setting three quarters of the machine: less than what would bring the server down. */

@@ -39,6 +39,9 @@ extern PtDevice *pgt_device_try_local(PtError *err);
 /* Whoever sets pgtorch.device asks for another try. */
 extern void pgt_device_forget_failures(void);
 
+/* The i-th thing that a device says of itself: a word and a text; false past the last. */
+extern bool pgt_device_info(PtDevice *dev, int i, const char **key, char *value, size_t size);
+
 /* Memory of a device whose memory is not the host's, and copies to and from it, with interrupts in between. */
 extern void *pgt_device_alloc(PtDevice *dev, size_t bytes);
 extern void pgt_device_upload(PtDevice *dev, void *dst, const void *host, size_t bytes);

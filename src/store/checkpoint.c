@@ -11,14 +11,14 @@
 
 #include "access/htup_details.h"
 #include "bridge/bridge.h"
-#include "store/tables.h"
 #include "catalog/pg_type.h"
-#include "store/chunks.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
 #include "lib/stringinfo.h"
 #include "miscadmin.h"
 #include "port/pg_bswap.h"
+#include "store/chunks.h"
+#include "store/tables.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -398,14 +398,6 @@ write_weights(const PgtModel *model, const PgtCheckpoint *c)
 	pgt_writer_close(writer);
 }
 
-/* One column of the row to be written, as an SPI parameter. */
-static void
-set_arg(int i, Datum *values, char *nulls, bool present, Datum value)
-{
-	values[i] = present ? value : (Datum) 0;
-	nulls[i] = present ? ' ' : 'n';
-}
-
 int32
 pgt_checkpoint_write(const PgtModel *model, PgtCheckpoint *c, bool deploy)
 {
@@ -430,21 +422,19 @@ pgt_checkpoint_write(const PgtModel *model, PgtCheckpoint *c, bool deploy)
 	SET_VARSIZE(hash_value, VARHDRSZ + PGT_HASH_BYTES);
 	memcpy(VARDATA(hash_value), c->hash, PGT_HASH_BYTES);
 
-	set_arg(0, values, nulls, true, Int64GetDatum(model->id));
-	set_arg(1, values, nulls, true, Int32GetDatum(c->version));
-	set_arg(2, values, nulls, true, PointerGetDatum(hash_value));
-	set_arg(3, values, nulls, c->run != 0, Int64GetDatum(c->run));
-	set_arg(4, values, nulls, c->epoch != 0, Int32GetDatum(c->epoch));
-	set_arg(5, values, nulls, c->has_loss, Float8GetDatum(c->loss));
-	set_arg(6, values, nulls, c->metrics != NULL, JsonbPGetDatum(c->metrics));
-	set_arg(7, values, nulls, true, text_array(c->names, c->nparams));
-	set_arg(8, values, nulls, true, type_array(c->params, c->nparams));
-	set_arg(9, values, nulls, c->loss_module != NULL,
-			c->loss_module ? CStringGetTextDatum(c->loss_module) : 0);
-	set_arg(10, values, nulls, c->ninputs > 0, type_array(c->inputs, c->ninputs));
-	set_arg(11, values, nulls, c->label_type != NULL,
-			c->label_type ? CStringGetTextDatum(c->label_type) : 0);
-	set_arg(12, values, nulls, c->nlabels > 0, text_array(c->labels, c->nlabels));
+	pgt_catalog_set(0, values, nulls, true, Int64GetDatum(model->id));
+	pgt_catalog_set(1, values, nulls, true, Int32GetDatum(c->version));
+	pgt_catalog_set(2, values, nulls, true, PointerGetDatum(hash_value));
+	pgt_catalog_set(3, values, nulls, c->run != 0, Int64GetDatum(c->run));
+	pgt_catalog_set(4, values, nulls, c->epoch != 0, Int32GetDatum(c->epoch));
+	pgt_catalog_set(5, values, nulls, c->has_loss, Float8GetDatum(c->loss));
+	pgt_catalog_set(6, values, nulls, c->metrics != NULL, JsonbPGetDatum(c->metrics));
+	pgt_catalog_set(7, values, nulls, true, text_array(c->names, c->nparams));
+	pgt_catalog_set(8, values, nulls, true, type_array(c->params, c->nparams));
+	pgt_catalog_set_text(9, values, nulls, c->loss_module);
+	pgt_catalog_set(10, values, nulls, c->ninputs > 0, type_array(c->inputs, c->ninputs));
+	pgt_catalog_set_text(11, values, nulls, c->label_type);
+	pgt_catalog_set(12, values, nulls, c->nlabels > 0, text_array(c->labels, c->nlabels));
 	if (pgt_catalog_execute(sql, lengthof(types), types, values, nulls, &c->id) != 1)
 		elog(ERROR, "could not write a checkpoint of model \"%s\"", model->name);
 

@@ -12,9 +12,9 @@
 
 #include "postgres.h"
 
-#include "store/model.h"
 #include "datatype/timestamp.h"
 #include "engine/data/tensor.h"
+#include "store/model.h"
 #include "utils/jsonb.h"
 
 typedef struct PgtCheckpoint

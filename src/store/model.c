@@ -16,13 +16,13 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
-#include "store/tables.h"
 #include "catalog/pg_class.h"
 #include "catalog/pg_type.h"
-#include "store/chunks.h"
 #include "common/string.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "store/chunks.h"
+#include "store/tables.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/rel.h"
@@ -251,7 +251,7 @@ check_privilege(const char *name, Oid storage, AclMode acl)
  * --------------------------------------------------------------------------- */
 
 static void
-fill(PgtModel *model, const char *name, const ModelRow *row, bool latest)
+describe(PgtModel *model, const char *name, const ModelRow *row, bool latest)
 {
 	memset(model, 0, sizeof(*model));
 	model->id = row->id;
@@ -274,7 +274,7 @@ pgt_model_open(PgtModel *model, const char *reference)
 	if (!find_row(name, snapshot, &row) || !pgt_storage_exists(row.storage, row.id) ||
 		!check_privilege(name, row.storage, ACL_SELECT))
 		no_such_model(name);
-	fill(model, name, &row, false);
+	describe(model, name, &row, false);
 	open_version(model, reference, version, snapshot);
 	UnregisterSnapshot(snapshot);
 }
@@ -319,7 +319,7 @@ pgt_model_open_to_train(PgtModel *model, const char *reference)
 	parse_reference(reference, name, &version);
 	if (!lock_row(name, ACL_UPDATE, ShareUpdateExclusiveLock, &row))
 		no_such_model(name);
-	fill(model, name, &row, true);
+	describe(model, name, &row, true);
 
 	if (IsolationUsesXactSnapshot())
 	{
@@ -353,7 +353,7 @@ pgt_model_open_to_change(PgtModel *model, const char *name, AclMode acl, LOCKMOD
 			return false;
 		no_such_model(name);
 	}
-	fill(model, name, &row, true);
+	describe(model, name, &row, true);
 	(void) pgt_model_find_version(model, row.deployed);
 	return true;
 }
@@ -490,7 +490,7 @@ pgt_model_create(PgtModel *model, const char *name, const char *module, bool or_
 			" OVERRIDING SYSTEM VALUE VALUES ($1, $2, $3, $4, 1) ON CONFLICT (name) DO NOTHING",
 			4, types, values, NULL, NULL) != 1)
 		name_is_taken(name);
-	fill(model, name, &row, true);
+	describe(model, name, &row, true);
 }
 
 void
@@ -524,7 +524,13 @@ pgt_model_deploy(const PgtModel *model, int32 version)
 {
 	Oid types[2] = {INT8OID, INT4OID};
 	Datum values[2] = {Int64GetDatum(model->id), Int32GetDatum(version)};
+	PgtModel found = *model;
 
+	if (!pgt_model_find_version(&found, version))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNDEFINED_OBJECT),
+				 errmsg("version %d of model \"%s\" does not exist", version, model->name),
+				 errdetail("The newest version is %d.", pgt_model_newest_version(model))));
 	check_one_row(pgt_catalog_execute("UPDATE pgtorch.model SET deployed = $2 WHERE id = $1", 2,
 									  types, values, NULL, NULL),
 				  model->name);

@@ -69,7 +69,7 @@ extern void pgt_model_create(PgtModel *model, const char *name, const char *modu
 extern void pgt_model_drop(const PgtModel *model);
 extern void pgt_model_rename(const PgtModel *model, const char *new_name);
 
-/* Makes a version that exists the deployed one; of a model that is open to train or change. */
+/* Makes a version the deployed one, 42704 if there is none; of a model that is open to train or change. */
 extern void pgt_model_deploy(const PgtModel *model, int32 version);
 
 /*

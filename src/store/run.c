@@ -6,24 +6,10 @@
 
 #include "store/run.h"
 
-#include "store/tables.h"
 #include "catalog/pg_type.h"
+#include "store/tables.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
-
-static void
-set_text(int i, Datum *values, char *nulls, const char *value)
-{
-	values[i] = value ? CStringGetTextDatum(value) : (Datum) 0;
-	nulls[i] = value ? ' ' : 'n';
-}
-
-static void
-set_value(int i, Datum *values, char *nulls, bool present, Datum value)
-{
-	values[i] = present ? value : (Datum) 0;
-	nulls[i] = present ? ' ' : 'n';
-}
 
 int64
 pgt_run_insert(const PgtModel *model, const PgtRunRow *run)
@@ -39,19 +25,20 @@ pgt_run_insert(const PgtModel *model, const PgtRunRow *run)
 	char nulls[lengthof(types)];
 	int64 id = 0;
 
-	set_value(0, values, nulls, true, Int64GetDatum(model->id));
-	set_value(1, values, nulls, run->version != 0, Int32GetDatum(run->version));
-	set_text(2, values, nulls, run->status);
-	set_text(3, values, nulls, run->dataset);
-	set_text(4, values, nulls, run->loss);
-	set_text(5, values, nulls, run->optimizer);
-	set_text(6, values, nulls, run->scheduler);
-	set_value(7, values, nulls, true, JsonbPGetDatum(run->options));
-	set_text(8, values, nulls, run->device);
-	set_value(9, values, nulls, true, Int64GetDatum(run->rows));
-	set_value(10, values, nulls, true, TimestampTzGetDatum(run->started_at));
-	set_value(11, values, nulls, run->finished_at != 0, TimestampTzGetDatum(run->finished_at));
-	set_text(12, values, nulls, run->error);
+	pgt_catalog_set(0, values, nulls, true, Int64GetDatum(model->id));
+	pgt_catalog_set(1, values, nulls, run->version != 0, Int32GetDatum(run->version));
+	pgt_catalog_set_text(2, values, nulls, run->status);
+	pgt_catalog_set_text(3, values, nulls, run->dataset);
+	pgt_catalog_set_text(4, values, nulls, run->loss);
+	pgt_catalog_set_text(5, values, nulls, run->optimizer);
+	pgt_catalog_set_text(6, values, nulls, run->scheduler);
+	pgt_catalog_set(7, values, nulls, true, JsonbPGetDatum(run->options));
+	pgt_catalog_set_text(8, values, nulls, run->device);
+	pgt_catalog_set(9, values, nulls, true, Int64GetDatum(run->rows));
+	pgt_catalog_set(10, values, nulls, true, TimestampTzGetDatum(run->started_at));
+	pgt_catalog_set(11, values, nulls, run->finished_at != 0,
+					TimestampTzGetDatum(run->finished_at));
+	pgt_catalog_set_text(12, values, nulls, run->error);
 	if (pgt_catalog_execute(sql, lengthof(types), types, values, nulls, &id) != 1)
 		elog(ERROR, "could not write a run of model \"%s\"", model->name);
 	return id;
@@ -83,14 +70,15 @@ pgt_epoch_insert(int64 run, const PgtEpochRow *epochs, int n)
 		Datum values[lengthof(types)];
 		char nulls[lengthof(types)];
 
-		set_value(0, values, nulls, true, Int64GetDatum(run));
-		set_value(1, values, nulls, true, Int32GetDatum(e->epoch));
-		set_value(2, values, nulls, true, Float8GetDatum(e->loss));
-		set_value(3, values, nulls, e->has_validation_loss, Float8GetDatum(e->validation_loss));
-		set_value(4, values, nulls, e->has_lr, Float8GetDatum(e->lr));
-		set_value(5, values, nulls, e->metrics != NULL, JsonbPGetDatum(e->metrics));
-		set_value(6, values, nulls, true, Int64GetDatum(e->rows));
-		set_value(7, values, nulls, true, Float8GetDatum(e->seconds));
+		pgt_catalog_set(0, values, nulls, true, Int64GetDatum(run));
+		pgt_catalog_set(1, values, nulls, true, Int32GetDatum(e->epoch));
+		pgt_catalog_set(2, values, nulls, true, Float8GetDatum(e->loss));
+		pgt_catalog_set(3, values, nulls, e->has_validation_loss,
+						Float8GetDatum(e->validation_loss));
+		pgt_catalog_set(4, values, nulls, e->has_lr, Float8GetDatum(e->lr));
+		pgt_catalog_set(5, values, nulls, e->metrics != NULL, JsonbPGetDatum(e->metrics));
+		pgt_catalog_set(6, values, nulls, true, Int64GetDatum(e->rows));
+		pgt_catalog_set(7, values, nulls, true, Float8GetDatum(e->seconds));
 		(void) pgt_catalog_execute(sql, lengthof(types), types, values, nulls, NULL);
 	}
 }

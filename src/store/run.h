@@ -7,8 +7,8 @@
 
 #include "postgres.h"
 
-#include "store/model.h"
 #include "datatype/timestamp.h"
+#include "store/model.h"
 #include "utils/jsonb.h"
 
 typedef struct PgtRunRow

@@ -22,6 +22,7 @@
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "tcop/utility.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
@@ -104,7 +105,7 @@ pgt_catalog(void)
 	found.checkpoint_version = find_relation(schema, "checkpoint_model_version_key");
 	found.owner = relation_owner(found.model);
 
-	/* tables that somebody else put there are none of ours */
+	/* somebody else may have put tables of these names there */
 	if (getExtensionOfObject(RelationRelationId, found.model) != extension ||
 		getExtensionOfObject(RelationRelationId, found.checkpoint) != extension)
 		ereport(ERROR,
@@ -158,6 +159,20 @@ pgt_catalog_scan(Oid table, Oid index, const PgtKey *keys, int nkeys, Snapshot s
 	}
 	systable_endscan(scan);
 	table_close(rel, AccessShareLock);
+}
+
+void
+pgt_catalog_set(int i, Datum *values, char *nulls, bool present, Datum value)
+{
+	values[i] = present ? value : (Datum) 0;
+	nulls[i] = present ? ' ' : 'n';
+}
+
+void
+pgt_catalog_set_text(int i, Datum *values, char *nulls, const char *value)
+{
+	pgt_catalog_set(i, values, nulls, value != NULL,
+					value != NULL ? CStringGetTextDatum(value) : (Datum) 0);
 }
 
 uint64

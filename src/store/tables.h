@@ -95,4 +95,8 @@ extern void pgt_catalog_scan(Oid table, Oid index, const PgtKey *keys, int nkeys
 extern uint64 pgt_catalog_execute(const char *sql, int nargs, const Oid *types, const Datum *values,
 								  const char *nulls, int64 *result);
 
+/* Argument i of such a statement: NULL unless present; a text, which may be NULL. */
+extern void pgt_catalog_set(int i, Datum *values, char *nulls, bool present, Datum value);
+extern void pgt_catalog_set_text(int i, Datum *values, char *nulls, const char *value);
+
 #endif

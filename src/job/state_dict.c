@@ -1,22 +1,20 @@
 /*
  * state_dict.c
- *	  pgtorch_state_dict and pgtorch_load_state_dict: weights as rows of (name, value), out and in.
+ *	  The weights of a model as rows of (name, value), out and in.
  *
  * Loading makes a new version that keeps what the version it starts from knows of its data (loss,
  * inputs, labels): a state_dict replaces weights and nothing else.
  */
 #include "postgres.h"
 
-#include "api/call.h"
+#include "job/state_dict.h"
 
-#include "bridge/bridge.h"
 #include "catalog/pg_type.h"
-#include "store/tables.h"
 #include "executor/spi.h"
-#include "funcapi.h"
 #include "job/module.h"
 #include "miscadmin.h"
 #include "nodes/parsenodes.h"
+#include "store/checkpoint.h"
 #include "tensor/datum.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -26,24 +24,15 @@
 
 #include "compat.h"
 
-/*
- * pgtorch_state_dict(model text) returns table(name text, value tensor)
- *
- * Parameters and buffers in PyTorch's order; model may be 'm@3'.
- */
-PG_FUNCTION_INFO_V1(pgtorch_state_dict);
-Datum
-pgtorch_state_dict(PG_FUNCTION_ARGS)
+void
+pgt_state_dict(const char *reference, Tuplestorestate *rows, TupleDesc desc)
 {
-	char *reference = pgt_arg_text(fcinfo, 0, "model");
-	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
 	PgtWeights *weights;
 
 	pgt_model_open(&model, reference);
 	checkpoint = pgt_checkpoint_get(&model);
-	InitMaterializedSRF(fcinfo, 0);
 
 	/*
 	 * one at a time: the tuplestore spills to disk, and nothing of it is seen if the hash turns out
@@ -61,16 +50,13 @@ pgtorch_state_dict(PG_FUNCTION_ARGS)
 		pgt_weights_next(weights, into.data);
 		values[0] = CStringGetTextDatum(checkpoint->names[i]);
 		values[1] = PointerGetDatum(value);
-		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+		tuplestore_putvalues(rows, desc, values, nulls);
 		pfree(value);
 	}
 	pgt_weights_close(weights);
-	return (Datum) 0;
 }
 
-/* ---------------------------------------------------------------------------
- * Loading
- * --------------------------------------------------------------------------- */
+/* ---------- loading ---------- */
 
 /* A query that only reads, and gives (name, value). */
 static SPIPlanPtr
@@ -129,8 +115,8 @@ append_key(StringInfo list, const char *key)
 
 /* Converts one row's value into its parameter; unexpected names are collected. */
 static void
-take_row(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value,
-		 StringInfo unexpected)
+set_value(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value,
+		  StringInfo unexpected)
 {
 	char shape[PT_SHAPE_TEXT];
 	char want[PT_SHAPE_TEXT];
@@ -196,7 +182,7 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 					 errmsg("source gives NULL as a %s", name_null ? "name" : "value"),
 					 name_null ? 0 : errdetail("The name is \"%s\".", TextDatumGetCString(name))));
 		pgt_tensor_view(pgt_tensor_from_datum(value), &tensor);
-		take_row(to, seen, TextDatumGetCString(name), &tensor, unexpected);
+		set_value(to, seen, TextDatumGetCString(name), &tensor, unexpected);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
 		SPI_freetuptable(SPI_tuptable);
@@ -234,19 +220,9 @@ keep_missing(const PgtModel *model, const PgtCheckpoint *from, PgtCheckpoint *to
 	pgt_weights_close(weights);
 }
 
-/*
- * pgtorch_load_state_dict(model text, source text, strict boolean) returns integer
- *
- * Returns the new version, which is deployed.  Names are matched as PyTorch's
- * Module.load_state_dict does.
- */
-PG_FUNCTION_INFO_V1(pgtorch_load_state_dict);
-Datum
-pgtorch_load_state_dict(PG_FUNCTION_ARGS)
+int32
+pgt_state_dict_load(const char *reference, const char *source, bool strict)
 {
-	char *reference = pgt_arg_text(fcinfo, 0, "model");
-	char *source = pgt_arg_text(fcinfo, 1, "source");
-	bool strict;
 	PgtModel model;
 	PgtOpenModule module;
 	PgtCheckpoint *from;
@@ -254,10 +230,6 @@ pgtorch_load_state_dict(PG_FUNCTION_ARGS)
 	bool *seen;
 	StringInfoData unexpected;
 	StringInfoData missing;
-
-	pgt_arg_require(fcinfo, 2, "strict");
-	strict = PG_GETARG_BOOL(2);
-	pgt_catalog_check_writable("pgtorch_load_state_dict()");
 
 	pgt_model_open_to_train(&model, reference);
 	from = pgt_checkpoint_get(&model);
@@ -290,5 +262,5 @@ pgtorch_load_state_dict(PG_FUNCTION_ARGS)
 	to.label_type = from->label_type;
 	to.nlabels = from->nlabels;
 	to.labels = from->labels;
-	PG_RETURN_INT32(pgt_checkpoint_write(&model, &to, true));
+	return pgt_checkpoint_write(&model, &to, true);
 }

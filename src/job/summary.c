@@ -1,0 +1,159 @@
+/*
+ * summary.c
+ *	  What a model is made of: its layers, with their outputs' shapes and parameters.
+ */
+#include "postgres.h"
+
+#include "job/summary.h"
+
+#include "bridge/bridge.h"
+#include "job/module.h"
+#include "lib/stringinfo.h"
+#include "miscadmin.h"
+#include "store/checkpoint.h"
+#include "utils/builtins.h"
+#include "utils/hsearch.h"
+
+/*
+ * Elements of the module's own parameters (without buffers, and without its children's); own:
+ * whether it has any state.
+ */
+static int64
+own_parameters(const PgtOpenModule *module, const PtModule *m, bool *own)
+{
+	int64 n = 0;
+
+	*own = false;
+	for (int i = 0; i < module->state.count; i++)
+	{
+		const PtState *entry = &module->state.entries[i];
+
+		if (entry->owner != m)
+			continue;
+		*own = true;
+		if (entry->trainable)
+			n += pt_shape_numel(&entry->shape);
+	}
+	return n;
+}
+
+/* "[N, 10]", N being the batch */
+static char *
+print_output(const PtShape *shape)
+{
+	StringInfoData s;
+
+	initStringInfo(&s);
+	appendStringInfoString(&s, "[N");
+	for (int i = 0; i < shape->ndim; i++)
+		appendStringInfo(&s, ", " INT64_FORMAT, shape->dim[i]);
+	appendStringInfoChar(&s, ']');
+	return s.data;
+}
+
+/* Output shapes by module, as a trial of the network tells them. */
+typedef struct SeenShape
+{
+	const PtModule *module; /* key */
+	PtShape shape;
+} SeenShape;
+
+/* What was seen, as a list: no ERROR may leave the engine while it calls. */
+typedef struct Seen
+{
+	PtArena *arena;
+	struct SeenLink
+	{
+		SeenShape shape;
+		struct SeenLink *next;
+	} * first;
+	bool failed;
+} Seen;
+
+static void
+note_shape(void *arg, const PtModule *m, const PtShape *row)
+{
+	Seen *seen = arg;
+	struct SeenLink *link = pt_arena_alloc(seen->arena, sizeof(*link));
+
+	seen->failed |= link == NULL;
+	if (link == NULL)
+		return;
+	link->shape = (SeenShape){m, *row};
+	link->next = seen->first;
+	seen->first = link;
+}
+
+/* The output shape of each module, once data was seen; none before. */
+static HTAB *
+trace_shapes(const PgtOpenModule *module, const PgtCheckpoint *checkpoint)
+{
+	HASHCTL ctl = {.keysize = sizeof(PtModule *),
+				   .entrysize = sizeof(SeenShape),
+				   .hcxt = CurrentMemoryContext};
+	HTAB *shapes = hash_create("pgtorch summary", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	PtShape *in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
+	Seen seen = {.arena = module->arena};
+	PtShape out;
+	PtError err;
+
+	for (int i = 0; i < checkpoint->ninputs; i++)
+		in[i] = checkpoint->inputs[i].shape;
+	if (checkpoint->ninputs != pt_module_inputs(module->root))
+		return shapes;
+	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, &out, note_shape, &seen, &err),
+			  &err);
+	if (seen.failed)
+		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
+	/* a module that is called several times shows its first output, which is the last of the list */
+	for (struct SeenLink *link = seen.first; link != NULL; link = link->next)
+	{
+		SeenShape *entry = hash_search(shapes, &link->shape.module, HASH_ENTER, NULL);
+
+		entry->shape = link->shape.shape;
+	}
+	return shapes;
+}
+
+/* One row for each module that has no children or state of its own. */
+static void
+summarize(Tuplestorestate *rows, TupleDesc desc, const PgtOpenModule *module, const PtModule *m,
+		  HTAB *shapes)
+{
+	PtError err;
+	SeenShape *seen = hash_search(shapes, &m, HASH_FIND, NULL);
+	bool own;
+	int64 parameters = own_parameters(module, m, &own);
+
+	check_stack_depth();
+	if (m->nchildren == 0 || own)
+	{
+		Datum values[4];
+		bool nulls[4] = {false};
+		char *text =
+			m->nchildren > 0 ? pstrdup(m->type->name) : pt_module_print(module->arena, m, &err);
+
+		pgt_check(text != NULL, &err);
+		values[0] = CStringGetTextDatum(m->path);
+		values[1] = CStringGetTextDatum(text);
+		values[2] = seen ? CStringGetTextDatum(print_output(&seen->shape)) : (Datum) 0;
+		nulls[2] = seen == NULL;
+		values[3] = Int64GetDatum(parameters);
+		tuplestore_putvalues(rows, desc, values, nulls);
+	}
+	for (int i = 0; i < m->nchildren; i++)
+		summarize(rows, desc, module, m->children[i], shapes);
+}
+
+void
+pgt_summary(const char *reference, Tuplestorestate *rows, TupleDesc desc)
+{
+	PgtModel model;
+	PgtCheckpoint *checkpoint;
+	PgtOpenModule module;
+
+	pgt_model_open(&model, reference);
+	checkpoint = pgt_checkpoint_get(&model);
+	pgt_module_open(&module, pgt_model_module(&model));
+	summarize(rows, desc, &module, module.root, trace_shapes(&module, checkpoint));
+}
