@@ -345,6 +345,20 @@ test_numbers(void)
 		{"torch.inf", "float('inf')"},
 		{"math.sqrt(2)", "1.4142135623730951"},
 		{"int(3.9)", "3"},
+		{"min(3, 2.5, 4)", "2.5"},
+		{"max(1, True)", "1"},
+		{"abs(-3)", "3"},
+		{"abs(-0.0)", "0.0"},
+		{"pow(2, -1)", "0.5"},
+		{"math.floor(-2.5) + math.ceil(0.5)", "-2"},
+		{"where(1 > 0, 3, 1 / 0)", "3"},
+		{"0 and 1 / 0", "0"},
+		{"2 or 1 / 0", "2"},
+		{"where(1, 2, x)", "name \"x\" does not exist"},
+		{"where(1, 2)", "where() takes three numbers"},
+		{"max()", "max() takes numbers"},
+		{"abs('x')", "abs() takes numbers, not a string"},
+		{"min(1, key=2)", "min() has no argument \"key\""},
 		{"torch.float64", "torch.float64"},
 		{"(1, 2.5)", "(1.0, 2.5)"},
 		{"[3]", "3"},
@@ -487,7 +501,8 @@ test_graph(void)
 	check_graph("(x, n, t, half) -> cat(max(x, 1, True))", "cat float32 [4, 1], 9 nodes");
 	check_graph("(x, n, t, half) -> (x, (x, x))[1]",
 				"an expression must give a tensor, not a list of tensors");
-	check_graph("(x, n, t, half) -> x, x + 1", "an expression must give a tensor, not a list of tensors");
+	check_graph("(x, n, t, half) -> x, x + 1",
+				"an expression must give a tensor, not a list of tensors");
 	check_graph("(x, n, t, half) -> a, b, c = max(x, 1); a",
 				"3 names cannot be assigned from 2 values");
 	check_graph("(x, n, t, half) -> a, b = x; a", "2 names cannot be assigned from a tensor");

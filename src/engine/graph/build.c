@@ -266,7 +266,10 @@ eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
 
 	for (int i = 0; i < 2; i++)
 	{
-		if (!pt_build_expr(b, e->args[i], &v[i]))
+		bool unused = i == 1 && (e->text[0] == 'a' || e->text[0] == 'o') &&
+					  v[0].kind != PT_VALUE_TENSOR && pt_fold_truth(&v[0]) == (e->text[0] == 'o');
+
+		if (!(unused ? pt_build_unused : pt_build_expr)(b, e->args[i], &v[i]))
 			return false;
 		if (v[i].kind != PT_VALUE_TENSOR && !pt_value_is_number(&v[i]))
 			return fail_operand(b, e->text, &v[i]);
@@ -437,9 +440,13 @@ pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out)
 }
 
 bool
-pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, PtError *err)
+pt_build_unused(PtBuilder *b, const PtExpr *e, PtValue *out)
 {
-	PtBuilder b = {.arena = arena, .err = err};
-
-	return pt_build_expr(&b, expr, out);
+	if (pt_build_expr(b, e, out))
+		return true;
+	if (b->err->code != PT_EZERODIV && b->err->code != PT_ERANGE && b->err->code != PT_EINVAL)
+		return false;
+	*b->err = (PtError){PT_OK};
+	*out = (PtValue){PT_VALUE_INT, 0, {.integer = 0}};
+	return b->g == NULL || b->g->error.code == PT_OK;
 }

@@ -14,6 +14,10 @@
  */
 extern bool pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, PtError *err);
 
+/* The same of one variable, which must give a number: 0.95 ** epoch. */
+extern bool pt_expr_number(const PtExpr *expr, const char *name, int64_t x, double *out,
+						   PtError *err);
+
 /*
  * Builds an expression over ops into a graph.  Names are looked up in vars, function names in the op
  * table (with or without "torch.", "F.", "torch.nn.functional."); arithmetic on numbers is

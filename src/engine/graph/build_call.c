@@ -17,6 +17,9 @@
 /* Differentiating adds to all nodes there are: a short text could ask for any number of them. */
 #define MAX_GRADIENT_NODES 100000
 
+/* Arguments of a function of numbers. */
+#define MAX_NUMBERS 16
+
 /* ---------- names of functions ---------- */
 
 /* The op's name without the modules that PyTorch users write before it; NULL if it is too long. */
@@ -93,6 +96,9 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 	int n = 0;
 
 	pt_build_fail_name(b, callee, "function", callee->text);
+	if (b->g == NULL && b->functions == NULL)
+		return pt_hint(
+			b->err, "There are min, max, abs, pow, where, int, float, bool and functions of math.");
 	for (int i = 0; dot != NULL && i < b->nvars; i++)
 		if (strlen(b->vars[i].name) == (size_t) (dot - callee->text) &&
 			strncmp(b->vars[i].name, callee->text, (size_t) (dot - callee->text)) == 0)
@@ -339,14 +345,42 @@ eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
 	return pt_build_set(b, ok ? gradient : PT_NO_REF, out);
 }
 
+/* Python's functions of numbers.  Of where(), one branch does not count. */
+static bool
+eval_numbers(PtBuilder *b, const PtExpr *e, PtValue *out)
+{
+	const char *name = e->args[0]->text;
+	int n = e->nargs - 1;
+	bool where = n == 3 && strcmp(name, "where") == 0;
+	PtValue args[MAX_NUMBERS] = {{PT_VALUE_NONE}};
+	PtError ignored;
+	bool known;
+
+	/* is there such a function at all, before its arguments are looked at? */
+	pt_fold_call(name, args, 0, out, &known, &ignored);
+	if (!known)
+		return fail_function(b, e->args[0]);
+	if (n > MAX_NUMBERS)
+		return pt_fail(b->err, PT_ELIMIT, "more than %d arguments of %s()", MAX_NUMBERS, name);
+	for (int i = 0; i < n; i++)
+	{
+		bool unused =
+			where && i > 0 && pt_value_is_number(&args[0]) && pt_fold_truth(&args[0]) != (i == 1);
+
+		if (e->keywords != NULL && e->keywords[i + 1] != NULL)
+			return pt_fail(b->err, PT_ENAME, "%s() has no argument \"%.64s\"", name,
+						   e->keywords[i + 1]);
+		if (!(unused ? pt_build_unused : pt_build_expr)(b, e->args[i + 1], &args[i]))
+			return false;
+	}
+	return pt_fold_call(name, args, n, out, &known, b->err);
+}
+
 bool
 pt_build_call(PtBuilder *b, const PtExpr *e, PtValue *out)
 {
 	const PtExpr *callee = e->args[0];
 	const PtOp *op;
-	PtValue args[4];
-	PtError ignored;
-	bool known;
 	int which;
 
 	if (!check_callee(b, callee))
@@ -360,16 +394,5 @@ pt_build_call(PtBuilder *b, const PtExpr *e, PtValue *out)
 		if (is_grad(callee->text))
 			return eval_grad(b, e, out);
 	}
-	/* is there such a function at all, before its arguments are looked at? */
-	pt_fold_call(callee->text, args, 0, out, &known, &ignored);
-	if (!known || e->nargs - 1 > 4)
-		return fail_function(b, callee);
-	for (int i = 1; i < e->nargs; i++)
-	{
-		if (e->keywords != NULL && e->keywords[i] != NULL)
-			return fail_function(b, callee);
-		if (!pt_build_expr(b, e->args[i], &args[i - 1]))
-			return false;
-	}
-	return pt_fold_call(callee->text, args, e->nargs - 1, out, &known, b->err);
+	return eval_numbers(b, e, out);
 }

@@ -30,6 +30,11 @@ typedef struct PtBuilder
 
 /* build.c */
 extern bool pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out);
+/*
+ * What Python would not evaluate, as it does not count: a branch of where(), the right side of and, or.  Names and
+ * types in it must be right all the same, so that they are known to be from the beginning.
+ */
+extern bool pt_build_unused(PtBuilder *b, const PtExpr *e, PtValue *out);
 extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out); /* false: the graph's error */
 /* values must stay; of, names: as of PtTuple */
 extern bool pt_build_tuple(PtBuilder *b, const char *of, const char *const *names,

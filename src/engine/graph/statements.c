@@ -12,6 +12,35 @@
 
 #include "engine/graph/building.h"
 
+/* ---------- without a graph ---------- */
+
+bool
+pt_expr_constant(PtArena *arena, const PtExpr *expr, PtValue *out, PtError *err)
+{
+	PtBuilder b = {.arena = arena, .err = err};
+
+	return pt_build_expr(&b, expr, out);
+}
+
+bool
+pt_expr_number(const PtExpr *expr, const char *name, int64_t x, double *out, PtError *err)
+{
+	PtArena *scratch = pt_arena_new();
+	PtBinding var = {name, {PT_VALUE_INT, 0, {.integer = x}}};
+	PtBuilder b = {.arena = scratch, .vars = &var, .nvars = 1, .room = 1, .err = err};
+	PtValue v;
+	bool ok = scratch != NULL ? pt_build_expr(&b, expr, &v) : pt_fail_memory(err, sizeof(PtValue));
+
+	pt_arena_free(scratch);
+	if (ok && !pt_value_is_number(&v))
+		return pt_fail(err, PT_ETYPE, "a formula must give a number, not %s", pt_value_kind(&v));
+	if (ok)
+		*out = pt_value_number(&v);
+	return ok;
+}
+
+/* ---------- into a graph ---------- */
+
 /* The builder's error is the graph's, unless there is one already. */
 static PtRef
 fail(PtBuilder *b)

@@ -11,6 +11,7 @@
  */
 #include "engine/lang/fold.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,18 +42,6 @@ as_integer(const PtValue *v)
 	return v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
 }
 
-static double
-as_real(const PtValue *v)
-{
-	return v->kind == PT_VALUE_REAL ? v->real : (double) as_integer(v);
-}
-
-static bool
-truth(const PtValue *v)
-{
-	return v->kind == PT_VALUE_REAL ? v->real != 0 : as_integer(v) != 0;
-}
-
 static bool
 fail_overflow(PtError *err)
 {
@@ -69,7 +58,7 @@ bool
 pt_fold_unary(const char *op, const PtValue *a, PtValue *out, PtError *err)
 {
 	if (op[0] == 'n')
-		*out = bool_value(!truth(a));
+		*out = bool_value(!pt_fold_truth(a));
 	else if (a->kind == PT_VALUE_REAL)
 		*out = real_value(op[0] == '-' ? -a->real : a->real);
 	else if (op[0] == '-' && as_integer(a) == INT64_MIN)
@@ -216,8 +205,8 @@ static bool
 compare(const char *op, const PtValue *a, const PtValue *b)
 {
 	bool exact = a->kind != PT_VALUE_REAL && b->kind != PT_VALUE_REAL;
-	double x = as_real(a);
-	double y = as_real(b);
+	double x = pt_value_number(a);
+	double y = pt_value_number(b);
 	bool less = exact ? as_integer(a) < as_integer(b) : x < y;
 	bool equal = exact ? as_integer(a) == as_integer(b) : x == y;
 	bool more = exact ? as_integer(a) > as_integer(b) : x > y;
@@ -242,16 +231,16 @@ pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
 	bool divide = op[0] == '/' && op[1] == '\0';
 
 	if (op[0] == 'a')
-		*out = truth(a) ? *b : *a;
+		*out = pt_fold_truth(a) ? *b : *a;
 	else if (op[0] == 'o')
-		*out = truth(a) ? *a : *b;
+		*out = pt_fold_truth(a) ? *a : *b;
 	else if (is_comparison(op))
 		*out = bool_value(compare(op, a, b));
 	else if (op[0] == '@')
 		return pt_fail(err, PT_ETYPE, "operator @ needs tensors, not numbers");
 	else if (a->kind == PT_VALUE_REAL || b->kind == PT_VALUE_REAL || divide ||
 			 (power && as_integer(b) < 0))
-		return fold_reals(op, as_real(a), as_real(b), out, err);
+		return fold_reals(op, pt_value_number(a), pt_value_number(b), out, err);
 	else
 		return fold_integers(op, as_integer(a), as_integer(b), out, err);
 	return true;
@@ -272,9 +261,9 @@ fold_convert(const char *name, const PtValue *v, PtValue *out, PtError *err)
 		*out = real_value(x);
 		return true;
 	}
-	x = as_real(v);
+	x = pt_value_number(v);
 	if (name[0] == 'b')
-		*out = bool_value(truth(v));
+		*out = bool_value(pt_fold_truth(v));
 	else if (name[0] == 'f')
 		*out = real_value(x);
 	else if (v->kind != PT_VALUE_REAL)
@@ -286,17 +275,43 @@ fold_convert(const char *name, const PtValue *v, PtValue *out, PtError *err)
 	return true;
 }
 
+/* The least or the greatest of some numbers, as it was given. */
+static bool
+fold_extreme(const char *better, const PtValue *args, int n, PtValue *out)
+{
+	*out = args[0];
+	for (int i = 1; i < n; i++)
+		if (compare(better, &args[i], out))
+			*out = args[i];
+	return true;
+}
+
+/* Functions of one number; min: of the argument, not itself if open. */
+typedef struct Function
+{
+	const char *name;
+	double (*f)(double);
+	double min;
+	bool open;
+	bool whole; /* gives an int */
+} Function;
+
+static bool
+fold_function(const Function *f, double x, PtValue *out, PtError *err)
+{
+	PtValue y = real_value(f->f(x));
+
+	if (f->open ? x <= f->min : x < f->min)
+		return pt_fail(err, PT_EINVAL, "%s() is not defined for %g", f->name, x);
+	*out = y;
+	return f->whole ? fold_convert("int", &y, out, err) : true;
+}
+
 bool
 pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, bool *known,
 			 PtError *err)
 {
-	static const struct
-	{
-		const char *name;
-		double (*f)(double);
-		double min; /* of the argument; not itself if open */
-		bool open;
-	} functions[] = {
+	static const Function functions[] = {
 		{"math.sqrt", sqrt, 0, false},
 		{"math.exp", exp, -INFINITY, false},
 		{"math.log", log, 0, true},
@@ -306,30 +321,48 @@ pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, boo
 		{"math.cos", cos, -INFINITY, false},
 		{"math.tan", tan, -INFINITY, false},
 		{"math.tanh", tanh, -INFINITY, false},
+		{"math.floor", floor, -INFINITY, false, true},
+		{"math.ceil", ceil, -INFINITY, false, true},
 	};
+	bool power = strcmp(name, "pow") == 0 || strcmp(name, "math.pow") == 0;
+	bool least = strcmp(name, "min") == 0;
+	int most = least || strcmp(name, "max") == 0 ? INT_MAX
+			   : strcmp(name, "where") == 0		 ? 3
+			   : power							 ? 2
+												 : 1;
+	const Function *f = NULL;
 
-	*known = true;
-	if (strcmp(name, "float") == 0 || strcmp(name, "int") == 0 || strcmp(name, "bool") == 0)
-	{
-		if (nargs != 1 || !(pt_value_is_number(args) || args->kind == PT_VALUE_WORD))
-			return pt_fail(err, PT_ETYPE, "%s() takes one number", name);
-		return fold_convert(name, args, out, err);
-	}
 	for (size_t i = 0; i < sizeof(functions) / sizeof(functions[0]); i++)
-	{
-		double x;
-
-		if (strcmp(functions[i].name, name) != 0)
-			continue;
-		if (nargs != 1 || !pt_value_is_number(args))
-			return pt_fail(err, PT_ETYPE, "%s() takes one number", name);
-		x = as_real(args);
-		if (functions[i].open ? x <= functions[i].min : x < functions[i].min)
-			return pt_fail(err, PT_EINVAL, "%s() is not defined for %g", name, x);
-		*out = real_value(functions[i].f(x));
+		if (strcmp(functions[i].name, name) == 0)
+			f = &functions[i];
+	*known = f != NULL || most > 1 || strcmp(name, "float") == 0 || strcmp(name, "int") == 0 ||
+			 strcmp(name, "bool") == 0 || strcmp(name, "abs") == 0;
+	if (!*known)
 		return true;
-	}
-	*known = false;
+	if (nargs == 1 && args->kind == PT_VALUE_WORD && f == NULL && name[0] != 'a')
+		return fold_convert(name, args, out, err);
+	for (int i = 0; i < nargs; i++)
+		if (!pt_value_is_number(&args[i]))
+			return pt_fail(err, PT_ETYPE, "%s() takes numbers, not %s", name,
+						   pt_value_kind(&args[i]));
+	if (nargs < 1 || nargs > most || (most < INT_MAX && nargs < most))
+		return pt_fail(err, PT_ETYPE, "%s() takes %s", name,
+					   most == INT_MAX ? "numbers"
+					   : most == 3	   ? "three numbers"
+					   : most == 2	   ? "two numbers"
+									   : "one number");
+	if (f != NULL)
+		return fold_function(f, pt_value_number(args), out, err);
+	if (most == INT_MAX)
+		return fold_extreme(least ? "<" : ">", args, nargs, out);
+	if (power)
+		return pt_fold_binary("**", &args[0], &args[1], out, err);
+	if (most == 3)
+		*out = args[pt_fold_truth(&args[0]) ? 1 : 2];
+	else if (name[0] == 'a')
+		return pt_fold_unary(signbit(pt_value_number(args)) ? "-" : "+", args, out, err);
+	else
+		return fold_convert(name, args, out, err);
 	return true;
 }
 

@@ -15,9 +15,17 @@ extern bool pt_fold_unary(const char *op, const PtValue *a, PtValue *out, PtErro
 /* + - * / // % **, comparisons, "and", "or" of two numbers. */
 extern bool pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
 						   PtError *err);
-/* float(x), int(x), math.sqrt(x) and the like; *known says whether there is such a function. */
+/* float(x), int(x), min(x, y), where(condition, x, y), math.sqrt(x) and the like; *known says whether there is such a function. */
 extern bool pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out,
 						 bool *known, PtError *err);
+static inline bool
+pt_fold_truth(const PtValue *v)
+{
+	return v->kind == PT_VALUE_REAL	  ? v->real != 0
+		   : v->kind == PT_VALUE_BOOL ? v->boolean
+									  : v->integer != 0;
+}
+
 /* inf and nan, math.pi and math.e, also of torch; false if it is not one of them. */
 extern bool pt_fold_constant(const char *name, PtValue *out);
 

@@ -71,6 +71,15 @@ pt_value_is_number(const PtValue *v)
 	return v->kind == PT_VALUE_INT || v->kind == PT_VALUE_REAL || v->kind == PT_VALUE_BOOL;
 }
 
+/* Of a number. */
+static inline double
+pt_value_number(const PtValue *v)
+{
+	return v->kind == PT_VALUE_REAL	  ? v->real
+		   : v->kind == PT_VALUE_BOOL ? (double) v->boolean
+									  : (double) v->integer;
+}
+
 /* For messages: "a tensor", "an integer", "None". */
 extern const char *pt_value_kind(const PtValue *v);
 
