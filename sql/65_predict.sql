@@ -6,7 +6,14 @@ AS 'MODULE_PATHNAME', 'pgtorch_predict'
 LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
 
 COMMENT ON FUNCTION @extschema@.predict(text, "any")
-IS 'The output of a model (''m'', or version ''m@3'') for the features of one row; NULL if a feature is NULL.';
+IS 'The output of a model (''m'', or version ''m@3'') for the features of one row, the first of several; NULL if a feature is NULL.';
+
+CREATE FUNCTION @extschema@.predict_all(model text, VARIADIC features "any") RETURNS @extschema@.tensor[]
+AS 'MODULE_PATHNAME', 'pgtorch_predict_all'
+LANGUAGE C STABLE STRICT PARALLEL SAFE COST 1000;
+
+COMMENT ON FUNCTION @extschema@.predict_all(text, "any")
+IS 'Every output of a model for the features of one row, in the order in which it gives them; NULL if a feature is NULL.';
 
 CREATE FUNCTION @extschema@.predict_value(model text, VARIADIC features "any") RETURNS double precision
 AS 'MODULE_PATHNAME', 'pgtorch_predict_value'

@@ -9,12 +9,14 @@
 #include "fmgr.h"
 #include "job/predict.h"
 #include "tensor/datum.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/lsyscache.h"
 
 /*
  * predict(model text, VARIADIC features "any") returns tensor
  *
- * The module's output for this row, without the batch dimension.
+ * The module's (first) output for this row, without the batch dimension.
  */
 PG_FUNCTION_INFO_V1(pgtorch_predict);
 Datum
@@ -25,6 +27,32 @@ pgtorch_predict(PG_FUNCTION_ARGS)
 	if (y == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_POINTER(pgt_tensor_from(y));
+}
+
+/*
+ * predict_all(model text, VARIADIC features "any") returns tensor[]
+ *
+ * Every output for this row; of a model with one output, an array of it.
+ */
+PG_FUNCTION_INFO_V1(pgtorch_predict_all);
+Datum
+pgtorch_predict_all(PG_FUNCTION_ARGS)
+{
+	int n;
+	const PtTensor *y = pgt_predict_outputs(fcinfo, &n);
+	Oid element = get_element_type(get_func_rettype(fcinfo->flinfo->fn_oid));
+	Datum *outputs;
+	int16 length;
+	bool by_value;
+	char align;
+
+	if (y == NULL)
+		PG_RETURN_NULL();
+	outputs = palloc(sizeof(Datum) * n);
+	for (int i = 0; i < n; i++)
+		outputs[i] = PointerGetDatum(pgt_tensor_from(&y[i]));
+	get_typlenbyvalalign(element, &length, &by_value, &align);
+	PG_RETURN_ARRAYTYPE_P(construct_array(outputs, n, element, length, by_value, align));
 }
 
 /*

@@ -200,9 +200,16 @@ pgt_loaded_forward(PgtLoaded *m, bool probability, const PtTensorType *inputs, i
 	e->ninputs = ninputs;
 	e->inputs = MemoryContextAlloc(m->cxt, sizeof(PtTensorType) * ninputs);
 	memcpy(e->inputs, inputs, sizeof(PtTensorType) * ninputs);
-	e->output = e->forward->output;
-	e->output.shape.ndim--;
-	memmove(e->output.shape.dim, e->output.shape.dim + 1, e->output.shape.ndim * sizeof(int64));
+	e->noutputs = forward->noutputs;
+	e->outputs = MemoryContextAlloc(m->cxt, sizeof(PtTensor) * forward->noutputs);
+	for (int i = 0; i < forward->noutputs; i++)
+	{
+		PtTensor *t = &e->outputs[i];
+
+		*t = forward->outputs[i];
+		t->shape.ndim--;
+		memmove(t->shape.dim, t->shape.dim + 1, t->shape.ndim * sizeof(int64));
+	}
 	e->next = m->forwards;
 	m->forwards = e;
 	m->bytes += pt_plan_bytes(e->forward->plan);

@@ -20,7 +20,8 @@ typedef struct PgtForwardEntry
 	int ninputs;
 	PtTensorType *inputs;
 	PtForward *forward;
-	PtTensor output; /* without the batch dimension; data is the forward's */
+	int noutputs;
+	PtTensor *outputs; /* without the batch dimension; data is the forward's */
 } PgtForwardEntry;
 
 typedef struct PgtLoaded

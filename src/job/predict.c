@@ -193,13 +193,23 @@ run_row(CallSite *site, FunctionCallInfo fcinfo, PgtForm form)
 	for (int i = 0; i < d->ninputs; i++)
 		memcpy(f->inputs[i].data, site->row + d->inputs[i].offset, pt_tensor_bytes(&f->inputs[i]));
 	pgt_forward_run(f);
-	return &site->forward->output;
+	return site->forward->outputs;
 }
 
 const PtTensor *
 pgt_predict_row(FunctionCallInfo fcinfo, PgtForm form)
 {
 	return run_row(call_site(fcinfo), fcinfo, form);
+}
+
+const PtTensor *
+pgt_predict_outputs(FunctionCallInfo fcinfo, int *n)
+{
+	CallSite *site = call_site(fcinfo);
+	const PtTensor *y = run_row(site, fcinfo, PGT_PREDICT_RAW);
+
+	*n = y != NULL ? site->forward->noutputs : 0;
+	return y;
 }
 
 /* The class of the largest score. */

@@ -21,11 +21,14 @@ typedef enum PgtForm
 } PgtForm;
 
 /*
- * The output for the row in this call's arguments, without the batch dimension; NULL if a feature is NULL.
+ * The (first) output for the row in this call's arguments, without the batch dimension; NULL if a feature is NULL.
  * Argument 0 is the model's name, all others are features.  The elements are valid until the
  * next call for the same model.
  */
 extern const PtTensor *pgt_predict_row(FunctionCallInfo fcinfo, PgtForm form);
+
+/* All outputs of the row: of a model that has several, in the order in which it gives them. */
+extern const PtTensor *pgt_predict_outputs(FunctionCallInfo fcinfo, int *n);
 
 /*
  * The label of the highest score of the output: of a loss over classes only (55000).  Same rules; the

@@ -37,17 +37,21 @@ own_parameters(const PgtOpenModule *module, const PtModule *m, bool *own)
 	return n;
 }
 
-/* "[N, 10]", N being the batch */
+/* "[N, 10]", N being the batch; of several results "[N, 10], [N, 4]", "?" where rows do not come first */
 static char *
-print_output(const PtShape *shape)
+print_output(const PtShape *shapes, int n)
 {
 	StringInfoData s;
 
 	initStringInfo(&s);
-	appendStringInfoString(&s, "[N");
-	for (int i = 0; i < shape->ndim; i++)
-		appendStringInfo(&s, ", " INT64_FORMAT, shape->dim[i]);
-	appendStringInfoChar(&s, ']');
+	for (int k = 0; k < n; k++)
+	{
+		appendStringInfoString(&s, k > 0 ? ", " : "");
+		appendStringInfoString(&s, shapes[k].ndim < 0 ? "?" : "[N");
+		for (int i = 0; i < shapes[k].ndim; i++)
+			appendStringInfo(&s, ", " INT64_FORMAT, shapes[k].dim[i]);
+		appendStringInfoString(&s, shapes[k].ndim < 0 ? "" : "]");
+	}
 	return s.data;
 }
 
@@ -55,7 +59,8 @@ print_output(const PtShape *shape)
 typedef struct SeenShape
 {
 	const PtModule *module; /* key */
-	PtShape shape;
+	int n;
+	PtShape *shapes;
 } SeenShape;
 
 /* What was seen, as a list: no ERROR may leave the engine while it calls. */
@@ -71,15 +76,17 @@ typedef struct Seen
 } Seen;
 
 static void
-note_shape(void *arg, const PtModule *m, const PtShape *row)
+note_shape(void *arg, const PtModule *m, const PtShape *rows, int n)
 {
 	Seen *seen = arg;
 	struct SeenLink *link = pt_arena_alloc(seen->arena, sizeof(*link));
+	PtShape *shapes = pt_arena_alloc(seen->arena, n * sizeof(PtShape) + 1);
 
-	seen->failed |= link == NULL;
-	if (link == NULL)
+	seen->failed |= link == NULL || shapes == NULL;
+	if (link == NULL || shapes == NULL)
 		return;
-	link->shape = (SeenShape){m, *row};
+	memcpy(shapes, rows, n * sizeof(PtShape));
+	link->shape = (SeenShape){m, n, shapes};
 	link->next = seen->first;
 	seen->first = link;
 }
@@ -94,14 +101,15 @@ trace_shapes(const PgtOpenModule *module, const PgtCheckpoint *checkpoint)
 	HTAB *shapes = hash_create("pgtorch summary", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	PtShape *in = palloc(checkpoint->ninputs * sizeof(PtShape) + 1);
 	Seen seen = {.arena = module->arena};
-	PtShape out;
+	PtShape out[PT_MAX_OUTPUTS];
 	PtError err;
 
 	for (int i = 0; i < checkpoint->ninputs; i++)
 		in[i] = checkpoint->inputs[i].shape;
 	if (checkpoint->ninputs != pt_module_inputs(module->root))
 		return shapes;
-	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, &out, note_shape, &seen, &err),
+	pgt_check(pt_module_trace(module->root, in, checkpoint->ninputs, out, note_shape, &seen, &err) >
+				  0,
 			  &err);
 	if (seen.failed)
 		ereport(ERROR, (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory")));
@@ -110,7 +118,7 @@ trace_shapes(const PgtOpenModule *module, const PgtCheckpoint *checkpoint)
 	{
 		SeenShape *entry = hash_search(shapes, &link->shape.module, HASH_ENTER, NULL);
 
-		entry->shape = link->shape.shape;
+		*entry = link->shape;
 	}
 	return shapes;
 }
@@ -136,7 +144,7 @@ summarize(Tuplestorestate *rows, TupleDesc desc, const PgtOpenModule *module, co
 		pgt_check(text != NULL, &err);
 		values[0] = CStringGetTextDatum(m->path);
 		values[1] = CStringGetTextDatum(text);
-		values[2] = seen ? CStringGetTextDatum(print_output(&seen->shape)) : (Datum) 0;
+		values[2] = seen ? CStringGetTextDatum(print_output(seen->shapes, seen->n)) : (Datum) 0;
 		nulls[2] = seen == NULL;
 		values[3] = Int64GetDatum(parameters);
 		tuplestore_putvalues(rows, desc, values, nulls);

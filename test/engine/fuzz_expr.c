@@ -33,11 +33,11 @@ fuzz_module(PtArena *arena, const char *text)
 		abort();
 	if (pt_module_state(arena, m, &sd, &err))
 	{
-		PtShape in[PT_MAX_INPUTS], out;
+		PtShape in[PT_MAX_INPUTS], out[PT_MAX_OUTPUTS];
 
 		for (int i = 0; i < PT_MAX_INPUTS; i++)
 			in[i] = (PtShape){1 + i % 2, {3, 2}};
-		pt_module_trace(m, in, pt_module_inputs(m), &out, NULL, NULL, &err);
+		pt_module_trace(m, in, pt_module_inputs(m), out, NULL, NULL, &err);
 	}
 }
 

@@ -502,7 +502,7 @@ test_forward(void)
 			for (int64_t i = 0; i < rows * 4; i++)
 				((float *) f->inputs[0].data)[i] = feature(i / 4, i % 4);
 			CHECK_OK(run_forward(f, INT64_MAX, &s.err), &s.err);
-			CHECK(pt_shape_equal(&f->output.shape, SHAPE(rows, 3)), "output");
+			CHECK(pt_shape_equal(&f->outputs[0].shape, SHAPE(rows, 3)), "output");
 			for (int64_t i = 0; i < rows; i++)
 			{
 				double y[3], sum = 0;
@@ -515,7 +515,7 @@ test_forward(void)
 					sum += exp(y[k]);
 				}
 				for (int k = 0; k < 3; k++)
-					bad += !check_close(((float *) f->output.data)[i * 3 + k],
+					bad += !check_close(((float *) f->outputs[0].data)[i * 3 + k],
 										rows % 2 ? exp(y[k]) / sum : y[k], 1e-5, 1e-6);
 			}
 			CHECK(bad == 0, "%d predictions differ", bad);
@@ -540,7 +540,7 @@ test_forward(void)
 			for (int i = 0; i < 4; i++)
 				((int64_t *) f->inputs[0].data)[i] = 40 + i;
 			CHECK_OK(run_forward(f, 1, &s.err), &s.err);
-			CHECK(((int64_t *) f->output.data)[3] == 43, "identity");
+			CHECK(((int64_t *) f->outputs[0].data)[3] == 43, "identity");
 		}
 		pt_forward_free(f);
 		pt_network_free(net);

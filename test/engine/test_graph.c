@@ -370,21 +370,27 @@ typedef struct Seen
 } Seen;
 
 static void
-note(void *arg, const PtModule *m, const PtShape *row)
+note(void *arg, const PtModule *m, const PtShape *rows, int n)
 {
 	Seen *s = arg;
 	char shape[PT_SHAPE_TEXT];
 	size_t used = strlen(s->text);
 
 	s->n++;
-	snprintf(s->text + used, sizeof(s->text) - used, "%s%s ", m->path, pt_shape_print(row, shape));
+	snprintf(s->text + used, sizeof(s->text) - used, "%s", m->path);
+	for (int i = 0; i < n; i++)
+	{
+		used = strlen(s->text);
+		snprintf(s->text + used, sizeof(s->text) - used, "%s%s", pt_shape_print(&rows[i], shape),
+				 i + 1 < n ? "" : " ");
+	}
 }
 
 static void
 test_shapes(PtArena *arena)
 {
 	PtError err = {0};
-	PtShape in[2] = {{1, {3}}, {1, {2}}}, out;
+	PtShape in[2] = {{1, {3}}, {1, {2}}}, out, all[PT_MAX_OUTPUTS];
 	Seen seen = {0};
 	PtModule *m =
 		pt_module_parse(arena,
@@ -397,7 +403,7 @@ test_shapes(PtArena *arena)
 	CHECK(pt_module_inputs(m) == 2 && !pt_module_is_loss(m) && !pt_module_input_is_index(m, 0));
 	CHECK(pt_module_output_shape(m, in, 2, &out, &err) && out.ndim == 1 && out.dim[0] == 4, "%s",
 		  err.message);
-	CHECK(pt_module_trace(m, in, 2, &out, note, &seen, &err), "%s", err.message);
+	CHECK(pt_module_trace(m, in, 2, all, note, &seen, &err) == 1, "%s", err.message);
 	CHECK(strcmp(seen.text, "f.0[1] f.1[1] f[1] g[4] g[4] [4] ") == 0, "%s", seen.text);
 	in[1].dim[0] = 3;
 	CHECK(!pt_module_output_shape(m, in, 2, &out, &err) &&

@@ -54,7 +54,7 @@ extern bool pt_param_convert(PtArena *arena, const char *what, const PtParam *p,
 extern bool pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
 							 PtError *err);
 
-#define PT_MAX_ARGS 24
+#define PT_MAX_ARGS 64
 
 typedef struct PtArgs
 {

@@ -2,7 +2,7 @@
  * pairs.c
  *	  Losses that compare several outputs of one network: similarity, ranking, triplets.
  *
- * PyTorch gives them two or three tensors.  A training has one output, so they are its parts along
+ * PyTorch gives them two or three tensors.  Here they are the parts of one output along
  * dimension 1: a model that maps [F] to [D] maps a feature column of shape [2, F] (in SQL:
  * ARRAY[a, b]) to [2, D], the same weights for each part.
  */

@@ -1,5 +1,6 @@
 /*
- * bilinear.c -- y_o = x1^T W_o x2 + b_o over the last dimensions of two inputs.
+ * bilinear.c
+ *	  y_o = x1^T W_o x2 + b_o over the last dimensions of two inputs.
  *
  * The products of all pairs of features go through one matrix product.  Initial values are PyTorch's: weight
  * and bias from U(-k, k), k = 1/sqrt(in1_features).
@@ -85,7 +86,9 @@ const PtModuleType pt_bilinear_modules[] = {
 									{"out_features", PT_ARG_INT, PT_SIZE},
 									{"bias", PT_ARG_BOOL, .init = 1},
 									{NULL}},
-		.inputs = 2,
+		.inputs = (const PtParam[]){{"input1", PT_ARG_TENSOR, .required = true},
+									{"input2", PT_ARG_TENSOR, .required = true},
+									{NULL}},
 		.declare = declare,
 		.shapes = shapes,
 		.casting = PT_CAST_FULL,

@@ -1,5 +1,6 @@
 /*
- * glu.c -- a sigmoid(b) of the two halves a and b of a dimension.
+ * glu.c
+ *	  a sigmoid(b) of the two halves a and b of a dimension.
  */
 #include "engine/modules/dims.h"
 

@@ -1,5 +1,6 @@
 /*
- * graph.c -- a network, or a loss, as an expression over named modules.
+ * graph.c
+ *	  A network, or a loss, as an expression over named modules.
  *
  * nn.Graph('(ids, dense) -> h = relu(fc1(dense)); fc2(h) + emb(ids)', 'fc1', nn.Linear(8, 8), ...): the modules
  * are the expression's functions, the parameters its inputs.  A module that is called twice has one set of
@@ -44,21 +45,43 @@ check_name(PtArena *arena, const PtModule *m, const PtExpr *lambda, int i, PtErr
 	return true;
 }
 
+/* The module that e calls; NULL if it is another call, or none. */
+static const PtModule *
+called(const PtModule *m, const PtExpr *e)
+{
+	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
+		for (int i = 0; i < m->nchildren; i++)
+			if (strcmp(m->names[i], e->args[0]->text) == 0)
+				return m->children[i];
+	return NULL;
+}
+
+/* Which of a module's inputs is given as argument k of a call; -1 if there is none of that name or place. */
+static int
+input_of(const PtModule *child, const PtExpr *call, int k)
+{
+	const char *name = call->keywords != NULL ? call->keywords[k] : NULL;
+
+	for (int i = 0; child->inputs[i].name != NULL; i++)
+		if (name != NULL ? strcmp(child->inputs[i].name, name) == 0 : i == k - 1)
+			return i;
+	return -1;
+}
+
 /* Is a variable handed to a module that takes indices there? */
 static bool
 feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
 {
-	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
-		for (int i = 0; i < m->nchildren; i++)
-		{
-			if (strcmp(m->names[i], e->args[0]->text) != 0)
-				continue;
-			for (int k = 1; k < e->nargs; k++)
-				if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 &&
-					k <= pt_module_inputs(m->children[i]) &&
-					pt_module_input_is_index(m->children[i], k - 1))
-					return true;
-		}
+	const PtModule *child = called(m, e);
+
+	for (int k = 1; child != NULL && k < e->nargs; k++)
+	{
+		int i = input_of(child, e, k);
+
+		if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 && i >= 0 &&
+			pt_module_input_is_index(child, i))
+			return true;
+	}
 	for (int i = 0; i < e->nargs; i++)
 		if (feeds_index(m, e->args[i], variable))
 			return true;
@@ -69,18 +92,31 @@ feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
 static int64_t
 count_work(const PtModule *m, const PtExpr *e)
 {
-	int64_t work = 1;
+	const PtModule *child = called(m, e);
+	int64_t work = child != NULL ? 1 + child->work : 1;
 
-	if (e->kind == PT_EXPR_CALL && e->args[0]->kind == PT_EXPR_NAME)
-		for (int i = 0; i < m->nchildren; i++)
-			if (strcmp(m->names[i], e->args[0]->text) == 0)
-			{
-				work += m->children[i]->work;
-				break;
-			}
 	for (int i = 0; i < e->nargs && work <= PT_MODULE_WORK; i++)
 		work += count_work(m, e->args[i]);
 	return work;
+}
+
+/* The parameters of the expression are what forward takes. */
+static bool
+set_inputs(PtArena *arena, PtModule *m, const PtExpr *lambda, PtError *err)
+{
+	int n = (int) lambda->integer;
+	PtParam *inputs = pt_arena_alloc(arena, (size_t) (n + 1) * sizeof(PtParam));
+
+	if (inputs == NULL)
+		return pt_fail_memory(err, (size_t) (n + 1) * sizeof(PtParam));
+	for (int i = 0; i < n; i++)
+	{
+		inputs[i] = (PtParam){lambda->keywords[i], PT_ARG_TENSOR, .required = true};
+		if (feeds_index(m, lambda, lambda->keywords[i]))
+			m->indices |= UINT64_C(1) << i;
+	}
+	m->inputs = inputs;
+	return true;
 }
 
 static bool
@@ -115,18 +151,9 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 	if (m->depth > PT_MODULE_DEPTH)
 		return pt_fail(err, PT_ELIMIT, "modules and their expressions are nested too deep");
 	m->body = lambda;
-	m->inputs = (int) lambda->integer;
-	m->may_be_loss = m->nchildren == 0 && m->inputs == 2;
-	for (int i = 0; i < m->inputs; i++)
-		if (feeds_index(m, lambda, lambda->keywords[i]))
-			m->indices |= UINT64_C(1) << i;
-	return true;
-}
-
-static bool
-takes_index(const PtModule *m, int i)
-{
-	return (m->indices >> i & 1) != 0;
+	/* outputs, and a target */
+	m->may_be_loss = m->nchildren == 0 && lambda->integer >= 2;
+	return set_inputs(arena, m, lambda, err);
 }
 
 /* ---------- shapes ---------- */
@@ -134,25 +161,33 @@ takes_index(const PtModule *m, int i)
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 {
+	int n = pt_module_inputs(m);
 	bool known = true;
 
-	for (int i = 0; i < m->inputs; i++)
+	for (int i = 0; i < n; i++)
 	{
 		known = known && in[i].ndim >= 0;
 		for (int d = 0; known && d < in[i].ndim; d++)
 			known = in[i].dim[d] >= 0;
 	}
 	if (known)
-		return pt_module_trace(m, in, m->inputs, out, NULL, NULL, err);
+	{
+		PtShape all[PT_MAX_OUTPUTS];
+
+		if (pt_module_trace(m, in, n, all, NULL, NULL, err) == 0)
+			return false;
+		*out = all[0];
+		return true;
+	}
 	/* the modules may not fit in themselves */
 	for (int i = 0; i < m->nchildren; i++)
 	{
 		PtShape unknown[PT_MAX_INPUTS];
-		int n = pt_module_inputs(m->children[i]);
 
 		for (int k = 0; k < PT_MAX_INPUTS; k++)
 			unknown[k] = (PtShape){-1, {-1}};
-		if (!pt_module_output_shape(m->children[i], unknown, n, out, err))
+		if (!pt_module_output_shape(m->children[i], unknown, pt_module_inputs(m->children[i]), out,
+									err))
 			return false;
 	}
 	*out = (PtShape){-1, {-1}};
@@ -172,37 +207,35 @@ static bool
 call_module(void *arg, int which, const PtGiven *given, int ngiven, PtValue *out)
 {
 	Call *c = arg;
-	PtRef in[PT_MAX_INPUTS];
-	PtRef y;
 
-	if (!pt_given_tensors(c->m->names[which], given, ngiven, PT_MAX_INPUTS, in, &c->b->g->error))
-		return false;
-	y = pt_module_build(c->b, c->m->children[which], in, ngiven);
-	*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = y}};
-	c->inside = y == PT_NO_REF;
+	c->inside = !pt_module_call(c->b, c->m->children[which], given, ngiven, out);
 	return !c->inside;
 }
 
-static PtRef
-build(PtBuild *b, const PtModule *m, const PtRef *in)
+static bool
+forward(PtBuild *b, const PtModule *m, const PtArgs *in, PtValue *out)
 {
 	PtGraph *g = b->g;
 	Call call = {b, m, false};
 	PtFunctions functions = {m->names, m->nchildren, call_module, &call};
 	PtVar vars[PT_MAX_INPUTS];
 	char title[PT_MODULE_TITLE];
-	PtValue value;
-	PtRef y = PT_NO_REF;
+	bool ok;
 
-	for (int i = 0; i < m->inputs; i++)
-		vars[i] = (PtVar){"", in[i]};
+	for (int i = 0; i < in->count; i++)
+		vars[i] = (PtVar){"", in->values[i].tensor};
 	g->path = pt_arena_strdup(g->arena, pt_module_title(m, title));
 	if (g->path == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	if (pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, m->inputs,
-						   &functions, &value))
-		y = pt_value_ref(g, &value);
-	if (y == PT_NO_REF && !call.inside)
+	ok = pt_expr_build_with(g, m->body, pt_args_word(m->args, "expression"), vars, in->count,
+							&functions, out);
+	/* a tuple stays as it is, anything else must be a tensor */
+	if (ok && !pt_value_is_list(out))
+	{
+		*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = pt_value_ref(g, out)}};
+		ok = out->tensor != PT_NO_REF;
+	}
+	if (!ok && !call.inside)
 	{
 		char message[sizeof(g->error.message)];
 
@@ -210,7 +243,7 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 		snprintf(g->error.message, sizeof(g->error.message), "module %.160s: %.300s", title,
 				 message);
 	}
-	return y;
+	return ok;
 }
 
 static const PtParam params[] = {{"expression", PT_ARG_WORD, .required = true},
@@ -222,13 +255,12 @@ const PtModuleType pt_graph_modules[] = {
 		.name = "Graph",
 		.doc =
 			"An expression over named modules: nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(8, 8), 'fc2', nn.Linear(8, 8)). "
-			"Without modules and with two inputs it can be a loss.",
+			"It may give a tuple. Without modules and with two inputs or more, outputs and a target, it can be a loss.",
 		.params = params,
 		.prepare = prepare,
-		.takes_index = takes_index,
 		.shapes = shapes,
 		.casting = PT_CAST_NONE,
-		.build = build,
+		.forward = forward,
 	},
 	{NULL},
 };

@@ -1,5 +1,6 @@
 /*
- * linear.c -- y = x W^T + b, over the last dimension.
+ * linear.c
+ *	  y = x W^T + b, over the last dimension.
  *
  * Initial values are PyTorch's: kaiming_uniform_(weight, a=sqrt(5)) and U(-1/sqrt(in), 1/sqrt(in))
  * for the bias, with its own order of roundings.

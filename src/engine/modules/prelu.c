@@ -1,5 +1,6 @@
 /*
- * prelu.c -- x where it is positive, else x times a learned slope: one for all, or one a channel (dimension 1).
+ * prelu.c
+ *	  x where it is positive, else x times a learned slope: one for all, or one a channel (dimension 1).
  */
 #include "engine/modules/dims.h"
 

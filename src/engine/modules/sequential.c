@@ -1,7 +1,18 @@
 /*
- * sequential.c -- modules one after the other.
+ * sequential.c
+ *	  Modules one after the other.
  */
 #include "engine/nn/module.h"
+
+/* What goes in goes into the first. */
+static bool
+prepare(PtArena *arena, PtModule *m, PtError *err)
+{
+	(void) arena;
+	(void) err;
+	m->indices = m->nchildren > 0 ? m->children[0]->indices : 0;
+	return true;
+}
 
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
@@ -33,8 +44,10 @@ static const PtParam params[] = {{"modules", PT_ARG_OBJECTS, .of = &pt_modules},
 const PtModuleType pt_sequential_modules[] = {
 	{
 		.name = "Sequential",
-		.doc = "Modules one after the other: each takes the output of the one before.",
+		.doc =
+			"Modules one after the other: each takes the output of the one before, the first if it has several.",
 		.params = params,
+		.prepare = prepare,
 		.shapes = shapes,
 		.casting = PT_CAST_NONE,
 		.build = build,

@@ -1,5 +1,6 @@
 /*
- * shape.c -- Identity, Flatten and Unflatten: what changes shapes only.
+ * shape.c
+ *	  Identity, Flatten and Unflatten: what changes shapes only.
  *
  * Dimensions count from the batch's, as in PyTorch; dimension 0, the rows, must stay as it is.
  */

@@ -1,5 +1,6 @@
 /*
- * softmax.c -- Softmax, LogSoftmax and Softmin along a dimension.
+ * softmax.c
+ *	  Softmax, LogSoftmax and Softmin along a dimension.
  *
  * dim None is PyTorch's implicit choice: 0 for 0, 1 and 3 dimensions, else 1.  Dimension 0 is the batch:
  * probabilities that depend on which rows happen to stand together are refused.

@@ -103,6 +103,12 @@ take_children(PtArena *arena, PtModule *m, PtError *err)
 	return true;
 }
 
+/* What forward takes, where a row does not say otherwise. */
+static const PtParam layer_inputs[] = {{"input", PT_ARG_TENSOR, .required = true}, {NULL}};
+static const PtParam loss_inputs[] = {{"input", PT_ARG_TENSOR, .required = true},
+									  {"target", PT_ARG_TENSOR, .required = true},
+									  {NULL}};
+
 /* A module whose tree is not finished: no paths, shapes unchecked. */
 static bool
 make(PtArena *arena, PtObject *o, PtError *err)
@@ -110,6 +116,10 @@ make(PtArena *arena, PtObject *o, PtError *err)
 	PtModule *m = (PtModule *) o;
 
 	m->path = "";
+	m->indices = m->type->indices;
+	m->inputs = m->type->inputs != NULL ? m->type->inputs
+				: m->type->loss != NULL ? loss_inputs
+										: layer_inputs;
 	if (!take_children(arena, m, err))
 		return false;
 	if (m->type->prepare != NULL && !m->type->prepare(arena, m, err))
@@ -185,20 +195,17 @@ pt_module_loss(const PtModule *m)
 int
 pt_module_inputs(const PtModule *m)
 {
-	if (m->inputs > 0)
-		return m->inputs;
-	return m->type->loss != NULL ? 2 : m->type->inputs > 0 ? m->type->inputs : 1;
+	int n = 0;
+
+	while (m->inputs[n].name != NULL && m->inputs[n].required)
+		n++;
+	return n;
 }
 
 bool
 pt_module_input_is_index(const PtModule *m, int i)
 {
-	/* a container hands its input to its first child, if it does not know better */
-	while (m->nchildren > 0 && m->type->takes_index == NULL)
-		m = m->children[0];
-	if (m->type->takes_index != NULL)
-		return m->type->takes_index(m, i);
-	return i == 0 && m->type->index_input;
+	return (m->indices >> i & 1) != 0;
 }
 
 bool

@@ -2,7 +2,7 @@
  * module.h
  *	  Modules and losses: a table of types, and trees of instances.
  *
- * A module type is one row: name, parameters of its constructor, what state it has, and a build
+ * A module type is one row: name, parameters of its constructor, what forward takes, what state it has, and a
  * function that composes ops.  Modules own no gradient and no kernel.  An instance is read
  * from Python text ('nn.Sequential(nn.Linear(4, 2), nn.ReLU())') and prints as the canonical
  * form of it: positional arguments where PyTorch users write them, defaults left out.
@@ -51,33 +51,39 @@ typedef struct PtModuleType
 	 */
 	bool (*declare)(PtDeclare *d, const PtModule *m);
 
-	/* composes ops; errors are the graph's */
+	/* composes ops: one tensor of the tensors that forward takes; errors are the graph's */
 	PtRef (*build)(PtBuild *b, const PtModule *m, const PtRef *in);
 
 	/*
-	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from an
-	 * input shape to the output's.  A size of -1 is unknown; with ndim -1 the number of dimensions is
-	 * unknown, and dim[0] is the size of the last one (-1: unknown, too).  in has as many shapes as the
-	 * module has inputs.  (optional: keeps the shape)  Fills err when they do not fit.
+	 * (instead) the same of a module with optional inputs, with inputs that are no tensors, or with several
+	 * results.  in: bound to inputs, None where nothing is given; out: a tensor, or a tuple (nested as PyTorch's)
+	 * whose values may be None.
+	 */
+	bool (*forward)(PtBuild *b, const PtModule *m, const PtArgs *in, PtValue *out);
+
+	/*
+	 * What PyTorch's forward takes, required tensors first: those are a model's inputs.  Several tensors that
+	 * are one tuple there, (h_0, c_0), are PT_ARG_TENSORS.  NULL: "input"; of a loss "input" and "target".
+	 */
+	const PtParam *inputs;
+	uint64_t indices; /* bit i: input i holds indices, hence is int64 */
+
+	/*
+	 * What the module knows of shapes before data is seen, per row (without the batch dimension): from its
+	 * required inputs' to that of its first result, which nn.Sequential hands on; pt_module_trace tells
+	 * all.  A size of -1 is unknown; with ndim -1 the number of dimensions is unknown, and dim[0] is the size of
+	 * the last one (-1: unknown, too).  (optional: keeps the shape)  Fills err when they do not fit.
 	 */
 	bool (*shapes)(const PtModule *m, const PtShape *in, PtShape *out, PtError *err);
 
 	const PtLossType *loss; /* NULL: a layer */
 	const void *variant;	/* what tells rows with the same functions apart: theirs to read */
 
-	int inputs; /* of a layer: how many; 0 means 1 */
-
 	/*
 	 * (optional) when arguments and children are there: sets what differs between modules of the type
-	 * (body, inputs, may_be_loss)
+	 * (body, inputs, indices, may_be_loss)
 	 */
 	bool (*prepare)(PtArena *arena, PtModule *m, PtError *err);
-
-	/* (optional) of a container: does input i hold indices?  Else it is handed to the first child. */
-	bool (*takes_index)(const PtModule *m, int i);
-
-	/* of a layer whose first input holds indices (Embedding): that input is int64 */
-	bool index_input;
 
 	/* under autocast */
 	PtCasting casting;
@@ -89,14 +95,14 @@ struct PtModule
 	PT_OBJECT(PtModuleType);
 	int nchildren;
 	PtModule **children;
-	const char **names; /* of the children: "0", "1", ... */
-	const char *path;	/* dotted, from the root: "" , "0", "2.1" */
-	const void *body;	/* the type's own, from prepare */
-	int inputs;			/* how many forward takes; 0: as the type says */
-	bool may_be_loss;	/* a layer that can serve as a loss, too */
-	int depth;			/* of the tree below: 1 without children */
-	int64_t work;		/* modules and operations that a forward pass is made of, about */
-	uint64_t indices;	/* of a Graph: bit i is set if input i holds indices */
+	const char **names;	   /* of the children: "0", "1", ... */
+	const char *path;	   /* dotted, from the root: "" , "0", "2.1" */
+	const void *body;	   /* the type's own, from prepare */
+	const PtParam *inputs; /* what forward takes, and which of it holds indices */
+	uint64_t indices;
+	bool may_be_loss; /* a layer that can serve as a loss, too */
+	int depth;		  /* of the tree below: 1 without children */
+	int64_t work;	  /* modules and operations that a forward pass is made of, about */
 };
 
 /* Modules nest at most so deep, so that whoever walks a tree may recurse. */
@@ -166,18 +172,22 @@ extern bool pt_module_is_loss(const PtModule *m);
 /* Of what serves as a loss: how it takes targets. */
 extern const PtLossType *pt_module_loss(const PtModule *m);
 
-/*
- * trace.c: builds the module for a few rows of such shapes, and tells the output shape per row of every module
- * as it is reached; seen may be NULL.  out: the root's.
- */
-typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *row);
-extern bool pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out,
-							PtSeen seen, void *arg, PtError *err);
+/* Tensors that a module may give, in tuples or not. */
+#define PT_MAX_OUTPUTS 64
 
-/* How many inputs forward takes, and whether input i holds indices (int64). */
+/*
+ * trace.c: builds the module for a few rows of such shapes, and tells the shapes per row of what every module gives
+ * as it is reached (ndim -1: of a tensor that has not the rows first); seen may be NULL.  out, with room for
+ * PT_MAX_OUTPUTS: the root's; gives their number, 0 if it fails.
+ */
+typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *rows, int n);
+extern int pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen,
+						   void *arg, PtError *err);
+
+/* How many inputs a model of it has: the tensors that forward must have; and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
 extern bool pt_module_input_is_index(const PtModule *m, int i);
-/* Output shape per row for input shapes per row, known or not; for pgtorch_summary and checks. */
+/* Shape per row of the first result for input shapes per row, known or not. */
 extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out,
 								   PtError *err);
 
@@ -205,10 +215,22 @@ struct PtBuild
 	PtAutocast autocast;
 	bool lower;
 	PtRef *lowered;
-	void (*seen)(void *arg, const PtModule *m, PtRef y); /* (optional) told what each module gave */
+	/* (optional) told what each module gave */
+	void (*seen)(void *arg, const PtModule *m, const PtValue *given);
 	void *seen_arg;
 };
+
+/*
+ * Calls a module: arguments of forward by position, then by name.  out: a tensor, or a tuple; false: the graph has the
+ * error, which names the module.
+ */
+extern bool pt_module_call(PtBuild *b, const PtModule *m, const PtGiven *given, int ngiven,
+						   PtValue *out);
+/* The same of tensors by position: all tensors that it gives (room: PT_MAX_OUTPUTS); their number, 0 if it fails. */
+extern int pt_module_results(PtBuild *b, const PtModule *m, const PtRef *in, int nin, PtRef *out);
+/* ... and the first of them, which is what nn.Sequential hands on. */
 extern PtRef pt_module_build(PtBuild *b, const PtModule *m, const PtRef *in, int nin);
+
 /* For build functions: the value of m's own parameter "weight"; PT_NO_REF if it has none. */
 extern PtRef pt_build_state(PtBuild *b, const PtModule *m, const char *name);
 /* ... the buffer "running_mean" shall hold this value after the training step. */

@@ -160,7 +160,7 @@ pt_network_bind(const PtNetwork *net, PtPlan *plan, const PtWeights *w)
 
 /* ---------- forward ---------- */
 
-/* The shape of rows rows. */
+/* The shape of a row, with a batch dimension in front. */
 static PtShape
 batched(const PtShape *row, int64_t rows)
 {
@@ -194,15 +194,42 @@ make_room(PtForward *f, PtTensor *t, void **device, PtError *err)
 	return t->data != NULL ? true : pt_fail_memory(err, bytes);
 }
 
+/* Externals that hold what the module gives. */
+static bool
+add_outputs(PtForward *f, PtGraph *g, const PtRef *y, int64_t rows, PtRef *out, PtError *err)
+{
+	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
+
+	f->outputs = pt_arena_alloc(f->arena, (size_t) f->noutputs * sizeof(PtTensor));
+	f->device_out = pt_arena_alloc(f->arena, (size_t) f->noutputs * sizeof(void *));
+	if (f->outputs == NULL || f->device_out == NULL)
+		return pt_fail_memory(err, (size_t) f->noutputs * sizeof(PtTensor));
+	for (int i = 0; i < f->noutputs; i++)
+	{
+		PtTensor *t = &f->outputs[i];
+
+		t->dtype = pt_value(g, y[i])->dtype;
+		t->shape = pt_value(g, y[i])->shape;
+		if (t->shape.ndim == 0 || t->shape.dim[0] != rows)
+			return pt_fail(
+				err, PT_ESHAPE,
+				"module %s must give one output for each row, but for %lld rows it gives the shape %s",
+				pt_module_title(f->net->module, title), (long long) rows,
+				pt_shape_print(&t->shape, text));
+		out[i] = pt_external(g, "output", t->dtype, &t->shape);
+		pt_graph_assign(g, out[i], y[i]);
+	}
+	return pt_graph_ok(g, err);
+}
+
 static bool
 build_forward(PtForward *f, PtGraph *g, const PtTensorType *inputs, int64_t rows,
 			  const char *probability, const PtPlanOptions *options, PtError *err)
 {
 	PtNetwork *net = f->net;
-	PtRef in[PT_MAX_INPUTS], y, out;
+	PtRef in[PT_MAX_INPUTS], y[PT_MAX_OUTPUTS], out[PT_MAX_OUTPUTS];
 	PtWeights w;
 	PtBuild b = {.g = g, .sd = net->sd, .training = false};
-	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 
 	if (!pt_network_weights(net, g, &w))
 		return pt_graph_ok(g, err);
@@ -216,21 +243,11 @@ build_forward(PtForward *f, PtGraph *g, const PtTensorType *inputs, int64_t rows
 		f->inputs[i].shape = batched(&inputs[i].shape, rows);
 		in[i] = pt_external(g, "input", inputs[i].dtype, &f->inputs[i].shape);
 	}
-	y = add_probability(g, pt_module_build(&b, net->module, in, f->ninputs), probability);
+	f->noutputs = pt_module_results(&b, net->module, in, f->ninputs, y);
 	if (!pt_graph_ok(g, err))
 		return false;
-	f->output.dtype = pt_value(g, y)->dtype;
-	f->output.shape = pt_value(g, y)->shape;
-	if (f->output.shape.ndim == 0 || f->output.shape.dim[0] != rows)
-		return pt_fail(
-			err, PT_ESHAPE,
-			"module %s must give one output for each row, but for %lld rows it gives the "
-			"shape %s",
-			pt_module_title(net->module, title), (long long) rows,
-			pt_shape_print(&f->output.shape, text));
-	out = pt_external(g, "output", f->output.dtype, &f->output.shape);
-	pt_graph_assign(g, out, y);
-	if (!pt_graph_ok(g, err))
+	y[0] = add_probability(g, y[0], probability);
+	if (!pt_graph_ok(g, err) || !add_outputs(f, g, y, rows, out, err))
 		return false;
 	f->plan = pt_plan_compile(g, net->dev, options, err);
 	if (f->plan == NULL)
@@ -242,9 +259,12 @@ build_forward(PtForward *f, PtGraph *g, const PtTensorType *inputs, int64_t rows
 			return false;
 		pt_plan_bind(f->plan, in[i], f->device_in[i]);
 	}
-	if (!make_room(f, &f->output, &f->device_out, err))
-		return false;
-	pt_plan_bind(f->plan, out, f->device_out);
+	for (int i = 0; i < f->noutputs; i++)
+	{
+		if (!make_room(f, &f->outputs[i], &f->device_out[i], err))
+			return false;
+		pt_plan_bind(f->plan, out[i], f->device_out[i]);
+	}
 	return true;
 }
 
@@ -265,7 +285,9 @@ pt_forward_new(PtNetwork *net, const PtTensorType *inputs, int ninputs, int64_t 
 	}
 	arena = pt_arena_new();
 	f = arena ? pt_arena_alloc(arena, sizeof(PtForward)) : NULL;
-	if (f == NULL || (f->inputs = pt_arena_alloc(arena, PT_MAX_INPUTS * sizeof(PtTensor))) == NULL)
+	if (f == NULL ||
+		(f->inputs = pt_arena_alloc(arena, (size_t) ninputs * sizeof(PtTensor) + 1)) == NULL ||
+		(f->device_in = pt_arena_alloc(arena, (size_t) ninputs * sizeof(void *) + 1)) == NULL)
 	{
 		pt_arena_free(arena);
 		pt_fail_memory(err, sizeof(PtForward));
@@ -283,6 +305,18 @@ pt_forward_new(PtNetwork *net, const PtTensorType *inputs, int ninputs, int64_t 
 	return NULL;
 }
 
+/* Frees what make_room made, on a device with memory of its own. */
+static void
+free_room(PtDevice *dev, const PtTensor *t, void **device, int n)
+{
+	for (int i = 0; i < n; i++)
+	{
+		if (t[i].data != NULL)
+			dev->type->free_host(dev, t[i].data);
+		dev->type->free(dev, device[i]);
+	}
+}
+
 void
 pt_forward_free(PtForward *f)
 {
@@ -292,13 +326,11 @@ pt_forward_free(PtForward *f)
 		return;
 	dev = f->net->dev;
 	pt_plan_free(f->plan);
-	for (int i = 0; !dev->type->shares_host && i <= f->ninputs; i++)
+	if (!dev->type->shares_host)
 	{
-		const PtTensor *t = i < f->ninputs ? &f->inputs[i] : &f->output;
-
-		if (t->data != NULL)
-			dev->type->free_host(dev, t->data);
-		dev->type->free(dev, i < f->ninputs ? f->device_in[i] : f->device_out);
+		free_room(dev, f->inputs, f->device_in, f->ninputs);
+		if (f->device_out != NULL && f->outputs != NULL)
+			free_room(dev, f->outputs, f->device_out, f->noutputs);
 	}
 	pt_arena_free(f->arena);
 }
@@ -315,8 +347,10 @@ pt_forward_run(PtForward *f, int64_t budget_ns, PtError *err)
 								   pt_tensor_bytes(&f->inputs[i]), err))
 				return PT_RUN_ERROR;
 	run = pt_plan_run(f->plan, 1, budget_ns, err);
-	if (run == PT_RUN_DONE && !dev->type->shares_host &&
-		!dev->type->download(dev, f->output.data, f->device_out, pt_tensor_bytes(&f->output), err))
-		return PT_RUN_ERROR;
+	if (run == PT_RUN_DONE && !dev->type->shares_host)
+		for (int i = 0; i < f->noutputs; i++)
+			if (!dev->type->download(dev, f->outputs[i].data, f->device_out[i],
+									 pt_tensor_bytes(&f->outputs[i]), err))
+				return PT_RUN_ERROR;
 	return run;
 }

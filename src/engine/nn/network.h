@@ -42,7 +42,7 @@ extern void pt_network_bind(const PtNetwork *net, PtPlan *plan, const PtWeights 
 
 /*
  * A compiled forward pass over a fixed number of rows.  The caller fills inputs (host memory, row by
- * row) and reads the output after a run.
+ * row) and reads the outputs after a run.
  */
 typedef struct PtForward
 {
@@ -50,20 +50,21 @@ typedef struct PtForward
 	PtPlan *plan;
 	int ninputs;
 	PtTensor *inputs; /* [rows, ...] each; data is the caller's to fill */
-	PtTensor output;  /* [rows, ...] */
+	int noutputs;
+	PtTensor *outputs; /* [rows, ...] each: what the module gives, in tuples or not */
 	PtArena *arena;
-	void *device_in[PT_MAX_INPUTS], *device_out; /* where host memory is not the device's */
+	void **device_in, **device_out; /* where host memory is not the device's */
 } PtForward;
 
 /*
- * inputs: dtype and shape per row, in the order of the module's inputs.  probability: op applied to the output
+ * inputs: dtype and shape per row, in the order of the module's inputs.  probability: op applied to the first output
  * along its last dimension ("softmax", "exp", "sigmoid"), or NULL.
  */
 extern PtForward *pt_forward_new(PtNetwork *net, const PtTensorType *inputs, int ninputs,
 								 int64_t rows, const char *probability,
 								 const PtPlanOptions *options, PtError *err);
 extern void pt_forward_free(PtForward *f); /* NULL is fine; before its network */
-/* Like pt_plan_run: DONE when output is filled. */
+/* Like pt_plan_run: DONE when outputs are filled. */
 extern PtRun pt_forward_run(PtForward *f, int64_t budget_ns, PtError *err);
 
 #endif

@@ -33,26 +33,46 @@ row_of(const PtShape *shape, PtShape *row)
 	return true;
 }
 
+/* The shapes per row of a value's tensors. */
 static void
-tell(void *arg, const PtModule *m, PtRef y)
+collect(PtGraph *g, const PtValue *v, PtShape *rows, int *n)
 {
-	const Trace *t = arg;
-	PtShape row;
+	PtValue element;
 
-	if (t->seen != NULL && row_of(&pt_value(t->g, y)->shape, &row))
-		t->seen(t->arg, m, &row);
+	if (v->kind == PT_VALUE_TENSOR && *n < PT_MAX_OUTPUTS)
+	{
+		if (!row_of(&pt_value(g, v->tensor)->shape, &rows[*n]))
+			rows[*n] = (PtShape){-1, {-1}};
+		(*n)++;
+	}
+	for (int i = 0; pt_value_is_list(v) && i < v->count && pt_value_element(v, i, &element); i++)
+		collect(g, &element, rows, n);
 }
 
-static bool
+static void
+tell(void *arg, const PtModule *m, const PtValue *given)
+{
+	const Trace *t = arg;
+	PtShape rows[PT_MAX_OUTPUTS];
+	int n = 0;
+
+	if (t->seen == NULL)
+		return;
+	collect(t->g, given, rows, &n);
+	t->seen(t->arg, m, rows, n);
+}
+
+static int
 run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, PtShape *out,
 	PtSeen seen, void *arg, PtError *err)
 {
 	Trace trace = {g, seen, arg};
 	PtBuild b = {.g = g, .seen = tell, .seen_arg = &trace};
 	PtStateDict sd;
-	PtRef inputs[PT_MAX_INPUTS], y;
+	PtRef inputs[PT_MAX_INPUTS], results[PT_MAX_OUTPUTS];
 	PtRef *state;
 	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
+	int n;
 
 	if (!pt_module_state(arena, m, &sd, err))
 		return false;
@@ -74,24 +94,26 @@ run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, P
 		inputs[i] =
 			pt_external(g, "input", pt_module_input_is_index(m, i) ? PT_INT64 : PT_FLOAT32, &shape);
 	}
-	y = pt_module_build(&b, m, inputs, nin);
+	n = pt_module_results(&b, m, inputs, nin, results);
 	if (!pt_graph_ok(g, err))
-		return err->detail[0] != '\0' ? false : pt_detail(err, "In a trial with %d rows.", ROWS);
-	if (row_of(&pt_value(g, y)->shape, out))
-		return true;
-	return pt_fail(
-		err, PT_ESHAPE,
-		"module %s must give one output for each row, but for %d rows it gives the shape %s",
-		pt_module_title(m, title), ROWS, pt_shape_print(&pt_value(g, y)->shape, text));
+		return err->detail[0] != '\0' ? 0 : pt_detail(err, "In a trial with %d rows.", ROWS);
+	for (int i = 0; i < n; i++)
+		if (!row_of(&pt_value(g, results[i])->shape, &out[i]))
+			return pt_fail(
+				err, PT_ESHAPE,
+				"module %s must give one output for each row, but for %d rows it gives the shape %s",
+				pt_module_title(m, title), ROWS,
+				pt_shape_print(&pt_value(g, results[i])->shape, text));
+	return n;
 }
 
-bool
+int
 pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen, void *arg,
 				PtError *err)
 {
 	PtArena *arena;
 	PtGraph *g;
-	bool ok;
+	int n;
 
 	if (nin > PT_MAX_INPUTS)
 		return pt_fail(err, PT_ELIMIT, "%d inputs are too many, at most %d are possible", nin,
@@ -99,9 +121,9 @@ pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtS
 	if ((g = pt_graph_new(err)) == NULL)
 		return false;
 	arena = pt_arena_new();
-	ok = arena != NULL ? run(arena, g, m, in, nin, out, seen, arg, err)
-					   : pt_fail_memory(err, sizeof(PtShape));
+	n = arena != NULL ? run(arena, g, m, in, nin, out, seen, arg, err)
+					  : pt_fail_memory(err, sizeof(PtShape));
 	pt_graph_free(g);
 	pt_arena_free(arena);
-	return ok;
+	return n;
 }

@@ -112,13 +112,41 @@ build_input(Draft *d)
 
 /* ---------- loss ---------- */
 
+/* The loss of all that the model gives, and the target. */
+static PtRef
+apply_loss(Draft *d, PtBuild *b)
+{
+	const PtFitSpec *spec = d->spec;
+	PtRef in[PT_MAX_OUTPUTS + 1], loss[PT_MAX_OUTPUTS];
+	int n = pt_module_results(b, spec->module, d->in, spec->ninputs, in);
+	int want = pt_module_inputs(spec->loss);
+
+	if (n == 0)
+		return PT_NO_REF;
+	in[n] = d->target;
+	if (n + 1 == want)
+	{
+		n = pt_module_results(b, spec->loss, in, want, loss);
+		if (n > 1)
+			pt_graph_fail(d->g, PT_EINVAL,
+						  "the training loss must be a single number, not %d results", n);
+		return n == 1 ? loss[0] : PT_NO_REF;
+	}
+	pt_graph_fail(
+		d->g, PT_EINVAL,
+		"nn.%s takes %d inputs, but there are %d: %d output%s of the model, and the target",
+		spec->loss->type->name, want, n + 1, n, n == 1 ? "" : "s");
+	pt_hint(&d->g->error, "A loss of several outputs is an expression: "
+						  "nn.Graph('(a, b, target) -> mean((a - target) ** 2) + mean(b ** 2)').");
+	return PT_NO_REF;
+}
+
 static void
 build_loss(Draft *d)
 {
 	const PtFitSpec *spec = d->spec;
 	PtGraph *g = d->g;
 	PtBuild b = {.g = g, .sd = spec->sd, .state = d->w.entries, .training = true};
-	PtRef output;
 
 	d->updates = pt_arena_alloc(g->arena, (spec->sd->count + 1) * sizeof(PtRef));
 	if (d->updates == NULL)
@@ -130,8 +158,7 @@ build_loss(Draft *d)
 	b.updates = d->updates;
 	b.seed = pt_integer(g, (int64_t) spec->seed);
 	b.step = pt_slice(g, d->ctl, PT_CTL_STEPS, &(PtShape){0});
-	output = pt_module_build(&b, spec->module, d->in, spec->ninputs);
-	d->loss = pt_module_build(&b, spec->loss, (PtRef[]){output, d->target}, 2);
+	d->loss = apply_loss(d, &b);
 	if (d->loss != PT_NO_REF && pt_shape_numel(&pt_value(g, d->loss)->shape) != 1)
 	{
 		char text[PT_SHAPE_TEXT];
