@@ -40,7 +40,7 @@ class Fixture:
 def rng():
     """Mixed draws from one generator: also what is kept between them must be right."""
     f = Fixture("rng.txt")
-    f64, f32, bf16 = torch.float64, torch.float32, torch.bfloat16
+    f64, f32, f16, bf16 = torch.float64, torch.float32, torch.float16, torch.bfloat16
     draws = [
         ("uniform", f32, 5, 0, 1), ("uniform", f32, 7, -0.37, 0.41), ("uniform", f64, 5, 0, 1),
         ("uniform", f64, 5, -0.37, 0.41), ("uniform", bf16, 9, -0.5, 2), ("normal", f32, 5, 0, 1),
@@ -48,6 +48,10 @@ def rng():
         ("normal", f32, 16, 0, 1), ("normal", f32, 37, 0, 1), ("normal", f64, 21, 1, 2), ("normal", f32, 2, 3, 0.5),
         ("randperm", None, 1, 0, 0), ("randperm", None, 2, 0, 0), ("randperm", None, 700, 0, 0),
         ("uniform", f32, 50, 0, 1), ("normal", f32, 15, 0, 1), ("normal", f32, 48, 0, 1), ("randperm", None, 30, 0, 0),
+        ("normal", bf16, 16, 0, 1), ("normal", bf16, 37, 0.1, 0.3), ("normal", f16, 33, 100.3, 2), ("normal", bf16, 5, 0, 1),
+        ("normal", f16, 3, 1, 0.1), ("uniform", f16, 50, 0, 1), ("uniform", bf16, 300, 0.1, 0.7), ("uniform", bf16, 300, 0, 1),
+        # what rounds up to the end becomes the beginning
+        ("uniform", f32, 9, 1, 1.00000024), ("uniform", f64, 9, 1, 1 + 2**-51), ("uniform", f16, 9, 1, 1.001), ("uniform", f32, 3, 0, 1),
     ]
     for seed in [0, 1, 42, 123456789, 2**32, 2**40 + 7, 2**63 - 1]:
         torch.manual_seed(seed)

@@ -13,6 +13,7 @@
 #include "engine/data/rng.h"
 
 #include <math.h>
+#include <string.h>
 
 #define MT_N 624
 #define MT_M 397
@@ -81,31 +82,15 @@ pt_rng_uint64(PtRng *rng)
 
 /* [0, 1): as many random bits as the mantissa has, so that every value is exact. */
 static inline float
-unit_bits(PtRng *rng, int bits)
+unit_float(PtRng *rng)
 {
-	return (float) (pt_rng_uint32(rng) & ((1u << bits) - 1)) / (float) (1u << bits);
+	return (float) (pt_rng_uint32(rng) & 0xffffffu) * 0x1p-24f;
 }
 
 static inline double
 unit_double(PtRng *rng)
 {
 	return (double) (pt_rng_uint64(rng) & ((UINT64_C(1) << 53) - 1)) * 0x1p-53;
-}
-
-static inline float
-round_to(PtDtype dtype, float x)
-{
-	if (dtype == PT_FLOAT16)
-		return pt_half_to_float(pt_half_from_float(x));
-	if (dtype == PT_BFLOAT16)
-		return pt_bfloat_to_float(pt_bfloat_from_float(x));
-	return x;
-}
-
-static inline int
-mantissa_bits(PtDtype dtype)
-{
-	return dtype == PT_FLOAT16 ? 11 : dtype == PT_BFLOAT16 ? 8 : 24;
 }
 
 /* Whether a fill should end before element i. */
@@ -117,43 +102,41 @@ stopped(PtRng *rng, int64_t i)
 	return rng->stopped;
 }
 
+/* [from, to): what rounding makes "to" becomes "from".  Half precision is drawn as float32, then rounded. */
 void
 pt_rng_uniform(PtRng *rng, PtDtype dtype, void *data, int64_t n, double from, double to)
 {
-	if (dtype == PT_FLOAT64)
-	{
-		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
-			((double *) data)[i] = fma(unit_double(rng), to - from, from);
-	}
-	else if (dtype == PT_FLOAT32 && from == 0 && to == 1)
-	{
-		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
-			((float *) data)[i] = unit_bits(rng, 24);
-	}
-	else
-	{
-		float low = round_to(dtype, (float) from);
-		float range = round_to(dtype, round_to(dtype, (float) to) - low);
-		int bits = mantissa_bits(dtype);
+	float low = (float) from;
+	float range = (float) to - low;
+	char high[8];
+	size_t size = pt_dtype_size(dtype);
 
+	if (dtype == PT_FLOAT32 && from == 0 && to == 1)
+	{
 		for (int64_t i = 0; i < n && !stopped(rng, i); i++)
-			pt_element_set_double(dtype, data, (size_t) i, fmaf(unit_bits(rng, bits), range, low));
+			((float *) data)[i] = unit_float(rng);
+		return;
+	}
+	pt_element_set_double(dtype, high, 0, to);
+	for (int64_t i = 0; i < n && !stopped(rng, i); i++)
+	{
+		double x = dtype == PT_FLOAT64 ? fma(unit_double(rng), to - from, from)
+									   : (double) fmaf(unit_float(rng), range, low);
+
+		pt_element_set_double(dtype, data, (size_t) i, x);
+		if (memcmp((char *) data + (size_t) i * size, high, size) == 0)
+			pt_element_set_double(dtype, data, (size_t) i, from);
 	}
 }
 
-/*
- * Sixteen uniforms become eight Box-Muller pairs: u1 from the first eight, u2 from the others.
- * For float16 and bfloat16 each named intermediate is of that type in PyTorch.
- */
+/* Sixteen uniforms become eight Box-Muller pairs: u1 from the first eight, u2 from the others. */
 static void
-normal16_float(PtDtype dtype, float *d, float mean, float std)
+normal16_float(float *d, float mean, float std)
 {
 	for (int j = 0; j < 8; j++)
 	{
-		float u1 = round_to(dtype, 1 - d[j]);
-		float u2 = d[j + 8];
-		float radius = round_to(dtype, sqrtf(-2 * logf(u1)));
-		float theta = round_to(dtype, (float) TWO_PI * u2);
+		float radius = sqrtf(-2 * logf(1 - d[j]));
+		float theta = (float) TWO_PI * d[j + 8];
 
 		d[j] = fmaf(radius * cosf(theta), std, mean);
 		d[j + 8] = fmaf(radius * sinf(theta), std, mean);
@@ -176,15 +159,13 @@ normal16_double(double *d, double mean, double std)
 /*
  * PyTorch first draws all uniforms, then transforms blocks of sixteen in place.  Drawing block
  * by block gives the same stream; the words of an incomplete last block are drawn and lost,
- * because the last sixteen values are then made anew from sixteen more draws.
+ * because the last sixteen values are then made anew from sixteen more draws.  Half precision it
+ * draws block by block, as float32, and so loses none.
  */
 static void
 normal_blocks(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, double std)
 {
 	int64_t whole = n & ~(int64_t) 15;
-	int bits = mantissa_bits(dtype);
-	float m = round_to(dtype, (float) mean);
-	float s = round_to(dtype, (float) std);
 
 	for (int64_t start = 0; start < n && !stopped(rng, start); start += 16)
 	{
@@ -196,7 +177,7 @@ normal_blocks(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, dou
 			{
 				if (dtype == PT_FLOAT64)
 					pt_rng_uint64(rng);
-				else
+				else if (dtype == PT_FLOAT32)
 					pt_rng_uint32(rng);
 			}
 			at = n - 16;
@@ -214,8 +195,8 @@ normal_blocks(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, dou
 			float d[16];
 
 			for (int j = 0; j < 16; j++)
-				d[j] = unit_bits(rng, bits);
-			normal16_float(dtype, d, m, s);
+				d[j] = unit_float(rng);
+			normal16_float(d, (float) mean, (float) std);
 			for (int j = 0; j < 16; j++)
 				pt_element_set_double(dtype, data, (size_t) (at + j), d[j]);
 		}
