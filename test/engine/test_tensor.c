@@ -2,7 +2,7 @@
  * test_tensor.c
  *	  dtypes, shapes, text, binary, order and hash of tensors.
  *
- * Promotion and conversions were written down from PyTorch 1.13; halves are compared with their
+ * Promotion and conversions were written down from PyTorch 2.15; halves are compared with their
  * definition.
  */
 #include <inttypes.h>

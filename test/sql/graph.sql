@@ -136,6 +136,8 @@ SELECT torch.unsqueeze(x, 0), torch.squeeze('[[[1], [2]]]'::tensor), torch.squee
 FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor)) v(x);
 SELECT torch.var(x), torch.var(x, 1, unbiased => false), torch.std(x, 0, keepdim => true), torch.norm(x), torch.norm(x, 1, 0), torch.norm(x, 'inf')
 FROM (VALUES ('[[3., 4.], [0., -12.]]'::tensor)) v(x);
+SELECT torch.var(x, 1, correction => 0) = torch.var(x, 1, false) AS same, torch.std(x, correction => 2), torch.norm(x, dtype => 'float64'), torch.squeeze('[[[1], [2]]]'::tensor, '{0,2}')
+FROM (VALUES ('[[0., 1., 2.], [3., 4., 6.]]'::tensor)) v(x);
 SELECT pg_temp.refusal(c) FROM (VALUES
 	($$SELECT torch.cat('{}'::tensor[])$$),
 	($$SELECT torch.stack(ARRAY['1', '[1]']::tensor[])$$),
@@ -145,7 +147,10 @@ SELECT pg_temp.refusal(c) FROM (VALUES
 	($$SELECT torch.unflatten('[1, 2, 3]', 0, '{2,-1}')$$),
 	($$SELECT torch.t(torch.zeros(1, 1, 1))$$),
 	($$SELECT torch.clamp('[1, 2]')$$),
-	($$SELECT torch.std('[1, 2]')$$)) v(c);
+	($$SELECT torch.std('[1, 2]')$$),
+	($$SELECT torch.std('[1., 2.]', 0, true, correction => 0)$$),
+	($$SELECT torch.clamp('uint8[1, 2]', 300)$$),
+	($$SELECT torch.norm('float32(0)[]', -1)$$)) v(c);
 
 SELECT pgtorch_drop_model(name) FROM pgtorch.models ORDER BY name;
 DROP TABLE graph_points;

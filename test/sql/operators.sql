@@ -1,5 +1,5 @@
 -- Operators of tensors: promotion, broadcasting, Python's rules for integers, and the plans that call sites keep.
--- The wanted values are PyTorch 1.13's.
+-- The wanted values are PyTorch 2.15's.
 SET extra_float_digits = 1;
 CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE

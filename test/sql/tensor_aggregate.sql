@@ -1,4 +1,4 @@
--- Aggregates over rows of tensors.  Results and dtypes are those of torch.sum, mean, stack and cat in PyTorch 1.13.
+-- Aggregates over rows of tensors.  Results and dtypes are those of torch.sum, mean, stack and cat in PyTorch 2.15.
 CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE
 	hint text;

@@ -29,8 +29,7 @@ count_ints(int64_t start, int64_t end, int64_t step)
 
 /*
  * The number of elements is ceil((end - start) / step).  As in PyTorch, values of integer dtypes are computed in
- * integers, after fractions were cut off; so is the number of elements for int64, while for the others
- * the fractions count.
+ * integers, after fractions were cut off; for the number of elements the fractions count.
  */
 static bool
 infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
@@ -40,7 +39,7 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 	double x[3];
 	int64_t n[3];
 	double count;
-	bool real = false, ints = true, fractions;
+	bool real = false, ints = true, exact;
 
 	for (int i = 0; i < 3; i++)
 	{
@@ -55,21 +54,18 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 	out->dtype = dtype->kind == PT_VALUE_DTYPE ? dtype->dtype : real ? PT_FLOAT32 : PT_INT64;
 	if (out->dtype == PT_BOOL)
 		return pt_graph_fail(g, PT_ETYPE, "arange does not support dtype bool");
-	fractions = real;
+	exact = !real && !pt_dtype_is_float(out->dtype); /* no fractions anywhere */
 	real = pt_dtype_is_float(out->dtype);
-	if (real ? !isfinite(x[0]) || !isfinite(x[1]) || !isfinite(x[2]) : !ints)
+	if (!isfinite(x[0]) || !isfinite(x[1]) || !isfinite(x[2]) || (!real && !ints))
 		return pt_graph_fail(g, PT_EINVAL, "arange: unsupported range: %g to %g by %g", x[0], x[1],
 							 x[2]);
-	if (real ? x[2] == 0 : n[2] == 0)
+	if (exact ? n[2] == 0 : x[2] == 0)
 		return pt_graph_fail(g, PT_EINVAL, "arange: step must be nonzero");
-	if (real ? (x[1] - x[0]) / x[2] < 0 : n[2] > 0 ? n[1] < n[0] : n[1] > n[0])
+	if (!exact ? (x[1] - x[0]) / x[2] < 0 : n[2] > 0 ? n[1] < n[0] : n[1] > n[0])
 		return pt_graph_fail(g, PT_EINVAL,
 							 "arange: end %g is on the wrong side of start %g for step %g", x[1],
 							 x[0], x[2]);
-	if (real || (fractions && out->dtype != PT_INT64))
-		count = ceil((x[1] - x[0]) / x[2]);
-	else
-		count = (double) count_ints(n[0], n[1], n[2]);
+	count = exact ? (double) count_ints(n[0], n[1], n[2]) : ceil((x[1] - x[0]) / x[2]);
 	if (count > (double) PT_MAX_TENSOR_BYTES)
 		return pt_graph_fail(g, PT_ELIMIT, "arange: %.0f elements are too many", count);
 	out->shape = (PtShape){1, {(int64_t) count}};

@@ -241,14 +241,24 @@ decompose_squeeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 {
 	PtShape shape = shape_of(g, in[0]);
 	PtShape left = {0};
-	bool all = pt_args_is_none(attrs, "dim");
-	int64_t dim = -1;
+	const PtValue *dims = pt_args_get(attrs, "dim");
+	bool all = dims->kind == PT_VALUE_NONE;
+	bool chosen[PT_MAX_DIM] = {false};
+	int64_t dim;
 
 	(void) nin;
-	if (!all && !pt_op_dim(g, "squeeze", pt_args_int(attrs, "dim"), shape.ndim, &dim))
-		return false;
+	for (int i = 0; !all && i < dims->count; i++)
+	{
+		if (!pt_op_dim(g, "squeeze", dims->ints[i], shape.ndim, &dim))
+			return false;
+		if (chosen[dim])
+			return pt_graph_fail(g, PT_EINVAL,
+								 "squeeze: dim %lld appears multiple times in the list of dims",
+								 (long long) dim);
+		chosen[dim] = true;
+	}
 	for (int d = 0; d < shape.ndim; d++)
-		if (shape.dim[d] != 1 || (!all && d != dim))
+		if (shape.dim[d] != 1 || !(all || chosen[d]))
 			left.dim[left.ndim++] = shape.dim[d];
 	return give(out, pt_reshape(g, in[0], &left));
 }
@@ -470,9 +480,9 @@ const PtOp pt_index_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  COMPOSED(unsqueeze, "A new dimension of size 1 at this place.")},
 	 {.name = "squeeze",
-	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT, .init_none = true}, {0}},
+	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INTS, .init_none = true}, {0}},
 	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(squeeze, "Without a dimension of size 1 (all of them by default).")},
+	  COMPOSED(squeeze, "Without dimensions of size 1 (all of them by default).")},
 	 {.name = "flatten",
 	  .params = (const PtParam[]){INPUT,
 								  {"start_dim", PT_ARG_INT},

@@ -83,13 +83,16 @@ decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 					  pt_dtype_name(from));
 		return pt_hint(&g->error, "Convert first: torch.to(x, 'float32'), or dtype => 'float32'.");
 	}
+	if (from == PT_FLOAT16 || from == PT_BFLOAT16)
+		x = pt_cast(g, x, PT_FLOAT32); /* the sum may be no number of half precision */
 	sum = pt_apply_name(g, "sum", &x, 1, given, 2);
 	if (sum == PT_NO_REF)
 		return false;
 	before = pt_shape_numel(&pt_value(g, x)->shape);
 	after = pt_shape_numel(&pt_value(g, sum)->shape);
 	/* the mean of nothing is NaN, of no means at all is none */
-	out[0] = pt_div(g, sum, pt_real(g, after > 0 ? (double) (before / after) : 1.0));
+	sum = pt_div(g, sum, pt_real(g, after > 0 ? (double) (before / after) : 1.0));
+	out[0] = pt_cast(g, sum, from);
 	return out[0] != PT_NO_REF;
 }
 
@@ -170,9 +173,9 @@ infer_arg(PtGraph *g, PtNode *node, PtTensorType *out)
 	{                          \
 		"keepdim", PT_ARG_BOOL \
 	}
-#define DTYPE                                    \
-	{                                            \
-		"dtype", PT_ARG_DTYPE, .init_none = true \
+#define DTYPE                                                     \
+	{                                                             \
+		"dtype", PT_ARG_DTYPE, .init_none = true, .keyword = true \
 	}
 
 static const PtParam sum_params[] = {INPUT, DIMS, KEEPDIM, DTYPE, {0}};

@@ -3,7 +3,7 @@
  *	  clamp, variance, standard deviation, norms, and the largest and smallest elements along a dimension.
  *
  * All of them are names for compositions: what they are made of has gradients and kernels already.
- * Kinks are PyTorch's: clamp has gradient 1 on its bounds, norm has gradient 0 at 0, max over a dimension
+ * Kinks are PyTorch's: clamp has gradient 0 on its bounds, norm has gradient 0 at 0, max over a dimension
  * gives its gradient to the element it chose.
  */
 #include <math.h>
@@ -41,38 +41,89 @@ give(PtRef *out, PtRef y)
 
 /* ---------- clamp ---------- */
 
+/*
+ * A bound as a value; PT_NO_REF if it is None, or so far out that every value of x's dtype is within it.  If none is, it is
+ * an error.
+ */
+static bool
+clamp_bound(PtGraph *g, PtRef x, const PtValue *v, bool low, PtRef *out)
+{
+	PtDtype dtype = pt_value(g, x)->dtype;
+	int bits = (int) pt_dtype_size(dtype) * 8;
+	int64_t n = v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
+	int64_t most = (int64_t) (UINT64_MAX >> (dtype == PT_UINT8 ? 64 - bits : 65 - bits));
+	int64_t least = dtype == PT_UINT8 ? 0 : -most - 1;
+	char element[8], text[PT_REAL_TEXT];
+
+	*out = PT_NO_REF;
+	if (v->kind == PT_VALUE_REAL)
+	{
+		*out = pt_real(g, v->real);
+		dtype = pt_dtype_is_float(dtype) ? dtype : PT_FLOAT32;
+		if (!isfinite(v->real))
+			return true;
+		pt_element_set_double(dtype, element, 0, v->real);
+		return isfinite(pt_element_get_double(dtype, element, 0)) ||
+			   pt_graph_fail(g, PT_ERANGE, "clamp: value %s is out of range for dtype %s",
+							 pt_real_print(v->real, text), pt_dtype_name(dtype));
+	}
+	if (pt_dtype_is_int(dtype) && (low ? n > most : n < least))
+		return pt_graph_fail(g, PT_ERANGE, "clamp: value %lld is out of range for dtype %s",
+							 (long long) n, pt_dtype_name(dtype));
+	if (v->kind != PT_VALUE_NONE && !(pt_dtype_is_int(dtype) && (low ? n < least : n > most)))
+		*out = pt_integer(g, n);
+	return true;
+}
+
 static bool
 decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
 	static const char *const bounds[] = {"min", "max"};
-	PtRef x = in[0];
+	PtRef x = in[0], bounded = x, inside = PT_NO_REF;
 
 	(void) nin;
 	if (pt_args_is_none(attrs, "min") && pt_args_is_none(attrs, "max"))
 		return pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
 	for (int i = 0; i < 2; i++)
 	{
-		const PtValue *v = pt_args_get(attrs, bounds[i]);
-		PtRef bound;
+		PtRef bound, outside, in;
 
-		if (v->kind == PT_VALUE_NONE)
+		if (!clamp_bound(g, x, pt_args_get(attrs, bounds[i]), i == 0, &bound))
+			return false;
+		if (bound == PT_NO_REF)
 			continue;
-		bound = v->kind == PT_VALUE_REAL ? pt_real(g, v->real) : pt_integer(g, v->integer);
-		/* NaN is neither less nor greater, and stays */
-		x = pt_where(g, pt_scalar2(g, i == 0 ? PT_S_lt : PT_S_gt, x, bound), bound, x);
+		/* NaN is neither less nor greater, and stays; as a bound it takes all */
+		if (isnan(pt_args_real(attrs, bounds[i])))
+			outside = pt_logical_not(g, pt_isnan(g, bounded));
+		else
+			outside = i == 0 ? pt_lt(g, bounded, bound) : pt_gt(g, bounded, bound);
+		bounded = pt_where(g, outside, bound, bounded);
+		in = i == 0 ? pt_gt(g, x, bound) : pt_lt(g, x, bound);
+		inside = inside == PT_NO_REF ? in : pt_logical_and(g, inside, in);
 	}
-	return give(out, x);
+	/* between the bounds the gradient passes, on them not */
+	return give(out, inside == PT_NO_REF ? x : pt_where(g, inside, x, pt_detach(g, bounded)));
 }
 
 /* ---------- statistics ---------- */
 
-/* Squared deviations from the mean, summed and divided by n or n - 1; of half precision in float32. */
+/* Half precision is summed in float32. */
+static PtRef
+widen(PtGraph *g, PtRef x)
+{
+	PtDtype dtype = pt_value(g, x)->dtype;
+
+	return dtype == PT_FLOAT16 || dtype == PT_BFLOAT16 ? pt_cast(g, x, PT_FLOAT32) : x;
+}
+
+/* Squared deviations from the mean, summed and divided by n less the correction. */
 static PtRef
 variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 {
 	const PtValue *dim = pt_args_get(attrs, "dim");
 	PtGiven keep[] = {{"dim", *dim}, GIVE_BOOL("keepdim", true)};
 	PtGiven given[] = {{"dim", *dim}, {"keepdim", *pt_args_get(attrs, "keepdim")}};
+	const PtValue *unbiased = pt_args_get(attrs, "unbiased");
 	PtDtype dtype = pt_value(g, x)->dtype;
 	PtRef centred, sum;
 	int64_t before, after;
@@ -81,8 +132,9 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 	if (!pt_dtype_is_float(dtype))
 		return pt_graph_fail(g, PT_ETYPE, "%s expects a floating point dtype, not %s", op,
 							 pt_dtype_name(dtype));
-	if (dtype == PT_FLOAT16 || dtype == PT_BFLOAT16)
-		x = pt_cast(g, x, PT_FLOAT32);
+	if (unbiased->kind != PT_VALUE_NONE && !pt_args_is_none(attrs, "correction"))
+		return pt_graph_fail(g, PT_EINVAL, "%s takes correction or unbiased, not both", op);
+	x = widen(g, x);
 	centred = pt_sub(g, x, pt_apply_name(g, "mean", &x, 1, keep, 2));
 	centred = pt_square(g, centred);
 	sum = pt_apply_name(g, "sum", &centred, 1, given, 2);
@@ -91,7 +143,10 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 	before = pt_shape_numel(&pt_value(g, x)->shape);
 	after = pt_shape_numel(&pt_value(g, sum)->shape);
 	n = after > 0 ? (double) (before / after) : 1;
-	n -= pt_args_bool(attrs, "unbiased") ? 1 : 0;
+	if (unbiased->kind != PT_VALUE_NONE)
+		n -= unbiased->boolean;
+	else
+		n -= pt_args_is_none(attrs, "correction") ? 1 : pt_args_real(attrs, "correction");
 	/* one element has no unbiased variance: 0 / 0 is NaN */
 	return pt_div(g, sum, pt_real(g, n > 0 ? n : 0));
 }
@@ -126,17 +181,24 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	PtGiven given[] = {{"dim", *pt_args_get(attrs, "dim")},
 					   {"keepdim", *pt_args_get(attrs, "keepdim")}};
 	bool empty = pt_shape_numel(&pt_value(g, in[0])->shape) == 0;
+	const PtValue *dtype = pt_args_get(attrs, "dtype");
 	const char *reduce = isinf(power) && !empty ? (power > 0 ? "amax" : "amin") : "sum";
 	const char *root = power == 2 ? "sqrt(x)" : "x ** (1 / p)";
 	PtRef x = in[0];
+	PtDtype result = dtype->kind == PT_VALUE_DTYPE ? dtype->dtype : pt_value(g, x)->dtype;
 	PtVar vars[3];
+	char text[PT_REAL_TEXT];
 
 	(void) nin;
+	if (!pt_dtype_is_float(result))
+		return pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
+							 pt_dtype_name(result));
 	if (!pt_dtype_is_float(pt_value(g, x)->dtype))
 		return pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
 							 pt_dtype_name(pt_value(g, x)->dtype));
 	if (isnan(power))
 		return pt_graph_fail(g, PT_EINVAL, "norm: p must be a number, not nan");
+	x = widen(g, pt_cast(g, x, result));
 	vars[0] = (PtVar){"x", x};
 	vars[1] = (PtVar){"p", pt_real(g, power)};
 	if (power == 0)
@@ -149,19 +211,24 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 									 : "where(x == 0, inf, abs(where(x == 0, 1, x)) ** p)",
 						 vars, 2);
 	x = pt_apply_name(g, reduce, &x, 1, given, 2);
-	/* as in PyTorch, all norms of nothing are 0 */
-	if (x == PT_NO_REF || power == 0 || power == 1 || isinf(power) || empty)
-		return give(out, x);
+	if (x == PT_NO_REF)
+		return false;
+	/* as in PyTorch, norms of nothing are 0, but there is no smallest or largest of nothing */
+	if (empty && (power < 0 || isinf(power)) && pt_shape_numel(&pt_value(g, x)->shape) > 0)
+		return pt_graph_fail(g, PT_ESHAPE,
+							 "norm of order %s has no identity for a dimension of size 0",
+							 pt_real_print(power, text));
+	if (power == 0 || power == 1 || isinf(power) || empty)
+		return give(out, pt_cast(g, x, result));
 	/* powers and roots have no derivative at 0, where PyTorch's gradient is 0 */
 	vars[0].ref = x;
 	vars[2] = (PtVar){"safe", pt_expr_text(g, "where(x == 0, 1, x)", vars, 2)};
 	vars[0].ref = vars[2].ref;
 	vars[2] = (PtVar){"sum", x};
 	vars[0].ref = pt_expr_text(g, root, vars, 2);
-	return give(out, pt_expr_text(g,
-								  power > 0 ? "where(sum == 0, 0, x)"
-											: "where(sum == 0, sum ** (1 / p), x)",
-								  vars, 3));
+	x = pt_expr_text(g, power > 0 ? "where(sum == 0, 0, x)" : "where(sum == 0, sum ** (1 / p), x)",
+					 vars, 3);
+	return x != PT_NO_REF && give(out, pt_cast(g, x, result));
 }
 
 /* ---------- max and min over a dimension ---------- */
@@ -245,8 +312,10 @@ static const char *const extreme_results[] = {"values", "indices", NULL};
 
 static const PtParam spread_params[] = {INPUT,
 										{"dim", PT_ARG_INTS, .init_none = true},
-										{"unbiased", PT_ARG_BOOL, .init = 1},
+										{"unbiased", PT_ARG_BOOL, .init_none = true},
 										KEEPDIM,
+										{"correction", PT_ARG_REAL, .init_none = true,
+										 .keyword = true},
 										{0}};
 static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
 
@@ -265,18 +334,19 @@ const PtOp pt_stat_ops[] = {
 	 .flags = PT_OP_PUBLIC,
 	 COMPOSED(
 		 var,
-		 "Variance over the given dimensions (all by default), divided by n - 1 if unbiased.")},
+		 "Variance over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false.")},
 	{.name = "std",
 	 .params = spread_params,
 	 .flags = PT_OP_PUBLIC,
 	 COMPOSED(
 		 std,
-		 "Standard deviation over the given dimensions (all by default), divided by n - 1 if unbiased.")},
+		 "Standard deviation over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false.")},
 	{.name = "norm",
 	 .params = (const PtParam[]){INPUT,
 								 {"p", PT_ARG_REAL, .init = 2},
 								 {"dim", PT_ARG_INTS, .init_none = true},
 								 KEEPDIM,
+								 {"dtype", PT_ARG_DTYPE, .init_none = true, .keyword = true},
 								 {0}},
 	 .flags = PT_OP_PUBLIC,
 	 .casting = PT_CAST_FULL,
