@@ -6,11 +6,9 @@
 
 #include "catalog/pg_type.h"
 #include "libpq/pqformat.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-#include "bridge/bridge.h"
 #include "compat.h"
 #include "tensor/cast.h"
 #include "tensor/datum.h"
@@ -48,18 +46,8 @@ pgtorch_tensor_recv(PG_FUNCTION_ARGS)
 {
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
 	int length = buf->len - buf->cursor;
-	const unsigned char *bytes = (const unsigned char *) pq_getmsgbytes(buf, length);
-	PtTensor head;
-	PtTensor view;
-	PtError err;
-	PgtTensor *t;
-	size_t offset;
 
-	pgt_check(pt_wire_header(bytes, length, &head, &offset, &err), &err);
-	pgt_typmod_check(PG_GETARG_INT32(2), &head);
-	t = pgt_tensor_make(head.dtype, &head.shape, &view);
-	pgt_check(pt_wire_elements(bytes + offset, &view, &err), &err);
-	PG_RETURN_TENSOR(t);
+	PG_RETURN_TENSOR(pgt_tensor_decode(pq_getmsgbytes(buf, length), length, PG_GETARG_INT32(2)));
 }
 
 /* tensor_send(tensor) returns bytea */
@@ -67,17 +55,7 @@ PG_FUNCTION_INFO_V1(pgtorch_tensor_send);
 Datum
 pgtorch_tensor_send(PG_FUNCTION_ARGS)
 {
-	PgtTensor *t = PG_GETARG_TENSOR(0);
-	PtTensor view;
-	Size bytes;
-	bytea *out;
-
-	pgt_tensor_view(t, &view);
-	bytes = VARHDRSZ + pt_tensor_wire_bytes(&view);
-	out = palloc(bytes);
-	SET_VARSIZE(out, bytes);
-	pt_tensor_encode(&view, (unsigned char *) VARDATA(out));
-	PG_RETURN_BYTEA_P(out);
+	PG_RETURN_BYTEA_P(pgt_tensor_encode(PG_GETARG_TENSOR(0)));
 }
 
 /* ----- type modifier ----- */

@@ -1,6 +1,6 @@
 /*
  * datum.c
- *	  A tensor as a PostgreSQL datum: making, checking, text, order.
+ *	  A tensor as a PostgreSQL datum: making, checking, text, binary, order.
  *
  * What comes from disk is checked as far as that is cheap: the header, the sizes and that they
  * agree with the length. The elements need no check; any bits are a value, and bool counts as true
@@ -16,6 +16,7 @@
 #include "utils/memutils.h"
 
 #include "bridge/bridge.h"
+#include "tensor/typmod.h"
 
 /* Text and elements between two checks for interrupts: some milliseconds. */
 #define TEXT_STEP ((size_t) 256 * 1024)
@@ -262,6 +263,40 @@ pgt_tensor_print(const PgtTensor *t)
 	}
 	text.data[text.len] = '\0';
 	return text.data;
+}
+
+/* ----- binary ----- */
+
+PgtTensor *
+pgt_tensor_decode(const char *bytes, Size length, int32 typmod)
+{
+	const unsigned char *wire = (const unsigned char *) bytes;
+	PtTensor head;
+	PtTensor view;
+	PgtTensor *t;
+	size_t offset;
+	PtError err;
+
+	pgt_check(pt_wire_header(wire, length, &head, &offset, &err), &err);
+	pgt_typmod_check(typmod, &head);
+	t = pgt_tensor_make(head.dtype, &head.shape, &view);
+	pgt_check(pt_wire_elements(wire + offset, &view, &err), &err);
+	return t;
+}
+
+bytea *
+pgt_tensor_encode(const PgtTensor *t)
+{
+	PtTensor view;
+	Size bytes;
+	bytea *out;
+
+	pgt_tensor_view(t, &view);
+	bytes = VARHDRSZ + pt_tensor_wire_bytes(&view);
+	out = palloc(bytes);
+	SET_VARSIZE(out, bytes);
+	pt_tensor_encode(&view, (unsigned char *) VARDATA(out));
+	return out;
 }
 
 /* ----- order ----- */

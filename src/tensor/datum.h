@@ -30,8 +30,7 @@ typedef struct PgtTensor
 /* Bytes before the elements. */
 #define PGT_TENSOR_HEADER(ndim) TYPEALIGN(8, offsetof(PgtTensor, dim) + (ndim) * sizeof(int32))
 
-/* The OID of type tensor; InvalidOid if the extension is not there (any more). */
-extern Oid pgt_tensor_oid(void);
+/* Is this the type tensor?  No type is if the extension is not there (any more). */
 extern bool pgt_tensor_is_type(Oid type);
 
 static inline void *
@@ -80,6 +79,10 @@ extern void pgt_tensor_check_size(PtDtype dtype, const PtShape *shape);
 /* Text: reading, and printing into one palloc'ed string. */
 extern PgtTensor *pgt_tensor_read(const char *text);
 extern char *pgt_tensor_print(const PgtTensor *t);
+
+/* The binary form of clients; what comes in must fit the type modifier (-1: any). */
+extern PgtTensor *pgt_tensor_decode(const char *bytes, Size length, int32 typmod);
+extern bytea *pgt_tensor_encode(const PgtTensor *t);
 
 /* Order and hash of engine/data/tensor.h, interruptible. */
 extern int pgt_tensor_compare(const PgtTensor *a, const PgtTensor *b);

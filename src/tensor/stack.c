@@ -21,7 +21,7 @@ struct PgtStack
 	PtShape shape; /* of the result so far */
 	int64 rows;
 	Size used; /* bytes */
-	Size room;
+	Size capacity;
 	char *data;
 };
 
@@ -102,30 +102,30 @@ promote(PgtStack *stack, PtDtype dtype)
 		return;
 	if (n > 0)
 	{
-		stack->room = n * pt_dtype_size(dtype);
-		data = MemoryContextAllocHuge(stack->cxt, stack->room);
+		stack->capacity = n * pt_dtype_size(dtype);
+		data = MemoryContextAllocHuge(stack->cxt, stack->capacity);
 		pt_convert(dtype, data, stack->dtype, stack->data, n);
 		pfree(stack->data);
 		stack->data = data;
-		stack->used = stack->room;
+		stack->used = stack->capacity;
 	}
 	stack->dtype = dtype;
 }
 
 static void
-make_room(PgtStack *stack, Size bytes)
+ensure_capacity(PgtStack *stack, Size bytes)
 {
-	Size room = Max(stack->room, 1024);
+	Size capacity = Max(stack->capacity, 1024);
 
-	if (stack->used + bytes <= stack->room)
+	if (stack->used + bytes <= stack->capacity)
 		return;
-	while (room < stack->used + bytes)
-		room *= 2;
+	while (capacity < stack->used + bytes)
+		capacity *= 2;
 	/* the size is checked, so no more than this can come */
-	room = Max(Min(room, (Size) PT_MAX_TENSOR_BYTES), stack->used + bytes);
-	stack->data = stack->data == NULL ? MemoryContextAllocHuge(stack->cxt, room)
-									  : repalloc_huge(stack->data, room);
-	stack->room = room;
+	capacity = Max(Min(capacity, (Size) PT_MAX_TENSOR_BYTES), stack->used + bytes);
+	stack->data = stack->data == NULL ? MemoryContextAllocHuge(stack->cxt, capacity)
+									  : repalloc_huge(stack->data, capacity);
+	stack->capacity = capacity;
 }
 
 void
@@ -146,7 +146,7 @@ pgt_stack_add(PgtStack *stack, const PtTensor *row)
 		return;
 	stack->shape = shape;
 	stack->shaped = true;
-	make_room(stack, n * pt_dtype_size(dtype));
+	ensure_capacity(stack, n * pt_dtype_size(dtype));
 	pt_convert(dtype, stack->data + stack->used, row->dtype, row->data, n);
 	stack->used += n * pt_dtype_size(dtype);
 	CHECK_FOR_INTERRUPTS();

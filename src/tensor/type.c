@@ -52,8 +52,8 @@ extension_namespace(void)
 	return namespace;
 }
 
-Oid
-pgt_tensor_oid(void)
+static Oid
+find_tensor(void)
 {
 	if (!callback_registered)
 	{
@@ -74,5 +74,5 @@ pgt_tensor_oid(void)
 bool
 pgt_tensor_is_type(Oid type)
 {
-	return OidIsValid(type) && type == pgt_tensor_oid();
+	return OidIsValid(type) && type == find_tensor();
 }
