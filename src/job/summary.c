@@ -82,6 +82,8 @@ note_shape(void *arg, const PtModule *m, const PtShape *rows, int n)
 	struct SeenLink *link = pt_arena_alloc(seen->arena, sizeof(*link));
 	PtShape *shapes = pt_arena_alloc(seen->arena, n * sizeof(PtShape) + 1);
 
+	if (n == 1 && rows[0].ndim < 0)
+		return;
 	seen->failed |= link == NULL || shapes == NULL;
 	if (link == NULL || shapes == NULL)
 		return;

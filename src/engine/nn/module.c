@@ -219,3 +219,24 @@ pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *o
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
 }
+
+bool
+pt_module_row(const PtModule *m, const PtShape *shape, int64_t rows, PtShape *row, PtError *err)
+{
+	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
+
+	if (shape->ndim > 0 && shape->dim[0] == rows)
+	{
+		if (row == NULL)
+			return true;
+		*row = (PtShape){.ndim = shape->ndim - 1};
+		memcpy(row->dim, shape->dim + 1, (size_t) row->ndim * sizeof(int64_t));
+		return true;
+	}
+	pt_fail(err, PT_ESHAPE,
+			"module %s must give one output for each row, but for %lld rows it gives the shape %s",
+			pt_module_title(m, title), (long long) rows, pt_shape_print(shape, text));
+	return shape->ndim > 1 && shape->dim[1] == rows
+			   ? pt_hint(err, "Rows come first: transpose(x, 0, 1).")
+			   : false;
+}

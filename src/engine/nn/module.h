@@ -184,6 +184,13 @@ typedef void (*PtSeen)(void *arg, const PtModule *m, const PtShape *rows, int n)
 extern int pt_module_trace(const PtModule *m, const PtShape *in, int nin, PtShape *out, PtSeen seen,
 						   void *arg, PtError *err);
 
+/*
+ * The shape per row of what a model gives for so many rows, whose first dimension they must be; in row, which may be
+ * NULL.
+ */
+extern bool pt_module_row(const PtModule *m, const PtShape *shape, int64_t rows, PtShape *row,
+						  PtError *err);
+
 /* How many inputs a model of it has: the tensors that forward must have; and whether input i holds indices (int64). */
 extern int pt_module_inputs(const PtModule *m);
 extern bool pt_module_input_is_index(const PtModule *m, int i);

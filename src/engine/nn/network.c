@@ -180,9 +180,9 @@ add_probability(PtGraph *g, PtRef y, const char *op)
 	return pt_apply_name(g, op, &y, 1, &dim, strcmp(op, "softmax") == 0 ? 1 : 0);
 }
 
-/* Room for a tensor in host memory, and on the device if that is another. */
+/* Memory for a tensor on the host, and on the device if that has its own. */
 static bool
-make_room(PtForward *f, PtTensor *t, void **device, PtError *err)
+alloc_tensor(PtForward *f, PtTensor *t, void **device, PtError *err)
 {
 	PtDevice *dev = f->net->dev;
 	size_t bytes = pt_tensor_bytes(t);
@@ -198,8 +198,6 @@ make_room(PtForward *f, PtTensor *t, void **device, PtError *err)
 static bool
 add_outputs(PtForward *f, PtGraph *g, const PtRef *y, int64_t rows, PtRef *out, PtError *err)
 {
-	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
-
 	f->outputs = pt_arena_alloc(f->arena, (size_t) f->noutputs * sizeof(PtTensor));
 	f->device_out = pt_arena_alloc(f->arena, (size_t) f->noutputs * sizeof(void *));
 	if (f->outputs == NULL || f->device_out == NULL)
@@ -210,12 +208,8 @@ add_outputs(PtForward *f, PtGraph *g, const PtRef *y, int64_t rows, PtRef *out, 
 
 		t->dtype = pt_value(g, y[i])->dtype;
 		t->shape = pt_value(g, y[i])->shape;
-		if (t->shape.ndim == 0 || t->shape.dim[0] != rows)
-			return pt_fail(
-				err, PT_ESHAPE,
-				"module %s must give one output for each row, but for %lld rows it gives the shape %s",
-				pt_module_title(f->net->module, title), (long long) rows,
-				pt_shape_print(&t->shape, text));
+		if (!pt_module_row(f->net->module, &t->shape, rows, NULL, err))
+			return false;
 		out[i] = pt_external(g, "output", t->dtype, &t->shape);
 		pt_graph_assign(g, out[i], y[i]);
 	}
@@ -255,13 +249,13 @@ build_forward(PtForward *f, PtGraph *g, const PtTensorType *inputs, int64_t rows
 	pt_network_bind(net, f->plan, &w);
 	for (int i = 0; i < f->ninputs; i++)
 	{
-		if (!make_room(f, &f->inputs[i], &f->device_in[i], err))
+		if (!alloc_tensor(f, &f->inputs[i], &f->device_in[i], err))
 			return false;
 		pt_plan_bind(f->plan, in[i], f->device_in[i]);
 	}
 	for (int i = 0; i < f->noutputs; i++)
 	{
-		if (!make_room(f, &f->outputs[i], &f->device_out[i], err))
+		if (!alloc_tensor(f, &f->outputs[i], &f->device_out[i], err))
 			return false;
 		pt_plan_bind(f->plan, out[i], f->device_out[i]);
 	}
@@ -305,9 +299,9 @@ pt_forward_new(PtNetwork *net, const PtTensorType *inputs, int ninputs, int64_t 
 	return NULL;
 }
 
-/* Frees what make_room made, on a device with memory of its own. */
+/* Frees what alloc_tensor made, on a device with memory of its own. */
 static void
-free_room(PtDevice *dev, const PtTensor *t, void **device, int n)
+free_tensors(PtDevice *dev, const PtTensor *t, void **device, int n)
 {
 	for (int i = 0; i < n; i++)
 	{
@@ -328,9 +322,9 @@ pt_forward_free(PtForward *f)
 	pt_plan_free(f->plan);
 	if (!dev->type->shares_host)
 	{
-		free_room(dev, f->inputs, f->device_in, f->ninputs);
+		free_tensors(dev, f->inputs, f->device_in, f->ninputs);
 		if (f->device_out != NULL && f->outputs != NULL)
-			free_room(dev, f->outputs, f->device_out, f->noutputs);
+			free_tensors(dev, f->outputs, f->device_out, f->noutputs);
 	}
 	pt_arena_free(f->arena);
 }

@@ -22,35 +22,25 @@ typedef struct Trace
 	void *arg;
 } Trace;
 
-/* The shape per row; false if the rows are not its first dimension. */
-static bool
-row_of(const PtShape *shape, PtShape *row)
-{
-	if (shape->ndim == 0 || shape->dim[0] != ROWS)
-		return false;
-	*row = (PtShape){.ndim = shape->ndim - 1};
-	memcpy(row->dim, shape->dim + 1, (size_t) row->ndim * sizeof(int64_t));
-	return true;
-}
-
 /* The shapes per row of a value's tensors. */
 static void
-collect(PtGraph *g, const PtValue *v, PtShape *rows, int *n)
+collect(PtGraph *g, const PtModule *m, const PtValue *v, PtShape *rows, int *n)
 {
 	PtValue element;
+	PtError ignored;
 
 	if (v->kind == PT_VALUE_TENSOR && *n < PT_MAX_OUTPUTS)
 	{
-		if (!row_of(&pt_value(g, v->tensor)->shape, &rows[*n]))
+		if (!pt_module_row(m, &pt_value(g, v->tensor)->shape, ROWS, &rows[*n], &ignored))
 			rows[*n] = (PtShape){-1, {-1}};
 		(*n)++;
 	}
 	for (int i = 0; pt_value_is_list(v) && i < v->count && pt_value_element(v, i, &element); i++)
-		collect(g, &element, rows, n);
+		collect(g, m, &element, rows, n);
 }
 
 static void
-tell(void *arg, const PtModule *m, const PtValue *given)
+report(void *arg, const PtModule *m, const PtValue *given)
 {
 	const Trace *t = arg;
 	PtShape rows[PT_MAX_OUTPUTS];
@@ -58,7 +48,7 @@ tell(void *arg, const PtModule *m, const PtValue *given)
 
 	if (t->seen == NULL)
 		return;
-	collect(t->g, given, rows, &n);
+	collect(t->g, m, given, rows, &n);
 	t->seen(t->arg, m, rows, n);
 }
 
@@ -67,11 +57,10 @@ run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, P
 	PtSeen seen, void *arg, PtError *err)
 {
 	Trace trace = {g, seen, arg};
-	PtBuild b = {.g = g, .seen = tell, .seen_arg = &trace};
+	PtBuild b = {.g = g, .seen = report, .seen_arg = &trace};
 	PtStateDict sd;
 	PtRef inputs[PT_MAX_INPUTS], results[PT_MAX_OUTPUTS];
 	PtRef *state;
-	char title[PT_MODULE_TITLE], text[PT_SHAPE_TEXT];
 	int n;
 
 	if (!pt_module_state(arena, m, &sd, err))
@@ -98,12 +87,8 @@ run(PtArena *arena, PtGraph *g, const PtModule *m, const PtShape *in, int nin, P
 	if (!pt_graph_ok(g, err))
 		return err->detail[0] != '\0' ? 0 : pt_detail(err, "In a trial with %d rows.", ROWS);
 	for (int i = 0; i < n; i++)
-		if (!row_of(&pt_value(g, results[i])->shape, &out[i]))
-			return pt_fail(
-				err, PT_ESHAPE,
-				"module %s must give one output for each row, but for %d rows it gives the shape %s",
-				pt_module_title(m, title), ROWS,
-				pt_shape_print(&pt_value(g, results[i])->shape, text));
+		if (!pt_module_row(m, &pt_value(g, results[i])->shape, ROWS, &out[i], err))
+			return 0;
 	return n;
 }
 
