@@ -12,6 +12,7 @@
 #   make bundle              build/bundle: all of it for a GPU machine without PostgreSQL and network
 #   make fuzz                hostile input for the engine's parsers, FUZZ_SECONDS each (clang)
 #   make check-layers        who may include what, prefixes, headers that stand alone
+#   make golden              test/golden anew, by a PYTHON with PyTorch 2.15; nothing else needs one
 #   make format, make bench, make clean
 #
 # Variables: PG_CONFIG, CC, WERROR=1 (warnings are errors; also when CI=true), V=1 (show commands).
@@ -328,7 +329,7 @@ $(SQL_SCRIPT): $(SQL_PARTS:%=$(S)%) $(DECLARE) $(S)sql/assemble $(S)pgtorch.cont
 # Checks and tools
 # ---------------------------------------------------------------------------
 
-.PHONY: test demo bench check-layers format
+.PHONY: test demo bench check-layers format golden
 test:
 	@$(or $(S),./)test/run
 
@@ -337,6 +338,11 @@ demo:
 
 bench: all
 	@$(or $(S),./)test/bench/run
+
+# one thread: sums then have one order
+PYTHON ?= python3
+golden:
+	@for g in $(wildcard $(S)test/golden/generate*.py); do echo "  $$g"; OMP_NUM_THREADS=1 $(PYTHON) -B -W ignore $$g || exit 1; done
 
 # with the GPU's library where there is an nvcc
 .PHONY: bundle
