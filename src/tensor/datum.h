@@ -30,7 +30,8 @@ typedef struct PgtTensor
 /* Bytes before the elements. */
 #define PGT_TENSOR_HEADER(ndim) TYPEALIGN(8, offsetof(PgtTensor, dim) + (ndim) * sizeof(int32))
 
-/* Is this the type tensor?  No type is if the extension is not there (any more). */
+/* The OID of type tensor; InvalidOid if the extension is not there (any more). */
+extern Oid pgt_tensor_oid(void);
 extern bool pgt_tensor_is_type(Oid type);
 
 static inline void *

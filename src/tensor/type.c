@@ -52,8 +52,8 @@ extension_namespace(void)
 	return namespace;
 }
 
-static Oid
-find_tensor(void)
+Oid
+pgt_tensor_oid(void)
 {
 	if (!callback_registered)
 	{
@@ -74,5 +74,5 @@ find_tensor(void)
 bool
 pgt_tensor_is_type(Oid type)
 {
-	return OidIsValid(type) && type == find_tensor();
+	return OidIsValid(type) && type == pgt_tensor_oid();
 }
