@@ -12,17 +12,9 @@ SELECT m = m::text::nn.module, m
 FROM (SELECT 'nn.Graph("x -> clamp(fc(x), min=-1, max=1)[..., 0:3] @ w(x)", "fc", nn.Linear(8, 4), ''w'', torch.nn.Linear(8, 2),)'::nn.module AS m) x;
 
 -- mistakes are named
-CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint <> '' THEN ' | ' || hint ELSE '' END;
-END $$;
-SELECT pg_temp.refusal(c) FROM (VALUES
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
+SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.graph('x -> fc1(x)', 'fc1')$$),
 	($$SELECT nn.graph('x -> fc1(x)', nn.linear(8, 8))$$),
 	($$SELECT nn.graph('x -> fc1(x)', nn.linear(8, 8), 'fc1')$$),
@@ -64,7 +56,7 @@ SELECT pgtorch_create_model('misfit', nn.Sequential(nn.Linear(2, 3), nn.Graph('x
 SELECT pgtorch_create_model('misfit2', nn.Sequential(nn.Linear(2, 3), nn.Graph('x -> fc(x) + x', 'fc', nn.Linear(4, 3))));
 SELECT pgtorch_create_model('misfit3', nn.Sequential(nn.Linear(2, 3), nn.Graph('x -> sum(fc(x))', 'fc', nn.Linear(3, 3))));
 SELECT pgtorch_create_model('misfit4', nn.Sequential(nn.Linear(2, 3), nn.Graph('(x, y) -> x + y')));
-SELECT pg_temp.refusal(format($$SELECT * FROM pgtorch_train(%L, 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$, m))
+SELECT pg_temp.fails(format($$SELECT * FROM pgtorch_train(%L, 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$, m))
 FROM (VALUES ('misfit'), ('misfit2'), ('misfit3'), ('misfit4')) v(m);
 
 -- a residual network learns; the shapes of its modules are known then
@@ -97,11 +89,11 @@ SELECT abs(predict_value('pair', ARRAY[1, 1, 1]::real[], ARRAY[1, 1, 0.5]::real[
 SELECT loss FROM pgtorch.runs ORDER BY id DESC LIMIT 1;
 
 -- what is no loss is refused as one, and a model needs parameters
-SELECT pg_temp.refusal(format($$SELECT * FROM pgtorch_train('residual', 'SELECT a, b, a FROM graph_points', loss => %s)$$, l))
+SELECT pg_temp.fails(format($$SELECT * FROM pgtorch_train('residual', 'SELECT a, b, a FROM graph_points', loss => %s)$$, l))
 FROM (VALUES ($$nn.Graph('x -> mean(x)')$$), ($$nn.Graph('(o, t) -> f(o) - t', 'f', nn.ReLU())$$), ($$nn.Graph('(o, t) -> abs(o - t)')$$),
 	($$nn.Graph('(o, t) -> mean(o) - mean(w)')$$), ($$nn.Graph('(o, t) -> mean(t)')$$)) v(l);
 SELECT pgtorch_create_model('empty', nn.Graph('(a, b) -> a + b'));
-SELECT pg_temp.refusal($$SELECT * FROM pgtorch_train('empty', 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$);
+SELECT pg_temp.fails($$SELECT * FROM pgtorch_train('empty', 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$);
 SELECT predict('empty', 1.5, 2) AS sum;
 SELECT predict('empty', '[[1, 2], [3, 4]]'::tensor, '[10, 20]'::tensor);
 
@@ -112,7 +104,7 @@ SELECT status, loss < 0.001 AS learned FROM pgtorch_train('wide',
 	(SELECT 'SELECT ' || string_agg(format('(id = %s)::int::float8', i), ', ') || ', id / 20.0::float8 FROM generate_series(1, 20) id' FROM generate_series(1, 20) i),
 	loss => nn.MSELoss(), optimizer => optim.Adam(lr => 0.1), epochs => 100, batch_size => 20);
 SELECT abs(predict_value('wide', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0) - 0.95) < 0.1 AS close;
-SELECT pg_temp.refusal($$SELECT predict_value('wide', 0, 0, 0)$$);
+SELECT pg_temp.fails($$SELECT predict_value('wide', 0, 0, 0)$$);
 
 -- indexing, results by name and gradients inside a model
 SELECT pgtorch_create_model('index', nn.Graph('x -> m = max(x, 1); stack([m.values, x[:, -1], to(m.indices, float32)], -1)[:, ::2]'));
@@ -122,11 +114,11 @@ SELECT predict('slope', '[1, 2, 3]'::tensor);
 
 -- an output without rows is refused, before and in spite of there being one row only
 SELECT pgtorch_create_model(n, nn.Graph(e)) FROM (VALUES ('scalar', 'x -> sum(x)'), ('number', 'x -> 1'), ('none', 'x -> x[0:0]'), ('row', 'x -> x[0]')) v(n, e);
-SELECT pg_temp.refusal(format($$SELECT predict(%L, 1.5, 2)$$, m)) FROM unnest('{scalar,number,none,row}'::text[]) m;
+SELECT pg_temp.fails(format($$SELECT predict(%L, 1.5, 2)$$, m)) FROM unnest('{scalar,number,none,row}'::text[]) m;
 -- sizes that multiply to more than an integer holds
-SELECT pg_temp.refusal($$SELECT nn.layernorm(ARRAY[65536, 65536, 65536, 65536], elementwise_affine => false)$$);
+SELECT pg_temp.fails($$SELECT nn.layernorm(ARRAY[65536, 65536, 65536, 65536], elementwise_affine => false)$$);
 -- a short text cannot stand for endless work
-SELECT pg_temp.refusal(format('SELECT %L::nn.module', repeat($$nn.Graph('x -> f(x) + f(x)', 'f', $$, n) || 'nn.ReLU()' || repeat(')', n)))
+SELECT pg_temp.fails(format('SELECT %L::nn.module', repeat($$nn.Graph('x -> f(x) + f(x)', 'f', $$, n) || 'nn.ReLU()' || repeat(')', n)))
 FROM (VALUES (10), (100)) v(n);
 
 -- tensor functions that the expression language brought along
@@ -138,7 +130,7 @@ SELECT torch.var(x), torch.var(x, 1, unbiased => false), torch.std(x, 0, keepdim
 FROM (VALUES ('[[3., 4.], [0., -12.]]'::tensor)) v(x);
 SELECT torch.var(x, 1, correction => 0) = torch.var(x, 1, false) AS same, torch.std(x, correction => 2), torch.norm(x, dtype => 'float64'), torch.squeeze('[[[1], [2]]]'::tensor, '{0,2}')
 FROM (VALUES ('[[0., 1., 2.], [3., 4., 6.]]'::tensor)) v(x);
-SELECT pg_temp.refusal(c) FROM (VALUES
+SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT torch.cat('{}'::tensor[])$$),
 	($$SELECT torch.stack(ARRAY['1', '[1]']::tensor[])$$),
 	($$SELECT torch.narrow('[1, 2]', 0, 1, 2)$$),

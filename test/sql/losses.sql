@@ -24,17 +24,9 @@ SELECT 'nn.SmoothL1Loss(beta=0.5)'::nn.module = nn.SmoothL1Loss(beta => 0.5), 't
 SELECT l = l::text::nn.module FROM (VALUES (nn.PoissonNLLLoss(eps => 0.1)), (nn.MultiMarginLoss(2, 0.5, '{1,2}'))) v(l);
 
 -- mistakes are named
-CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint <> '' THEN ' | ' || hint ELSE '' END;
-END $$;
-SELECT pg_temp.refusal('SELECT ' || c) FROM (VALUES
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
+SELECT pg_temp.fails('SELECT ' || c) FROM (VALUES
 	('$$nn.HubberLoss()$$::nn.module'),
 	('$$nn.HuberLoss(dleta=1)$$::nn.module'),
 	('$$nn.HuberLoss(1)$$::nn.module'),

@@ -1,13 +1,7 @@
 -- Models: names, versions, weights in and out, and everything that can be wrong with them.
 
--- what a statement fails with
-CREATE FUNCTION pg_temp.error(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 -- a state_dict as one value
 CREATE FUNCTION pg_temp.weights(model text) RETURNS text LANGUAGE sql AS $$
 	SELECT string_agg(name || ' ' || value::text, E'\n' ORDER BY name) FROM pgtorch_state_dict(model)
@@ -41,21 +35,21 @@ SELECT model, hash = (SELECT hash FROM pgtorch.checkpoints WHERE model = 'm') AS
 FROM pgtorch.checkpoints WHERE model IN ('m2', 'm3') ORDER BY model;
 
 -- names
-SELECT pg_temp.error(format('SELECT pgtorch_create_model(%L, ''nn.Linear(1, 1)'')', name))
+SELECT pg_temp.fails(format('SELECT pgtorch_create_model(%L, ''nn.Linear(1, 1)'')', name))
 FROM unnest(ARRAY['', 'a@b', '@', repeat('x', 64), 'm']) name;
 SELECT pgtorch_create_model(repeat('x', 63), 'nn.Linear(1, 1)');
 SELECT pgtorch_create_model(E'Big "\'; DROP TABLE x; --', 'nn.Linear(1, 1)');
 SELECT count(*) FROM pgtorch_state_dict(E'Big "\'; DROP TABLE x; --@1');
 SELECT pgtorch_drop_model(repeat('x', 63)), pgtorch_drop_model(E'Big "\'; DROP TABLE x; --');
 -- NULL is said, not ignored
-SELECT pg_temp.error('SELECT pgtorch_create_model(NULL, ''nn.Linear(1, 1)'')');
-SELECT pg_temp.error('SELECT pgtorch_create_model(''n'', NULL)');
-SELECT pg_temp.error('SELECT pgtorch_create_model(''n'', ''nn.Linear(1, 1)'', NULL)');
-SELECT pg_temp.error('SELECT pgtorch_drop_model(NULL)');
-SELECT pg_temp.error('SELECT pgtorch_deploy(''m'', NULL)');
-SELECT pg_temp.error('SELECT * FROM pgtorch_state_dict(NULL)');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(NULL, ''nn.Linear(1, 1)'')');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(''n'', NULL)');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(''n'', ''nn.Linear(1, 1)'', NULL)');
+SELECT pg_temp.fails('SELECT pgtorch_drop_model(NULL)');
+SELECT pg_temp.fails('SELECT pgtorch_deploy(''m'', NULL)');
+SELECT pg_temp.fails('SELECT * FROM pgtorch_state_dict(NULL)');
 -- a loss is no model
-SELECT pg_temp.error('SELECT pgtorch_create_model(''n'', ''nn.MSELoss()'')');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(''n'', ''nn.MSELoss()'')');
 
 --
 -- versions
@@ -66,11 +60,11 @@ SELECT pg_temp.weights('m') = pg_temp.weights('m3') AS loaded, pg_temp.weights('
 SELECT pgtorch_deploy('m', 1);
 SELECT pg_temp.weights('m') = pg_temp.weights('m2') AS first_is_deployed;
 SELECT version, deployed FROM pgtorch.checkpoints WHERE model = 'm' ORDER BY version;
-SELECT pg_temp.error(format('SELECT * FROM pgtorch_state_dict(%L)', reference))
+SELECT pg_temp.fails(format('SELECT * FROM pgtorch_state_dict(%L)', reference))
 FROM unnest(ARRAY['m@3', 'm@0', 'm@', 'm@x', 'm@-1', 'm@1@1', 'm@1 ', 'm@99999999999999999999', 'nothing', 'nothing@1', '@1', '']) reference;
-SELECT pg_temp.error('SELECT pgtorch_deploy(''m'', 3)');
-SELECT pg_temp.error('SELECT pgtorch_deploy(''m@1'', 1)');
-SELECT pg_temp.error('SELECT pgtorch_deploy(''nothing'', 1)');
+SELECT pg_temp.fails('SELECT pgtorch_deploy(''m'', 3)');
+SELECT pg_temp.fails('SELECT pgtorch_deploy(''m@1'', 1)');
+SELECT pg_temp.fails('SELECT pgtorch_deploy(''nothing'', 1)');
 
 --
 -- load_state_dict
@@ -83,21 +77,21 @@ SELECT * FROM pgtorch_state_dict('one');
 SELECT pgtorch_load_state_dict('one', $$VALUES ('bias', 'float64[0.1]'::tensor), ('weight', '[[3, 4]]')$$);
 SELECT * FROM pgtorch_state_dict('one');
 -- strict: the keys must be the model's, the other way not
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'fc.weight', '[[1., 2.]]'::tensor$$)$q$);
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[[1., 2.]]'::tensor$$)$q$);
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT * FROM sd UNION ALL SELECT 'extra', '1'$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'fc.weight', '[[1., 2.]]'::tensor$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[[1., 2.]]'::tensor$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT * FROM sd UNION ALL SELECT 'extra', '1'$$)$q$);
 SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[[7., 8.]]'::tensor UNION ALL SELECT 'extra', '1'$$, strict => false);
 SELECT * FROM pgtorch_state_dict('one');
 -- from another version than the deployed
 SELECT pgtorch_load_state_dict('one@2', $$SELECT 'bias', '[9.]'::tensor$$, strict => false);
 SELECT * FROM pgtorch_state_dict('one');
 -- wrong shapes, NULLs, repeated names
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[1., 2.]'::tensor$$)$q$);
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[[1., 2.]]'::tensor FROM generate_series(1, 2)$$)$q$);
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', NULL::tensor$$)$q$);
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('one', $$SELECT NULL::text, '1'::tensor$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[1., 2.]'::tensor$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', '[[1., 2.]]'::tensor FROM generate_series(1, 2)$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT 'weight', NULL::tensor$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', $$SELECT NULL::text, '1'::tensor$$)$q$);
 -- the source is one query that reads
-SELECT pg_temp.error(format('SELECT pgtorch_load_state_dict(''one'', %L)', source))
+SELECT pg_temp.fails(format('SELECT pgtorch_load_state_dict(''one'', %L)', source))
 FROM unnest(ARRAY[
 	'DELETE FROM sd RETURNING *',
 	'WITH d AS (DELETE FROM sd RETURNING *) SELECT * FROM d',
@@ -113,7 +107,7 @@ FROM unnest(ARRAY[
 	'SELECT 1, value FROM sd',
 	'SELECT * FROM nowhere',
 	'SELEC']) source;
-SELECT pg_temp.error('SELECT pgtorch_load_state_dict(''one'', NULL)');
+SELECT pg_temp.fails('SELECT pgtorch_load_state_dict(''one'', NULL)');
 SELECT count(*) FROM sd;
 -- nothing of that made a version
 SELECT max(version) FROM pgtorch.checkpoints WHERE model = 'one';
@@ -129,13 +123,13 @@ SELECT pgtorch_load_state_dict('one', 'SELECT * FROM pg_temp.sneaky()');
 -- renaming, dropping, replacing
 --
 SELECT pgtorch_rename_model('m2', 'renamed');
-SELECT pg_temp.error('SELECT * FROM pgtorch_state_dict(''m2'')');
+SELECT pg_temp.fails('SELECT * FROM pgtorch_state_dict(''m2'')');
 SELECT pg_temp.weights('renamed') = pg_temp.weights('m@1') AS same;
-SELECT pg_temp.error('SELECT pgtorch_rename_model(''renamed'', ''m'')');
-SELECT pg_temp.error('SELECT pgtorch_rename_model(''renamed'', ''a@1'')');
-SELECT pg_temp.error('SELECT pgtorch_rename_model(''m2'', ''x'')');
+SELECT pg_temp.fails('SELECT pgtorch_rename_model(''renamed'', ''m'')');
+SELECT pg_temp.fails('SELECT pgtorch_rename_model(''renamed'', ''a@1'')');
+SELECT pg_temp.fails('SELECT pgtorch_rename_model(''m2'', ''x'')');
 SELECT pgtorch_drop_model('renamed');
-SELECT pg_temp.error('SELECT pgtorch_drop_model(''renamed'')');
+SELECT pg_temp.fails('SELECT pgtorch_drop_model(''renamed'')');
 SELECT pgtorch_drop_model('renamed', if_exists => true);
 SELECT count(*) FROM pgtorch.models WHERE name = 'renamed';
 
@@ -155,7 +149,7 @@ SELECT (SELECT count(*) FROM pgtorch.model WHERE id = :m3) + (SELECT count(*) FR
 	+ (SELECT count(*) FROM pg_class WHERE oid = :m3_storage) AS left_over;
 
 -- or_replace: version 1 again, another module, the same privileges
-SELECT pg_temp.error('SELECT pgtorch_create_model(''one'', ''nn.Linear(4, 1)'')');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(''one'', ''nn.Linear(4, 1)'')');
 SELECT pgtorch_grant('one', 'public', 'predict');
 SELECT storage::oid AS before FROM pgtorch.models WHERE name = 'one' \gset
 SELECT pgtorch_create_model('one', 'nn.Linear(4, 1)', or_replace => true);
@@ -171,8 +165,8 @@ SELECT pgtorch_drop_model('fresh');
 DO $$ BEGIN EXECUTE format('DROP TABLE %s', (SELECT storage FROM pgtorch.models WHERE name = 'none')); END $$;
 SELECT count(*) FROM pgtorch.models WHERE name = 'none';
 SELECT count(*) FROM pgtorch.checkpoints WHERE model = 'none';
-SELECT pg_temp.error('SELECT * FROM pgtorch_state_dict(''none'')');
-SELECT pg_temp.error('SELECT pgtorch_drop_model(''none'')');
+SELECT pg_temp.fails('SELECT * FROM pgtorch_state_dict(''none'')');
+SELECT pg_temp.fails('SELECT pgtorch_drop_model(''none'')');
 SELECT pgtorch_drop_model('none', if_exists => true);
 SELECT pgtorch_create_model('none', 'nn.Linear(1, 1)');
 SELECT count(*) FROM pgtorch_state_dict('none');
@@ -194,11 +188,11 @@ SELECT count(*) FROM pgtorch.models WHERE name = 'rolled_back';
 ROLLBACK TO s;
 SELECT count(*) FROM pgtorch_state_dict('rolled_back');
 ROLLBACK;
-SELECT pg_temp.error('SELECT * FROM pgtorch_state_dict(''rolled_back'')');
+SELECT pg_temp.fails('SELECT * FROM pgtorch_state_dict(''rolled_back'')');
 BEGIN READ ONLY;
 SELECT count(*) FROM pgtorch_state_dict('m');
-SELECT pg_temp.error('SELECT pgtorch_create_model(''ro'', ''nn.Linear(1, 1)'')');
-SELECT pg_temp.error('SELECT pgtorch_load_state_dict(''m'', ''SELECT * FROM pgtorch_state_dict(''''m'''')'')');
+SELECT pg_temp.fails('SELECT pgtorch_create_model(''ro'', ''nn.Linear(1, 1)'')');
+SELECT pg_temp.fails('SELECT pgtorch_load_state_dict(''m'', ''SELECT * FROM pgtorch_state_dict(''''m'''')'')');
 COMMIT;
 -- a snapshot keeps seeing its version
 BEGIN ISOLATION LEVEL REPEATABLE READ;
@@ -263,7 +257,7 @@ DROP TABLE referring;
 CREATE FUNCTION pg_temp.spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE WARNING 'a trigger ran'; RETURN NEW; END $$;
 BEGIN;
 CREATE TRIGGER t BEFORE INSERT ON :t FOR EACH ROW EXECUTE FUNCTION pg_temp.spy();
-SELECT pg_temp.error($q$SELECT pgtorch_load_state_dict('m', $$SELECT * FROM pgtorch_state_dict('m@1')$$)$q$);
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('m', $$SELECT * FROM pgtorch_state_dict('m@1')$$)$q$);
 ROLLBACK;
 -- the catalog row is covered by the hash as well
 BEGIN;

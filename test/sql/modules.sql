@@ -23,17 +23,9 @@ SELECT p.oid::regprocedure FROM pg_proc p WHERE prorettype = 'nn.module'::regtyp
 	AND (length(obj_description(p.oid, 'pg_proc')) > 10) IS NOT TRUE;
 
 -- mistakes are named
-CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint <> '' THEN ' | ' || hint ELSE '' END;
-END $$;
-SELECT pg_temp.refusal(c) FROM (VALUES
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
+SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.dropout(1.5)$$),
 	($$SELECT nn.dropout(NULL)$$),
 	($$SELECT nn.dropout(p => 'nan')$$),
@@ -87,7 +79,7 @@ SELECT pg_temp.trained(1) = pg_temp.trained(1) AS again, pg_temp.trained(1) <> p
 
 -- batch statistics need more than one row
 SELECT pgtorch_create_model('norm', 'nn.Sequential(nn.Linear(4, 2), nn.BatchNorm1d(2))');
-SELECT pg_temp.refusal($$SELECT pgtorch_train('norm', 'SELECT x, class FROM moons', nn.CrossEntropyLoss(), batch_size => 255)$$);
+SELECT pg_temp.fails($$SELECT pgtorch_train('norm', 'SELECT x, class FROM moons', nn.CrossEntropyLoss(), batch_size => 255)$$);
 SELECT steps FROM pgtorch_train('norm', 'SELECT x, class FROM moons', nn.CrossEntropyLoss(), batch_size => 255, drop_last => true);
 
 -- two inputs: a column for each

@@ -23,17 +23,9 @@ INSERT INTO module_io VALUES (nn.Linear(2, 3), optim.SGD(0.5), '{2,3}');
 SELECT nn.module_send(m), optim.optimizer_send(o), torch.ints_send(i) FROM module_io;
 
 -- mistakes are named
-CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint <> '' THEN ' | ' || hint ELSE '' END;
-END $$;
-SELECT pg_temp.refusal(c) FROM (VALUES
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
+SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.linear(64, NULL)$$),
 	($$SELECT nn.linear(NULL, 64, NULL)$$),
 	($$SELECT nn.linear(64, 0)$$),
@@ -66,9 +58,9 @@ SELECT length(nn.Sequential(VARIADIC array_agg(nn.Linear(2, 2)))::text) FROM gen
 -- torch.ints: an integer, a list, or a word
 SELECT '3'::torch.ints, '(2, 3)'::torch.ints, '[ 2,3 ]'::torch.ints, '{}'::torch.ints, '(4,)'::torch.ints, ' same '::torch.ints, '-1'::torch.ints;
 SELECT 3::torch.ints, ARRAY[2, 3]::torch.ints, ARRAY[2, 3]::bigint[]::torch.ints, 5000000000::torch.ints;
-SELECT pg_temp.refusal(format('SELECT %L::torch.ints', c))
+SELECT pg_temp.fails(format('SELECT %L::torch.ints', c))
 FROM (VALUES (''), ('2,3'), ('(2'), ('{2 3}'), ('{2}x'), ('1.5'), ('99999999999999999999'), ('a b'), ('{a}'), ('{{1}}')) v(c);
-SELECT pg_temp.refusal('SELECT ARRAY[[1, 2], [3, 4]]::torch.ints'), pg_temp.refusal('SELECT ARRAY[1, NULL]::torch.ints');
+SELECT pg_temp.fails('SELECT ARRAY[[1, 2], [3, 4]]::torch.ints'), pg_temp.fails('SELECT ARRAY[1, NULL]::torch.ints');
 
 -- everything has a comment, an explicit volatility, and is parallel safe
 SELECT p.oid::regprocedure

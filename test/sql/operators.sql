@@ -1,16 +1,8 @@
 -- Operators of tensors: promotion, broadcasting, Python's rules for integers, and the plans that call sites keep.
 -- The wanted values are PyTorch 2.15's.
 SET extra_float_digits = 1;
-CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || SQLERRM || coalesce(' [' || nullif(hint, '') || ']', '');
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 
 -- torch.promote_types, for all pairs; / makes floats of integers; bool has no -, % and ^
 CREATE TEMP TABLE d AS SELECT row_number() OVER () AS i, name, replace(replace(replace(name, 'float', 'f'), 'int', 'i'), 'bf', 'b') AS short

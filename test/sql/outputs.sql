@@ -3,16 +3,8 @@
 \pset tuples_only on
 SET client_min_messages = warning;
 
-CREATE FUNCTION pg_temp.refusal(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE command;
-	RETURN 'accepted';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ' ' || SQLERRM || CASE WHEN hint <> '' THEN ' | ' || hint ELSE '' END;
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 
 CREATE FUNCTION pg_temp.apply(module nn.module, VARIADIC inputs tensor[]) RETURNS tensor[] LANGUAGE plpgsql AS $$
 BEGIN
@@ -43,10 +35,10 @@ SELECT pg_temp.apply(nn.Graph('(x, y) -> b(input2=x, input1=y)', 'b', nn.Bilinea
 SELECT pg_temp.apply(nn.Graph('x -> f(input=x)', 'f', nn.Sequential(nn.ReLU())), '[-1, 2]');
 
 -- mistakes are named
-SELECT pg_temp.refusal(format($$SELECT pg_temp.apply(nn.Graph(%L, 'f', nn.Graph('(x, scale) -> (x * scale, x)'), 'g', nn.ReLU()), '[1, 2]')$$, e)) FROM (VALUES
+SELECT pg_temp.fails(format($$SELECT pg_temp.apply(nn.Graph(%L, 'f', nn.Graph('(x, scale) -> (x * scale, x)'), 'g', nn.ReLU()), '[1, 2]')$$, e)) FROM (VALUES
 	('x -> f(x)'), ('x -> f(x, x, x)'), ('x -> f(x, scal=x)'), ('x -> f(x, x=x)'), ('x -> f(scale=x)'), ('x -> f(x, scale=3)'), ('x -> f(x, None)'),
 	('x -> g(f(x, x))'), ('x -> f(x, x) + 1'), ('x -> a, b, c = f(x, x); a'), ('x -> (x, sum(x))'), ('x -> transpose(x, 0, 1)'), ('x -> (x, ''word'')'), ('x -> (None, None)'), ('x -> ()')) v(e);
-SELECT pg_temp.refusal(format('SELECT pg_temp.apply(nn.Graph(%L), ''[1]'')', (SELECT 'x -> (' || string_agg('x', ', ') || ')' FROM generate_series(1, 65))));
+SELECT pg_temp.fails(format('SELECT pg_temp.apply(nn.Graph(%L), ''[1]'')', (SELECT 'x -> (' || string_agg('x', ', ') || ')' FROM generate_series(1, 65))));
 SELECT cardinality(pg_temp.apply(nn.Graph((SELECT 'x -> (' || string_agg('x + ' || i, ', ') || ')' FROM generate_series(1, 64) i)), '[1]'));
 
 -- the training loss takes all outputs, then the target: here one learns it, the other its negative
@@ -62,10 +54,10 @@ SELECT bool_and(predict('heads', a, b) = (predict_all('heads', a, b))[1]) AS sam
 SELECT layer, output_shape FROM pgtorch_summary('heads');
 
 -- a loss that takes another number says both
-SELECT pg_temp.refusal($$SELECT pgtorch_train('heads', 'SELECT a, b, a FROM outputs_points', loss => nn.MSELoss())$$);
+SELECT pg_temp.fails($$SELECT pgtorch_train('heads', 'SELECT a, b, a FROM outputs_points', loss => nn.MSELoss())$$);
 SELECT pgtorch_create_model('head', nn.Linear(2, 1));
-SELECT pg_temp.refusal($$SELECT pgtorch_train('head', 'SELECT a, b, a FROM outputs_points', loss => nn.Graph('(p, q, target) -> mean(p * q * target)'))$$);
-SELECT pg_temp.refusal($$SELECT pgtorch_train('head', 'SELECT a, b, a FROM outputs_points', loss => nn.Graph('(p, target) -> (mean(p - target), mean(p))'))$$);
+SELECT pg_temp.fails($$SELECT pgtorch_train('head', 'SELECT a, b, a FROM outputs_points', loss => nn.Graph('(p, q, target) -> mean(p * q * target)'))$$);
+SELECT pg_temp.fails($$SELECT pgtorch_train('head', 'SELECT a, b, a FROM outputs_points', loss => nn.Graph('(p, target) -> (mean(p - target), mean(p))'))$$);
 
 DROP TABLE outputs_points;
 SELECT count(pgtorch_drop_model(m)) FROM unnest('{applied, heads, head}'::text[]) m;

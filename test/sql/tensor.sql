@@ -2,18 +2,8 @@
 -- The wanted values are PyTorch's (torch.tensor, Tensor.to) or PostgreSQL's (casts between its own types).
 SET extra_float_digits = 1;
 
--- what a statement fails with
-CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || SQLERRM || coalesce(' (' || nullif(detail, '') || ')', '') || coalesce(' [' || nullif(hint, '') || ']', '');
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 
 -- torch.tensor's inference: any float makes float32, else int64; true and false alone make bool
 SELECT '[[1., 2.], [3., 4.]]'::tensor, '[[1, 2], [3, 4]]'::tensor, '[true, false]'::tensor, '[true, 2]'::tensor, '[1, 2.5]'::tensor, '[1, nan]'::tensor;

@@ -1,14 +1,6 @@
 -- Aggregates over rows of tensors.  Results and dtypes are those of torch.sum, mean, stack and cat in PyTorch 2.15.
-CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || SQLERRM || coalesce(' [' || nullif(hint, '') || ']', '');
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 
 -- floats keep their dtype, integers and bool become int64
 SELECT sum(x) FROM (VALUES ('[[1.5, 2.]]'::tensor), ('[[0.5, nan]]')) v(x);

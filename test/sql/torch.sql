@@ -2,18 +2,8 @@
 -- The wanted values are PyTorch 2.15's, or follow from the definition.
 SET extra_float_digits = 1;
 
--- what a statement fails with
-CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE
-	detail text;
-	hint text;
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-	RETURN SQLSTATE || ': ' || SQLERRM || coalesce(' (' || nullif(detail, '') || ')', '') || coalesce(' [' || nullif(hint, '') || ']', '');
-END $$;
+\getenv folder PG_ABS_SRCDIR
+\i :folder/sql/fails.psql
 
 -- torch.tensor: integers become int64, other numbers float32, as Python's do; a cast keeps the array's type
 SELECT torch.tensor(array[1, 2]), torch.tensor(array[1.5, 2]), torch.tensor(array[[true], [false]]), torch.tensor('{1,2}'::smallint[]), torch.tensor('{0.1,nan}'::float8[]), array[1, 2]::tensor;
@@ -74,13 +64,7 @@ SELECT torch.rand(4) AS first \gset
 \c
 SET extra_float_digits = 1;
 SELECT torch.rand(4) <> :'first' AS differs;
-CREATE FUNCTION pg_temp.fails(statement text) RETURNS text LANGUAGE plpgsql AS $$
-BEGIN
-	EXECUTE statement;
-	RETURN 'no error';
-EXCEPTION WHEN OTHERS THEN
-	RETURN SQLSTATE || ': ' || SQLERRM;
-END $$;
+\i :folder/sql/fails.psql
 
 -- functions of the op table, as they are typed
 SELECT torch.to('[1.5, 0]', 'float16'), torch.to('[1.5, -1.5]', dtype => 'int64'), torch.reshape('[1, 2, 3, 4, 5, 6]', '{2,-1}'), torch.reshape('[1, 2, 3, 4, 5, 6]', array[3, 2]), torch.reshape('[[5]]', '{}'), torch.reshape('[1, 2]', torch.shape('[3, 4]'));
