@@ -13,7 +13,7 @@
 
 #include "api/ints.h"
 #include "bridge/bridge.h"
-#include "engine/lang/constructor.h"
+#include "engine/graph/constructor.h"
 
 void
 pgt_arg_require(FunctionCallInfo fcinfo, int i, const char *name)

@@ -9,7 +9,7 @@
  * Threads: any; nothing is shared.
  * Errors:  values.
  */
-#include "engine/lang/constructor.h"
+#include "engine/graph/constructor.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lang/constructor.h"
+#include "engine/lang/object.h"
 
 /* A value that is wanted, and by whom. */
 typedef struct Want

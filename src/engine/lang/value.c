@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/lang/constructor.h"
+#include "engine/lang/object.h"
 
 const char *
 pt_value_kind(const PtValue *v)

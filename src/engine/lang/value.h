@@ -30,7 +30,7 @@ typedef enum PtValueKind
 	PT_VALUE_TENSOR,
 	PT_VALUE_TENSORS,
 	PT_VALUE_TUPLE,	 /* of any values; inside an expression only */
-	PT_VALUE_OBJECT, /* made by a constructor (constructor.h): a module */
+	PT_VALUE_OBJECT, /* made by a constructor (object.h): a module */
 	PT_VALUE_OBJECTS /* a list of such */
 } PtValueKind;
 

@@ -14,7 +14,7 @@
 
 #include "engine/data/rng.h"
 #include "engine/graph/graph.h"
-#include "engine/lang/constructor.h"
+#include "engine/graph/constructor.h"
 
 typedef struct PtModule PtModule;
 typedef struct PtBuild PtBuild;

@@ -15,7 +15,7 @@
 #define PT_OPTIM_H
 
 #include "engine/graph/graph.h"
-#include "engine/lang/constructor.h"
+#include "engine/graph/constructor.h"
 
 typedef struct PtOptimizer PtOptimizer;
 

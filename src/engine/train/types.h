@@ -1,12 +1,12 @@
 /*
  * types.h
- *	  All types of values that are written as calls of constructors (lang/constructor.h): SQL's nn.module,
+ *	  All types of values that are written as calls of constructors (lang/object.h): SQL's nn.module,
  *	  optim.optimizer, lr_scheduler.scheduler.
  */
 #ifndef PT_TYPES_H
 #define PT_TYPES_H
 
-#include "engine/lang/constructor.h"
+#include "engine/graph/constructor.h"
 
 extern const PtConstructors *const pt_types[]; /* NULL-terminated */
 

@@ -1,13 +1,12 @@
 /*
- * constructor.h
+ * object.h
  *	  Types whose values are written as the call of a constructor: modules, optimizers, schedulers.
  *
- * A value is made from arguments (SQL's nn.linear(4, 2)) or read from Python text ('nn.Linear(4, 2)'), and
- * prints as the canonical form of that: arguments without a default by position, then by name what differs
- * from it.  A new type is one PtConstructors with its rows: SQL's type, its functions and their reading follow.
+ * A new type is one PtConstructors with its rows: SQL's type, its functions and their reading follow
+ * (graph/constructor.h).
  */
-#ifndef PT_CONSTRUCTOR_H
-#define PT_CONSTRUCTOR_H
+#ifndef PT_OBJECT_H
+#define PT_OBJECT_H
 
 #include "engine/lang/args.h"
 
@@ -51,18 +50,5 @@ typedef struct PtConstructors
 	/* (optional) of the outermost one, too: what is known once all of it is there */
 	bool (*finish)(PtArena *arena, PtObject *o, PtError *err);
 } PtConstructors;
-
-/* The row of that name: exactly PyTorch's, or in any case if it is the only one then; NULL if there is none. */
-extern const PtConstructor *pt_constructor_find(const PtConstructors *c, const char *name);
-
-/* A value from arguments. */
-extern PtObject *pt_constructor_call(PtArena *arena, const PtConstructors *c,
-									 const PtConstructor *row, const PtGiven *given, int ngiven,
-									 PtError *err);
-/* A value from Python text. */
-extern PtObject *pt_constructor_parse(PtArena *arena, const PtConstructors *c, const char *text,
-									  PtError *err);
-/* The canonical text; "optim.Adam(lr=0.01)". */
-extern char *pt_object_print(PtArena *arena, const PtObject *o, PtError *err);
 
 #endif
