@@ -8,7 +8,7 @@
 #   make engine-check        engine, CPU device and their tests: no PostgreSQL, ASan and UBSan
 #   make engine-test         the same tests on the objects that are shipped
 #   make cuda-emulated       the GPU's device on the CPU, for tests (test/cuda)
-#   make cuda-check          the engine's tests on it, sanitized
+#   make cuda-check          the engine's tests on it, sanitized; host-check: with some ops on the host
 #   make bundle              build/bundle: all of it for a GPU machine without PostgreSQL and network
 #   make fuzz                hostile input for the engine's parsers, FUZZ_SECONDS each (clang)
 #   make check-layers        who may include what, prefixes, headers that stand alone
@@ -231,7 +231,8 @@ CUDA_ARCH ?= -gencode arch=compute_80,code=sm_80 -gencode arch=compute_90a,code=
 # products and sums are rounded one by one, as on the CPU and in what is compiled at run time
 NVCCFLAGS := -std=c++17 -O3 --fmad=false $(CUDA_ARCH) -Xcompiler -fPIC,-fvisibility=hidden,-Wall,-Wextra \
 	$(if $(WERROR_FLAG),-Werror all-warnings)
-CUDA_LINK := -Wl,--exclude-libs,ALL -Wl,--gc-sections
+# a GPU's library has all kernels; tests take some away (test/cuda/lacking.cc)
+CUDA_LINK := -Wl,--exclude-libs,ALL -Wl,--gc-sections -Wl,--wrap=pt_cuda_kernel_find
 
 # Scalar functions as a text for the compiler of programs: preprocessed, each line a string.
 $(B)/cuda/scalar_text.inc: $(S)cuda/scalar.cuh $(B)/flags
@@ -287,16 +288,24 @@ $(B)/cuda-check/pgtorch_cuda.so: $(call emulated_objects,$(B)/cuda-check) $(B)/e
 .PHONY: emulator-check
 emulator-check: $(B)/cuda-check/test_emulator
 	@$(or $(S),./)test/engine-run emulator-check $<
-$(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o)
+$(B)/cuda-check/test_emulator: $(B)/cuda-check/test/cuda/test_emulator.cc.o $(CUDA_EMULATOR:%=$(B)/cuda-check/%.o) $(B)/engine-check/test/engine/check.o
 	$(call say,LD,$@)$(EMULATED_CXX) $(SANITIZE) -o $@ $^ -ldl -pthread
 
 # the engine's tests that compute something, on it (test/engine/device_harness.h)
-CUDA_TESTS := $(wildcard $(S)test/engine/test_cuda_*.c) $(addprefix test_,$(addsuffix .c,autocast fit fit_device gradient graph layers loss \
+CUDA_TESTS := $(wildcard $(S)test/engine/test_cuda_*.c) $(addprefix test_,$(addsuffix .c,autocast fit fit_device gradient graph host layers loss \
 	ops optim plan random random_graphs sched))
 CUDA_CHECK := $(sort $(patsubst %.c,$(B)/engine-check/%,$(notdir $(CUDA_TESTS))))
 .PHONY: cuda-check
-cuda-check: $(B)/cuda-check/pgtorch_cuda.so $(CUDA_CHECK)
+cuda-check: $(B)/cuda-check/pgtorch_cuda.so $(CUDA_CHECK) host-check
 	@PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY='$(abspath $<)' $(or $(S),./)test/engine-run cuda-check $(CUDA_CHECK)
+
+# the same with some ops on the host, as if the device had no kernels for them
+HOST_CHECK := $(filter-out $(B)/engine-check/test_cuda_% %_host,$(CUDA_CHECK))
+.PHONY: host-check
+host-check: $(B)/cuda-check/pgtorch_cuda.so $(HOST_CHECK)
+	@PGTORCH_TEST_HOST_OPS=random:1 $(or $(S),./)test/engine-run host-check $(HOST_CHECK)
+	@PGTORCH_TEST_HOST_OPS=random:2 PGTORCH_TEST_DEVICE=cuda PGTORCH_CUDA_LIBRARY='$(abspath $<)' \
+		$(or $(S),./)test/engine-run host-check-cuda $(HOST_CHECK)
 
 # with it, if it was built
 ifneq ($(PGXS),)

@@ -172,6 +172,7 @@ extern "C"
 	extern __attribute__((visibility("default"))) const PtDeviceType *pt_cuda_device_type(void);
 
 	/* queue.c: these of the device ABI */
+	extern bool pt_cuda_supports(PtDevice *dev, const PtStep *step);
 	extern bool pt_cuda_prepare(PtDevice *dev, PtQueue *s, PtError *err);
 	extern bool pt_cuda_bind(PtDevice *dev, PtQueue *s, PtError *err);
 	extern bool pt_cuda_launch(PtDevice *dev, PtQueue *s, int64_t repeat, PtError *err);

@@ -270,7 +270,7 @@ free_memory(PtDevice *d, void *p)
 	(void) cudaFree(p);
 }
 
-/* On the stream of kernels: after what was launched before. */
+/* On the stream of kernels: after what was launched before, and what was fed. */
 static bool
 copy(PtCuda *dev, void *dst, const void *src, size_t bytes, enum cudaMemcpyKind kind, PtError *err)
 {
@@ -280,7 +280,10 @@ copy(PtCuda *dev, void *dst, const void *src, size_t bytes, enum cudaMemcpyKind 
 		return false;
 	if (bytes == 0)
 		return true;
-	error = cudaMemcpyAsync(dst, src, bytes, kind, dev->stream);
+	/* of an event never recorded nothing is awaited */
+	error = cudaStreamWaitEvent(dev->stream, dev->fed, 0);
+	if (error == cudaSuccess)
+		error = cudaMemcpyAsync(dst, src, bytes, kind, dev->stream);
 	if (error == cudaSuccess)
 		error = cudaStreamSynchronize(dev->stream);
 	return error == cudaSuccess ? true : pt_cuda_fail(dev, error, "copying", err);
@@ -399,6 +402,7 @@ pt_cuda_device_type(void)
 		.alloc_host = alloc_host,
 		.free_host = free_host,
 		.feed = feed,
+		.supports = pt_cuda_supports,
 		.prepare = prepare,
 		.bind = bind,
 		.launch = launch,

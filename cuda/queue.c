@@ -82,25 +82,36 @@ now_ns(void)
 
 /* ---------- prepare ---------- */
 
+static const PtCudaKernel *
+kernel_of(const PtStep *step)
+{
+	return step->op != NULL ? pt_cuda_kernel_find(step->op->name) : NULL;
+}
+
+bool
+pt_cuda_supports(PtDevice *d, const PtStep *step)
+{
+	const PtCudaKernel *kernel = kernel_of(step);
+
+	(void) d;
+	return step->op == NULL || (kernel != NULL && (step->epilogue == NULL || kernel->epilogue));
+}
+
 static bool
 prepare_step(PtCuda *dev, PtStep *step, PtError *err)
 {
-	const PtCudaKernel *kernel = NULL;
+	const PtCudaKernel *kernel = kernel_of(step);
 
 	step->workspace = 0;
-	if (step->op != NULL)
-	{
-		kernel = pt_cuda_kernel_find(step->op->name);
-		if (kernel == NULL || (step->epilogue != NULL && !kernel->epilogue))
-		{
-			pt_fail(err, PT_EUNSUPPORTED,
-					kernel == NULL ? "%s is not implemented on device \"cuda\""
-								   : "%s has no epilogue on device \"cuda\"",
-					pt_step_name(step));
-			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
-		}
-	}
 	step->kernel = (void *) kernel;
+	if (!pt_cuda_supports(&dev->base, step))
+	{
+		pt_fail(err, PT_EUNSUPPORTED,
+				kernel == NULL ? "%s is not implemented on device \"cuda\""
+							   : "%s has no epilogue on device \"cuda\"",
+				pt_step_name(step));
+		return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
+	}
 	if ((step->program != NULL && !pt_cuda_check_program(step->program, step->path, err)) ||
 		(step->epilogue != NULL && !pt_cuda_check_program(step->epilogue, step->path, err)))
 		return false;

@@ -22,6 +22,20 @@ add_row(ReturnSetInfo *rs, const char *key, const char *value)
 	tuplestore_putvalues(rs->setResult, rs->setDesc, values, nulls);
 }
 
+/* What a GPU has no kernel for, in the table's order. */
+static char *
+host_ops(PtDevice *dev)
+{
+	StringInfoData names;
+	const PtOp *op;
+
+	initStringInfo(&names);
+	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
+		if (pt_plan_lacks(dev, op))
+			appendStringInfo(&names, "%s%s", names.len > 0 ? ", " : "", op->name);
+	return names.len > 0 ? names.data : "none";
+}
+
 /*
  * pgtorch_info() returns table(key text, value text)
  *
@@ -54,6 +68,8 @@ pgtorch_info(PG_FUNCTION_ARGS)
 		if (strcmp(key, "threads") != 0)
 			add_row(rs, key, value);
 	}
+	if (dev != NULL && dev->host != NULL)
+		add_row(rs, "ops on the host", host_ops(dev));
 	add_row(rs, "threads",
 			psprintf("%d for training, %d for the rest", threads,
 					 pgt_threads > 0 ? pgt_threads : 1));

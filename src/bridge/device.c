@@ -137,18 +137,26 @@ pgt_device_open(MemoryContext cxt, const char *name, int threads)
 	PtDeviceOptions options = {.threads = threads,
 							   .ordinal = gpu && !any ? ordinal_of(name) : 0,
 							   .precision = (PtPrecision) pgt_matmul_precision};
-	PtDevice *dev;
+	PtDevice *cpu, *dev = NULL;
 	PtError err;
 
-	dev = try_open(&options, gpu, &err);
+	/* also beside a GPU: it runs what that has no kernel for */
+	cpu = try_open(&options, false, &err);
+	pgt_check(cpu != NULL, &err);
+	pgt_release_with(cxt, close_device, cpu);
+	if (!gpu)
+		return cpu;
+	dev = try_open(&options, true, &err);
 	if (dev == NULL && any)
 	{
 		ereport(NOTICE, (errmsg("training on the CPU: %s", err.message),
 						 err.detail[0] != '\0' ? errdetail("%s", err.detail) : 0));
-		dev = try_open(&options, false, &err);
+		return cpu;
 	}
 	pgt_check(dev != NULL, &err);
+	/* callbacks run last to first: before its host is closed */
 	pgt_release_with(cxt, close_device, dev);
+	dev->host = cpu;
 	return dev;
 }
 
@@ -184,12 +192,10 @@ find_local(int threads, int ordinal, int precision)
 	return l;
 }
 
-/* The device of the settings, opened unless it is, or will not be. */
+/* The CPU or the GPU of the settings, opened unless it is, or will not be. */
 static Local *
-open_local(bool again)
+open_one(bool gpu, bool again)
 {
-	/* a GPU only where it is named: each session that uses it takes some hundred megabytes there */
-	bool gpu = strncmp(pgt_device, "cuda", 4) == 0;
 	/* more than there are CPUs would gain nothing, and each number has its own threads */
 	int threads = gpu ? 0 : pgt_threads > 0 ? Min(pgt_threads, pgt_cpu_count()) : 1;
 	int precision = gpu ? pgt_matmul_precision : 0;
@@ -208,6 +214,21 @@ open_local(bool again)
 	/* what may pass: memory that others hold, and a library that is not there, which costs nothing to see */
 	l->lasting = dev == NULL && gpu && l->failed.code != PT_ENOMEM && has_library();
 	return l;
+}
+
+/* The device of the settings. */
+static Local *
+open_local(bool again)
+{
+	Local *cpu = open_one(false, again), *gpu;
+
+	/* a GPU only where it is named: each session that uses it takes some hundred megabytes there */
+	if (strncmp(pgt_device, "cuda", 4) != 0 || cpu->dev == NULL)
+		return cpu;
+	gpu = open_one(true, again);
+	if (gpu->dev != NULL)
+		gpu->dev->host = cpu->dev;
+	return gpu;
 }
 
 void

@@ -108,6 +108,25 @@ read_task(const PgtTask *task, PtFitSpec *spec)
 	spec->seed = task->seed;
 }
 
+/* Says, each op once, what the device has no kernel for. */
+static void
+log_host_ops(const PtFit *fit, const PtDevice *dev)
+{
+	const char *op;
+
+	for (int i = 0; (op = pt_fit_host_op(fit, i)) != NULL; i++)
+	{
+		int first = 0;
+
+		while (strcmp(pt_fit_host_op(fit, first), op) != 0)
+			first++;
+		if (first == i)
+			ereport(DEBUG1,
+					(errmsg_internal("op \"%s\" runs on the host: device \"%s\" has no kernel for it",
+									 op, dev->type->name)));
+	}
+}
+
 /* A fit with the file's weights, closed with the current context. */
 static PtFit *
 open_fit(PtFitSpec *spec, PtDevice *dev, const PgtTrainerFile *file)
@@ -130,6 +149,7 @@ open_fit(PtFitSpec *spec, PtDevice *dev, const PgtTrainerFile *file)
 	pgt_check(fit != NULL, &err);
 	/* callbacks run last to first: before the device is closed */
 	pgt_release_with(CurrentMemoryContext, close_fit, fit);
+	log_host_ops(fit, dev);
 	if (spec->options.max_bytes > 0)
 		pgt_check_memory(pt_fit_bytes(fit), "training memory");
 	for (int i = 0; i < spec->sd->count; i++)

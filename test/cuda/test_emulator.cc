@@ -2,6 +2,7 @@
  * test_emulator.cc
  *	  Whether the emulated GPU does what a GPU does, and finds what it should find.
  */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -11,7 +12,10 @@
 #include <string>
 #include <vector>
 
+extern "C"
+{
 #include "../engine/check.h"
+}
 #include "cublasLt.h"
 #include "cuda_runtime.h"
 #include "engine/data/half.h"

@@ -5,6 +5,41 @@
 #include "engine/device_harness.h"
 
 #include "bridge/library.h"
+#include "engine/data/rng.h"
+
+/* ---------- ops on the host ---------- */
+
+static const char *refused; /* between spaces; NULL: none */
+
+/* About a third of the ops, the same for all devices of a program: their bits are compared. */
+static const char *
+choose_ops(uint64_t seed)
+{
+	static char names[4096];
+	PtRng rng;
+	size_t used = 0;
+	const PtOp *op;
+
+	pt_rng_seed(&rng, seed);
+	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
+		if (pt_rng_uint32(&rng) % 3 == 0 && used + strlen(op->name) + 2 < sizeof(names))
+			used += (size_t) snprintf(names + used, sizeof(names) - used, "%s%s",
+									  used > 0 ? " " : "", op->name);
+	printf("ops on the host: %s\n", names);
+	return names;
+}
+
+static bool
+is_refused(const PtStep *step)
+{
+	const char *name = step->op != NULL ? step->op->name : "program";
+	size_t n = strlen(name);
+
+	for (const char *at = refused; at != NULL && (at = strstr(at, name)) != NULL; at += n)
+		if ((at == refused || at[-1] == ' ') && (at[n] == ' ' || at[n] == '\0'))
+			return true;
+	return false;
+}
 
 /* ---------- memory ---------- */
 
@@ -135,7 +170,10 @@ gpu_upload(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *er
 {
 	PtDevice *gpu = gpu_of(dev)->gpu;
 
-	return gpu->type->upload(gpu, dst, host, bytes, err);
+	if (gpu_on_device(gpu_of(dev), dst))
+		return gpu->type->upload(gpu, dst, host, bytes, err);
+	memcpy(dst, host, bytes);
+	return true;
 }
 
 static bool
@@ -143,7 +181,10 @@ gpu_download(PtDevice *dev, void *host, const void *src, size_t bytes, PtError *
 {
 	PtDevice *gpu = gpu_of(dev)->gpu;
 
-	return gpu->type->download(gpu, host, src, bytes, err);
+	if (gpu_on_device(gpu_of(dev), src))
+		return gpu->type->download(gpu, host, src, bytes, err);
+	memcpy(host, src, bytes);
+	return true;
 }
 
 static bool
@@ -322,6 +363,14 @@ gpu_fetch(GpuDevice *d, const GpuBound *b, PtError *err)
 /* ---------- queues ---------- */
 
 static bool
+gpu_supports(PtDevice *dev, const PtStep *step)
+{
+	PtDevice *gpu = gpu_of(dev)->gpu;
+
+	return !is_refused(step) && gpu->type->supports(gpu, step);
+}
+
+static bool
 gpu_prepare(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	PtDevice *gpu = gpu_of(dev)->gpu;
@@ -468,17 +517,18 @@ open_gpu(const PtDeviceOptions *options)
 	d->type.alloc_host = gpu_alloc_host;
 	d->type.free_host = gpu_free_host;
 	d->type.feed = gpu_feed;
+	d->type.supports = gpu_supports;
 	d->type.prepare = gpu_prepare;
 	d->type.bind = gpu_bind;
 	d->type.launch = gpu_launch;
 	d->type.wait = gpu_wait;
 	d->type.unbind = gpu_unbind;
-	d->base = (PtDevice){&d->type, d->gpu->threads};
+	d->base = (PtDevice){.type = &d->type, .threads = d->gpu->threads};
 	return &d->base;
 }
 
-PtDevice *
-test_device(int threads)
+static PtDevice *
+open_device(int threads)
 {
 	PtDeviceOptions options = {.threads = threads, .no_library = true};
 	PtError err = {0};
@@ -491,6 +541,60 @@ test_device(int threads)
 	}
 	dev = pt_cpu_device.open(&options, &err);
 	CHECK(dev != NULL, "%s", err.message);
+	return dev;
+}
+
+static PtDevice *host; /* of all devices */
+
+static void
+close_host(void)
+{
+	host->type->close(host);
+}
+
+static bool
+cpu_supports(PtDevice *dev, const PtStep *step)
+{
+	(void) dev;
+	return !is_refused(step);
+}
+
+void
+test_on_host(PtDevice *dev, const char *ops)
+{
+	static PtDeviceType cpu;
+	PtError err = {0};
+
+	refused = ops;
+	if (host == NULL)
+	{
+		host = pt_cpu_device.open(&(PtDeviceOptions){.threads = 1, .no_library = true}, &err);
+		if (!CHECK(host != NULL, "%s", err.message))
+			return;
+		atexit(close_host);
+	}
+	dev->host = host;
+	if (dev->type == &pt_cpu_device)
+	{
+		cpu = pt_cpu_device;
+		cpu.supports = cpu_supports;
+		dev->type = &cpu;
+	}
+}
+
+PtDevice *
+test_device(int threads)
+{
+	const char *ops = getenv("PGTORCH_TEST_HOST_OPS");
+	PtDevice *dev = open_device(threads);
+
+	if (dev != NULL && ops != NULL)
+	{
+		if (strncmp(ops, "random:", 7) != 0)
+			test_on_host(dev, ops);
+		else
+			test_on_host(dev, refused != NULL ? refused : choose_ops(strtoull(ops + 7, NULL, 10)));
+	}
 	return dev;
 }
 

@@ -5,6 +5,8 @@
  * PGTORCH_TEST_DEVICE		"cpu" (default) or "cuda"
  * PGTORCH_CUDA_LIBRARY		for "cuda": path of pgtorch_cuda.so, for a GPU or emulated (test/cuda)
  * PGTORCH_TEST_PROGRAMS	for "cuda": "interpreted" or "compiled"; otherwise as outside of tests
+ * PGTORCH_TEST_HOST_OPS	ops, between spaces, that run on the host as if the device had no kernel for them; "random:SEED":
+ *							some of them
  *
  * Tests give plans addresses of host memory.  On "cuda" what they hold is a thin device around the GPU's
  * that lets them: operands outside of its own memory get a mirror on the GPU when a queue is bound, which is
@@ -32,6 +34,12 @@ extern bool on_cuda(void);
  * dev->type->close(dev).
  */
 extern PtDevice *test_device(int threads);
+
+/*
+ * Gives it a host device, which runs these ops (names between spaces, "program" for elementwise programs) of plans that
+ * are compiled from now on.  The names stay the caller's.
+ */
+extern void test_on_host(PtDevice *dev, const char *ops);
 
 /* Whether the GPU is the emulated one, which works on the CPU and can be told to fail. */
 extern bool is_emulated(PtDevice *dev);

@@ -9,14 +9,14 @@
  * ends, externals must hold what they were assigned, and others what they held.
  *
  * The device computes nothing and asks for workspaces of all sizes; its addresses are compared with
- * the places that were checked.  plan.c is included to come between it and memory.c.
+ * the places that were checked.  steps.c is included to come between it and memory.c.
  */
 #include "engine/plan/plan_private.h"
 
-static bool checked_places(PtPlanning *p, const PtQueue *schedule);
+static bool checked_places(PtPlanning *p, const PtStep *steps);
 
 #define pt_plan_places checked_places
-#include "engine/plan/plan.c"
+#include "engine/plan/steps.c"
 #undef pt_plan_places
 
 #include <time.h>
@@ -213,12 +213,12 @@ expect(Range r)
 }
 
 static bool
-checked_places(PtPlanning *p, const PtQueue *schedule)
+checked_places(PtPlanning *p, const PtStep *steps)
 {
 	const PtGraph *g = p->g;
 	Memory m = {.p = p};
 
-	if (!pt_plan_places(p, schedule))
+	if (!pt_plan_places(p, steps))
 		return false;
 	if (unchecked)
 		return true;
@@ -239,7 +239,7 @@ checked_places(PtPlanning *p, const PtQueue *schedule)
 	{
 		const PtUnit *u = &p->units[p->order[now]];
 
-		simulate_step(&m, u, &schedule->steps[now], p->scratch[now]);
+		simulate_step(&m, u, &steps[now], p->scratch[now]);
 		for (int i = 0; i < u->nin; i++)
 			expect(u->in[i] == PT_NO_REF ? (Range){0} : range_of(p, u->in[i]));
 		for (int o = 0; o < u->nout; o++)
@@ -249,8 +249,8 @@ checked_places(PtPlanning *p, const PtQueue *schedule)
 				shared += u->in[i] != PT_NO_REF &&
 						  !disjoint(range_of(p, u->in[i]), range_of(p, u->out[o]));
 		}
-		expect((Range){PT_NO_REF, p->scratch[now], schedule->steps[now].workspace});
-		workspaces += schedule->steps[now].workspace > 0;
+		expect((Range){PT_NO_REF, p->scratch[now], steps[now].workspace});
+		workspaces += steps[now].workspace > 0;
 	}
 	for (int i = 0; i < p->ncopies; i++, now++)
 	{

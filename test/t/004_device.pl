@@ -226,6 +226,40 @@ is(value('SELECT count(*) FROM pg_ls_tmpdir()'), '0', 'nor a file');
 	$s->quit;
 }
 
+# ---- ops without a kernel run on the host ----
+
+my $deep = q{SELECT loss FROM pgtorch_train('deep@1', 'SELECT x, y FROM t ORDER BY y', nn.MSELoss(), epochs => 3, batch_size => 50, deploy => false};
+value(q{SELECT pgtorch_create_model('deep', nn.Sequential(nn.Linear(9, 2000), nn.Softmax(1), nn.Linear(2000, 9), nn.Softmax(1), nn.Linear(9, 1)))});
+my $deep_loss = value("$deep)");
+my $log_of = sub { my $err = error_of("SET client_min_messages = debug1; $_[0]"); return join ' ', $err =~ /op "(\w+)" runs on the host: device "cuda" has no kernel for it/g };
+is($log_of->("$deep, device => 'cuda')"), '', 'all have one');
+is(value(q{SET pgtorch.device = 'cuda'; SELECT value FROM pgtorch_info() WHERE key = 'ops on the host'}), 'none', 'pgtorch_info says so');
+is(value(q{SELECT count(*) FROM pgtorch_info() WHERE key = 'ops on the host'}), '0', 'of a CPU there is nothing to say');
+restart_with(CUDA_EMULATOR_CXX => 'false', CUDA_EMULATOR_LACKS => 'softmax,sum,advance');
+is(value(q{SET pgtorch.device = 'cuda'; SELECT value FROM pgtorch_info() WHERE key = 'ops on the host'}), 'sum, softmax, advance', 'which have none');
+is($log_of->("$deep, device => 'cuda')"), 'softmax sum advance', 'a training says which it uses');
+for my $workers (8, 0)
+{
+	my ($s, $pid) = session("max_parallel_workers = $workers", "pgtorch.device = 'cuda'");
+	my $where = $workers ? 'in a worker' : 'in the backend';
+	near($s->query_safe("$deep)"), $deep_loss, 1e-4, "the loss $where");
+	near($s->query_safe($predict), $sum, 1e-4, "predictions $where");
+	near($s->query_safe(q{SELECT torch.sum(torch.softmax('[[1.5,1],[1,1]]'::tensor, 1))}), 2, 1e-6, 'tensor functions');
+	$s->query_until(qr/started/, "\\echo started\nSELECT FROM pgtorch_train('deep', 'SELECT x, y FROM t', nn.MSELoss(), epochs => 1000000);\n");
+	my $start = time + 1;
+	sleep 1;
+	value("SELECT pg_cancel_backend($pid)");
+	$s->query('SELECT 42');
+	like($s->{stderr}, qr/canceling statement due to/, "cancel $where");
+	$s->{stderr} = '';
+	cmp_ok(time - $start, '<', $limit, sprintf('takes effect in %.2f s', time - $start));
+	my ($before, $before_free) = (memory($pid), $s->query_safe($free));
+	$s->query_safe("$deep)") for 1 .. 10;
+	is($s->query_safe($free), $before_free, "memory of the device stays $where");
+	cmp_ok(memory($pid) - $before, '<', 10 * 1024, "and the host's $where");
+	$s->quit;
+}
+
 # ---- a device that is lost ----
 
 my $log = -s $node->logfile;

@@ -13,6 +13,10 @@
  *		wait		make or await progress for about budget_ns, and say DONE, MORE or ERROR
  *		unbind		give back what prepare and bind made
  *
+ * A device need not have a kernel for every op: of what it does not support the plan makes steps of another device, its
+ * host, with copies in between (host.c).  So a row of the op table with a kernel on the CPU alone works on each device,
+ * only slower, and dynamic rows, too: their sizes are read by download wherever they were computed.
+ *
  * bind may be called again after addresses changed.  One queue runs at a time on a device.
  * All functions are called on one thread; a device may use threads of its own, which it starts
  * only inside open, prepare, bind, launch and wait, and which never touch a PtError.
@@ -22,7 +26,7 @@
 
 #include "engine/plan/program.h"
 
-#define PT_DEVICE_ABI 3
+#define PT_DEVICE_ABI 4
 
 typedef struct PtOperand
 {
@@ -140,6 +144,7 @@ typedef struct PtDeviceType
 
 	void *(*alloc)(PtDevice *dev, size_t bytes, PtError *err); /* 64-byte aligned, zeroed */
 	void (*free)(PtDevice *dev, void *p);
+	/* Copies that are waited for, after what was launched and fed before. */
 	bool (*upload)(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *err);
 	bool (*download)(PtDevice *dev, void *host, const void *src, size_t bytes, PtError *err);
 
@@ -156,6 +161,8 @@ typedef struct PtDeviceType
 	 */
 	bool (*feed)(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *err);
 
+	/* (optional) Whether there is a kernel for a step; without it, or without a host, prepare fails where there is none. */
+	bool (*supports)(PtDevice *dev, const PtStep *step);
 	bool (*prepare)(PtDevice *dev, PtQueue *s, PtError *err);
 	bool (*bind)(PtDevice *dev, PtQueue *s, PtError *err);
 	bool (*launch)(PtDevice *dev, PtQueue *s, int64_t repeat, PtError *err);
@@ -168,6 +175,8 @@ struct PtDevice
 {
 	const PtDeviceType *type;
 	bool threads; /* it may start threads while a plan runs, not only before the first run */
+	/* Runs what this one does not support; set by who opened both, and closed after it.  NULL: nothing does. */
+	PtDevice *host;
 };
 
 /* src/cpu/device.c */

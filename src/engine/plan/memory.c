@@ -21,15 +21,6 @@
  */
 #define SMALL ((size_t) 1024)
 
-/* A stretch of arena: from the step that first writes it to the last that reads it. */
-typedef struct Block
-{
-	PtRef value; /* PT_NO_REF: workspace of step */
-	int step;
-	size_t bytes, offset;
-	int from, to;
-} Block;
-
 PtRef
 pt_plan_base(const PtPlanning *p, PtRef ref, size_t *offset)
 {
@@ -49,10 +40,10 @@ pt_plan_base(const PtPlanning *p, PtRef ref, size_t *offset)
 	return ref;
 }
 
-static size_t
-bytes_of(const PtGraph *g, PtRef ref)
+size_t
+pt_plan_value_bytes(const PtPlanning *p, PtRef ref)
 {
-	const PtGraphValue *v = pt_value(g, ref);
+	const PtGraphValue *v = pt_value(p->g, ref);
 
 	return pt_shape_numel(&v->shape) * pt_dtype_size(v->dtype);
 }
@@ -126,7 +117,7 @@ place(PtPlanning *p, PtRef value, PtRef external, size_t offset)
 
 		/* fresh, whole, not placed yet: write it where it belongs */
 		if (b->role == PT_ROLE_RESULT && inner == 0 && p->places[part].external == PT_NO_REF &&
-			bytes_of(p->g, part) == bytes_of(p->g, node->list[i]))
+			pt_plan_value_bytes(p, part) == pt_plan_value_bytes(p, node->list[i]))
 			place(p, part, external,
 				  offset + pt_args_get(node->attrs, "offsets")->ints[i] * pt_dtype_size(v->dtype));
 	}
@@ -155,12 +146,14 @@ can_place(const PtPlanning *p, PtRef external, PtRef value, const Life *life)
 static int
 by_size(const void *x, const void *y)
 {
-	const Block *a = x, *b = y;
+	const PtBlock *a = x, *b = y;
 
 	if (a->bytes != b->bytes)
 		return a->bytes < b->bytes ? 1 : -1;
-	return a->from != b->from ? (a->from < b->from ? -1 : 1)
-							  : (a->value < b->value ? -1 : a->value > b->value);
+	if (a->from != b->from)
+		return a->from < b->from ? -1 : 1;
+	return a->workspace != b->workspace ? (a->workspace ? -1 : 1)
+										: (a->id > b->id) - (a->id < b->id);
 }
 
 /*
@@ -168,13 +161,13 @@ by_size(const void *x, const void *y)
  * so that one walk finds the gap, and deep networks compile in time.  False: no address reaches its end.
  */
 static bool
-find_room(Block **placed, int n, Block *b)
+find_room(PtBlock **placed, int n, PtBlock *b)
 {
 	int at = n;
 
 	for (int i = 0; i < n; i++)
 	{
-		const Block *other = placed[i];
+		const PtBlock *other = placed[i];
 
 		if (other->from > b->to || b->from > other->to)
 			continue;
@@ -185,9 +178,39 @@ find_room(Block **placed, int n, Block *b)
 	}
 	while (at > 0 && placed[at - 1]->offset > b->offset)
 		at--;
-	memmove(placed + at + 1, placed + at, (size_t) (n - at) * sizeof(Block *));
+	memmove(placed + at + 1, placed + at, (size_t) (n - at) * sizeof(PtBlock *));
 	placed[at] = b;
 	return b->bytes <= PTRDIFF_MAX && b->offset <= PTRDIFF_MAX - b->bytes;
+}
+
+bool
+pt_plan_arrange(PtPlanning *p, PtBlock *blocks, int n, int nsteps, size_t *bytes)
+{
+	PtBlock **placed = pt_arena_alloc(p->arena, ((size_t) n + 1) * sizeof(PtBlock *));
+
+	*bytes = 0;
+	if (placed == NULL)
+		return pt_fail_memory(p->err, (size_t) n * sizeof(PtBlock *));
+	for (int i = 0; i < n; i++)
+	{
+		blocks[i].bytes = ALIGN(blocks[i].bytes);
+		if (p->options->no_reuse || blocks[i].bytes <= SMALL)
+		{
+			blocks[i].from = 0;
+			blocks[i].to = nsteps;
+		}
+	}
+	qsort(blocks, n, sizeof(PtBlock), by_size);
+	for (int i = 0; i < n; i++)
+	{
+		size_t end;
+
+		if (!find_room(placed, i, &blocks[i]))
+			return pt_fail_memory(p->err, blocks[i].bytes);
+		end = blocks[i].offset + blocks[i].bytes;
+		*bytes = end > *bytes ? end : *bytes;
+	}
+	return true;
 }
 
 /*
@@ -201,7 +224,7 @@ join_in_place(const PtPlanning *p, Life *life, PtRef *joined)
 	{
 		const PtUnit *u = &p->units[p->order[s]];
 
-		for (int o = 0; u->main < 0 && o < u->nout; o++)
+		for (int o = 0; u->main < 0 && !p->on_host[s] && o < u->nout; o++)
 		{
 			PtRef out = u->out[o];
 
@@ -212,9 +235,10 @@ join_in_place(const PtPlanning *p, Life *life, PtRef *joined)
 				PtRef owner = joined[x];
 				bool taken = false;
 
-				if (pt_value(p->g, x)->role != PT_ROLE_RESULT || bytes_of(p->g, x) <= SMALL ||
-					p->places[x].external != PT_NO_REF || life[x].from < 0 || life[owner].to != s ||
-					life[x].to != s || !reads_in_place(p, s, x, out))
+				if (pt_value(p->g, x)->role != PT_ROLE_RESULT ||
+					pt_plan_value_bytes(p, x) <= SMALL || p->places[x].external != PT_NO_REF ||
+					life[x].from < 0 || life[owner].to != s || life[x].to != s ||
+					!reads_in_place(p, s, x, out))
 					continue;
 				for (int k = 0; k < o; k++)
 					taken = taken || joined[u->out[k]] == owner;
@@ -227,29 +251,19 @@ join_in_place(const PtPlanning *p, Life *life, PtRef *joined)
 	}
 }
 
-bool
-pt_plan_places(PtPlanning *p, const PtQueue *queue)
+/* Whether a value needs room on the device: what only steps on the host touch does not. */
+static bool
+is_on_device(const PtPlanning *p, PtRef ref)
+{
+	return p->on_device == NULL || p->on_device[ref];
+}
+
+/* Where externals get what they are assigned: right there, or by a copy at the end. */
+static void
+place_assigned(PtPlanning *p, Life *life)
 {
 	const PtGraph *g = p->g;
-	Life *life = pt_arena_alloc(p->arena, g->nvalues * sizeof(Life));
-	PtRef *joined = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
-	Block *blocks = pt_arena_alloc(p->arena, (g->nvalues + p->nsteps) * sizeof(Block));
-	Block **placed = pt_arena_alloc(p->arena, (g->nvalues + p->nsteps) * sizeof(Block *));
-	int n = 0;
 
-	p->places = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtPlace));
-	p->copies = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
-	p->scratch = pt_arena_alloc(p->arena, (p->nsteps + 1) * sizeof(size_t));
-	if (life == NULL || joined == NULL || blocks == NULL || placed == NULL || p->places == NULL ||
-		p->copies == NULL || p->scratch == NULL)
-		return pt_fail_memory(p->err, g->nvalues * sizeof(Block));
-	measure(p, life);
-	for (PtRef r = 1; r < g->nvalues; r++)
-	{
-		joined[r] = r;
-		if (g->values[r].role == PT_ROLE_EXTERNAL)
-			p->places[r].external = r;
-	}
 	for (PtRef r = 1; r < g->nvalues; r++)
 	{
 		PtRef v = g->values[r].role == PT_ROLE_EXTERNAL ? g->values[r].assigned : PT_NO_REF;
@@ -261,43 +275,65 @@ pt_plan_places(PtPlanning *p, const PtQueue *queue)
 		else
 			p->copies[p->ncopies++] = r;
 	}
-	/* what is copied at the end lives until then */
+	/* what is copied lives until then */
 	for (int i = 0; i < p->ncopies; i++)
 	{
 		size_t offset;
+		PtRef base = pt_plan_base(p, g->values[p->copies[i]].assigned, &offset);
 
-		life[pt_plan_base(p, g->values[p->copies[i]].assigned, &offset)].to = p->nsteps;
+		life[base].to = p->nsteps;
+		if (p->on_device != NULL)
+			p->on_device[base] = true;
 	}
+}
+
+bool
+pt_plan_places(PtPlanning *p, const PtStep *steps)
+{
+	const PtGraph *g = p->g;
+	Life *life = pt_arena_alloc(p->arena, g->nvalues * sizeof(Life));
+	PtRef *joined = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
+	PtBlock *blocks = pt_arena_alloc(p->arena, (g->nvalues + p->nsteps) * sizeof(PtBlock));
+	int n = 0;
+
+	p->places = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtPlace));
+	p->copies = pt_arena_alloc(p->arena, g->nvalues * sizeof(PtRef));
+	p->scratch = pt_arena_alloc(p->arena, (p->nsteps + 1) * sizeof(size_t));
+	if (life == NULL || joined == NULL || blocks == NULL || p->places == NULL ||
+		p->copies == NULL || p->scratch == NULL)
+		return pt_fail_memory(p->err, g->nvalues * sizeof(PtBlock));
+	measure(p, life);
+	for (PtRef r = 1; r < g->nvalues; r++)
+	{
+		joined[r] = r;
+		if (g->values[r].role == PT_ROLE_EXTERNAL)
+			p->places[r].external = r;
+	}
+	place_assigned(p, life);
 	if (!p->options->no_reuse)
 		join_in_place(p, life, joined);
 
 	for (PtRef r = 1; r < g->nvalues; r++)
 		if (g->values[r].role == PT_ROLE_RESULT && life[r].from >= 0 &&
-			p->places[r].external == PT_NO_REF && joined[r] == r)
-			blocks[n++] = (Block){r, -1, ALIGN(bytes_of(g, r)), 0, life[r].from, life[r].to};
+			p->places[r].external == PT_NO_REF && joined[r] == r && is_on_device(p, r))
+			blocks[n++] = (PtBlock){.id = r,
+									.bytes = pt_plan_value_bytes(p, r),
+									.from = life[r].from,
+									.to = life[r].to};
 	for (int s = 0; s < p->nsteps; s++)
-		if (queue->steps[s].workspace > 0)
-			blocks[n++] = (Block){PT_NO_REF, s, ALIGN(queue->steps[s].workspace), 0, s, s};
+		if (steps[s].workspace > 0 && !p->on_host[s])
+			blocks[n++] = (PtBlock){.id = s,
+									.workspace = true,
+									.bytes = steps[s].workspace,
+									.from = s,
+									.to = s};
+	if (!pt_plan_arrange(p, blocks, n, p->nsteps, &p->arena_bytes))
+		return false;
 	for (int i = 0; i < n; i++)
-		if (p->options->no_reuse || blocks[i].bytes <= SMALL)
-		{
-			blocks[i].from = 0;
-			blocks[i].to = p->nsteps;
-		}
-	qsort(blocks, n, sizeof(Block), by_size);
-	for (int i = 0; i < n; i++)
-	{
-		size_t end;
-
-		if (!find_room(placed, i, &blocks[i]))
-			return pt_fail_memory(p->err, blocks[i].bytes);
-		end = blocks[i].offset + blocks[i].bytes;
-		p->arena_bytes = end > p->arena_bytes ? end : p->arena_bytes;
-		if (blocks[i].value != PT_NO_REF)
-			p->places[blocks[i].value].offset = blocks[i].offset;
+		if (blocks[i].workspace)
+			p->scratch[blocks[i].id] = blocks[i].offset;
 		else
-			p->scratch[blocks[i].step] = blocks[i].offset;
-	}
+			p->places[blocks[i].id].offset = blocks[i].offset;
 	for (PtRef r = 1; r < g->nvalues; r++)
 		if (joined[r] != r)
 			p->places[r] = p->places[joined[r]];

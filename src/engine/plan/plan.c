@@ -1,45 +1,13 @@
 /*
  * plan.c
- *	  Compiling a graph into a queue for a device, and running it.
+ *	  Compiling a graph for a device: the passes, and the order of units.
  *
- * Order of passes: what is needed at all, fusion, order of units, the device's choice of kernels (which
- * says how much workspace each wants), places, addresses.
+ * First what is needed at all, then fusion, order, and steps with their places (steps.c).
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/plan/plan_private.h"
-
-/* An address that follows an external's, or the arena's. */
-typedef struct Fixup
-{
-	void **address;
-	PtRef external; /* PT_NO_REF: the arena */
-	size_t offset;
-} Fixup;
-
-struct PtPlan
-{
-	PtArena *arena;
-	PtDevice *dev;
-	PtQueue queue;
-	PtRef nvalues;
-	void **addresses;	/* [nvalues] of externals */
-	bool *needed;		/* [nvalues] externals that some step uses */
-	const char **names; /* [nvalues] of externals */
-	Fixup *fixups;
-	int nfixups;
-	void *memory; /* the planned arena, on the device */
-	size_t bytes;
-	bool bound;
-	bool ran; /* to its end, since it was bound */
-	bool prepared;
-	bool running;
-	bool poison;
-};
-
-/* ---------- passes ---------- */
 
 /*
  * What an external is assigned must be a result: a number has no memory, and another external that is
@@ -196,192 +164,47 @@ empty(const PtPlanning *p, const PtUnit *u)
 	return true;
 }
 
-static void
-describe(const PtGraph *g, PtRef ref, PtOperand *operand)
+/* On the host where copies to the device are fastest from. */
+static void *
+alloc_host(const PtPlan *plan, PtError *err)
 {
-	const PtGraphValue *v = pt_value(g, ref);
+	PtDevice *dev = plan->dev, *host = plan->host;
 
-	operand->dtype = ref == PT_NO_REF ? PT_NDTYPE : v->dtype;
-	operand->shape = v->shape;
-}
-
-/* Keeps what the graph owns beyond compile. */
-static const PtArgs *
-keep_attributes(PtArena *arena, const PtArgs *args)
-{
-	PtArgs *copy;
-
-	if (args == NULL)
-		return NULL;
-	copy = pt_arena_alloc(arena, sizeof(PtArgs));
-	if (copy == NULL)
-		return NULL;
-	copy->params = args->params;
-	copy->count = args->count;
-	copy->values = pt_arena_alloc(arena, args->count * sizeof(PtValue));
-	if (copy->values == NULL)
-		return NULL;
-	memcpy(copy->values, args->values, args->count * sizeof(PtValue));
-	for (int i = 0; i < args->count; i++)
-	{
-		PtValue *v = &copy->values[i];
-
-		if (v->kind == PT_VALUE_INTS && v->count > 0)
-		{
-			int64_t *ints = pt_arena_alloc(arena, v->count * sizeof(int64_t));
-
-			if (ints == NULL)
-				return NULL;
-			memcpy(ints, v->ints, v->count * sizeof(int64_t));
-			v->ints = ints;
-		}
-		else if (v->kind == PT_VALUE_REALS && v->count > 0)
-		{
-			double *reals = pt_arena_alloc(arena, v->count * sizeof(double));
-
-			if (reals == NULL)
-				return NULL;
-			memcpy(reals, v->reals, v->count * sizeof(double));
-			v->reals = reals;
-		}
-		else if (v->kind == PT_VALUE_WORD && (v->word = pt_arena_strdup(arena, v->word)) == NULL)
-			return NULL;
-	}
-	return copy;
-}
-
-static bool
-make_step(PtPlan *plan, const PtPlanning *p, const PtUnit *u, PtStep *step)
-{
-	const PtNode *node = u->main >= 0 ? &p->g->nodes[u->main] : NULL;
-	PtProgram *program = NULL;
-	const char *path = p->g->nodes[u->main >= 0 ? (uint32_t) u->main : u->members[0]].path;
-
-	step->in = pt_arena_alloc(plan->arena, (u->nin + 1) * sizeof(PtOperand));
-	step->out = pt_arena_alloc(plan->arena, (u->nout + 1) * sizeof(PtOperand));
-	if (u->program != NULL)
-	{
-		program = pt_arena_alloc(plan->arena, sizeof(PtProgram));
-		if (program != NULL)
-			*program = *u->program;
-	}
-	if (path != NULL)
-		step->path = pt_arena_strdup(plan->arena, path);
-	if (node != NULL)
-	{
-		step->op = node->op;
-		step->attrs = keep_attributes(plan->arena, node->attrs);
-		step->epilogue = program;
-		step->nepilogue = u->nepilogue;
-	}
-	else
-		step->program = program;
-	if (step->in == NULL || step->out == NULL || (u->program != NULL && program == NULL) ||
-		(node != NULL && node->attrs != NULL && step->attrs == NULL))
-		return pt_fail_memory(p->err, sizeof(PtProgram));
-	step->nin = u->nin;
-	step->nout = u->nout;
-	for (int i = 0; i < u->nin; i++)
-		describe(p->g, u->in[i], &step->in[i]);
-	for (int i = 0; i < u->nout; i++)
-		describe(p->g, u->out[i], &step->out[i]);
-	return true;
+	return dev->type->alloc_host != NULL ? dev->type->alloc_host(dev, plan->host_bytes, err)
+										 : host->type->alloc(host, plan->host_bytes, err);
 }
 
 static void
-add_fixup(PtPlan *plan, const PtPlanning *p, PtRef ref, PtOperand *operand)
+free_host(const PtPlan *plan)
 {
-	size_t offset;
-	PtRef base = pt_plan_base(p, ref, &offset);
-	const PtPlace *place = &p->places[base];
+	PtDevice *dev = plan->dev, *host = plan->host;
 
-	if (ref == PT_NO_REF)
+	if (plan->host_memory == NULL)
 		return;
-	plan->fixups[plan->nfixups++] =
-		(Fixup){&operand->data, place->external, place->offset + offset};
-	if (place->external != PT_NO_REF)
-		plan->needed[place->external] = true;
+	if (dev->type->alloc_host != NULL)
+		dev->type->free_host(dev, plan->host_memory);
+	else
+		host->type->free(host, plan->host_memory);
 }
-
-/* The bytes of an external that could not be computed in place are copied last. */
-static const PtOp copy_op = {.name = "copy"};
 
 static bool
-make_queue(PtPlan *plan, PtPlanning *p)
+allocate(PtPlan *plan, PtPlanning *p)
 {
-	const PtGraph *g = p->g;
-	PtQueue *s = &plan->queue;
-	int noperands = 0, most;
+	size_t bytes;
 
-	/* at most one copy per external, known after places: room for all of them */
-	most = p->nsteps;
-	for (PtRef r = 1; r < g->nvalues; r++)
-		most += g->values[r].role == PT_ROLE_EXTERNAL && g->values[r].assigned != PT_NO_REF;
-	s->steps = pt_arena_alloc(plan->arena, (most + 1) * sizeof(PtStep));
-	if (s->steps == NULL)
-		return pt_fail_memory(p->err, most * sizeof(PtStep));
-	for (int i = 0; i < p->nsteps; i++)
+	plan->bytes = p->arena_bytes;
+	bytes = pt_plan_bytes(plan);
+	if (p->options->max_bytes > 0 && bytes > p->options->max_bytes)
 	{
-		const PtUnit *u = &p->units[p->order[i]];
-
-		if (!make_step(plan, p, u, &s->steps[i]))
-			return false;
-		noperands += u->nin + u->nout;
+		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB", bytes >> 20,
+				p->options->max_bytes >> 20);
+		return pt_hint(p->err, "Use smaller batches, or raise \"pgtorch.max_memory\".");
 	}
-	s->nsteps = p->nsteps;
-	/* workspace is asked of a queue without the copies, which need none; then places, then all */
-	if (!plan->dev->type->prepare(plan->dev, s, p->err))
+	if (plan->bytes > 0 &&
+		(plan->memory = plan->dev->type->alloc(plan->dev, plan->bytes, p->err)) == NULL)
 		return false;
-	plan->prepared = true;
-	if (!pt_plan_places(p, s))
-		return false;
-	if (p->ncopies > 0)
-	{
-		plan->dev->type->unbind(plan->dev, s);
-		plan->prepared = false;
-	}
-	plan->fixups =
-		pt_arena_alloc(plan->arena, (noperands + p->nsteps + 2 * p->ncopies + 1) * sizeof(Fixup));
-	if (plan->fixups == NULL)
-		return pt_fail_memory(p->err, noperands * sizeof(Fixup));
-	for (int i = 0; i < p->nsteps; i++)
-	{
-		const PtUnit *u = &p->units[p->order[i]];
-
-		for (int k = 0; k < u->nin; k++)
-			add_fixup(plan, p, u->in[k], &s->steps[i].in[k]);
-		for (int k = 0; k < u->nout; k++)
-			add_fixup(plan, p, u->out[k], &s->steps[i].out[k]);
-		if (s->steps[i].workspace > 0)
-			plan->fixups[plan->nfixups++] = (Fixup){&s->steps[i].scratch, PT_NO_REF, p->scratch[i]};
-	}
-	for (int i = 0; i < p->ncopies; i++)
-	{
-		PtStep *step = &s->steps[s->nsteps];
-		PtRef external = p->copies[i];
-
-		step->in = pt_arena_alloc(plan->arena, sizeof(PtOperand));
-		step->out = pt_arena_alloc(plan->arena, sizeof(PtOperand));
-		if (step->in == NULL || step->out == NULL)
-			return pt_fail_memory(p->err, sizeof(PtOperand));
-		step->op = &copy_op;
-		step->nin = step->nout = 1;
-		describe(g, external, step->in);
-		describe(g, external, step->out);
-		add_fixup(plan, p, g->values[external].assigned, step->in);
-		add_fixup(plan, p, external, step->out);
-		s->nsteps++;
-	}
-	if (!plan->prepared)
-	{
-		if (!plan->dev->type->prepare(plan->dev, s, p->err))
-			return false;
-		plan->prepared = true;
-	}
-	return true;
+	return plan->host_bytes == 0 || (plan->host_memory = alloc_host(plan, p->err)) != NULL;
 }
-
-/* ---------- compile ---------- */
 
 static bool
 compile(PtPlan *plan, PtPlanning *p)
@@ -405,20 +228,7 @@ compile(PtPlan *plan, PtPlanning *p)
 	for (int i = 0; i < p->nunits; i++)
 		if (!p->units[i].dead && !p->units[i].view && empty(p, &p->units[i]))
 			p->units[i].view = true;
-	if (!order_units(p) || !make_queue(plan, p))
-		return false;
-
-	plan->bytes = p->arena_bytes;
-	if (p->options->max_bytes > 0 && plan->bytes > p->options->max_bytes)
-	{
-		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB",
-				plan->bytes >> 20, p->options->max_bytes >> 20);
-		return pt_hint(p->err, "Use smaller batches, or raise \"pgtorch.max_memory\".");
-	}
-	if (plan->bytes > 0 &&
-		(plan->memory = plan->dev->type->alloc(plan->dev, plan->bytes, p->err)) == NULL)
-		return false;
-	return true;
+	return order_units(p) && pt_plan_make_steps(plan, p) && allocate(plan, p);
 }
 
 PtPlan *
@@ -444,6 +254,7 @@ pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options, PtError
 	{
 		plan->arena = arena;
 		plan->dev = dev;
+		plan->host = dev->host;
 		plan->poison = p.options->poison;
 		if (!compile(plan, &p))
 		{
@@ -456,151 +267,22 @@ pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options, PtError
 }
 
 void
+pt_plan_unbind(PtPlan *plan)
+{
+	for (int i = 0; i < plan->npieces; i++)
+		if (plan->pieces[i].queue != NULL)
+			plan->pieces[i].dev->type->unbind(plan->pieces[i].dev, plan->pieces[i].queue);
+	plan->npieces = 0;
+}
+
+void
 pt_plan_free(PtPlan *plan)
 {
 	if (plan == NULL)
 		return;
-	if (plan->prepared)
-		plan->dev->type->unbind(plan->dev, &plan->queue);
+	pt_plan_unbind(plan);
 	if (plan->memory != NULL)
 		plan->dev->type->free(plan->dev, plan->memory);
+	free_host(plan);
 	pt_arena_free(plan->arena);
-}
-
-size_t
-pt_plan_bytes(const PtPlan *plan)
-{
-	return plan->bytes;
-}
-
-int
-pt_plan_steps(const PtPlan *plan)
-{
-	return plan->queue.nsteps;
-}
-
-/* ---------- running ---------- */
-
-void
-pt_plan_bind(PtPlan *plan, PtRef external, void *address)
-{
-	if (external >= plan->nvalues || plan->addresses[external] == address)
-		return;
-	plan->addresses[external] = address;
-	plan->bound = plan->ran = false;
-}
-
-static bool
-resolve(PtPlan *plan, PtError *err)
-{
-	for (PtRef r = 1; r < plan->nvalues; r++)
-		if (plan->needed[r] && plan->addresses[r] == NULL)
-			return pt_fail(err, PT_EINTERNAL, "external \"%s\" of a plan has no address",
-						   plan->names[r]);
-	for (int i = 0; i < plan->nfixups; i++)
-	{
-		const Fixup *f = &plan->fixups[i];
-		char *base = f->external != PT_NO_REF ? plan->addresses[f->external] : plan->memory;
-
-		*f->address = base + f->offset;
-	}
-	if (!plan->dev->type->bind(plan->dev, &plan->queue, err))
-		return false;
-	plan->bound = true;
-	return true;
-}
-
-/* NaN in floats, nonsense in integers: what is read before it was written shows. */
-static bool
-poison(PtPlan *plan, PtError *err)
-{
-	char *nan;
-	bool ok;
-
-	if (plan->bytes == 0)
-		return true;
-	nan = malloc(plan->bytes);
-	if (nan == NULL)
-		return pt_fail_memory(err, plan->bytes);
-	memset(nan, 0xff, plan->bytes);
-	ok = plan->dev->type->upload(plan->dev, plan->memory, nan, plan->bytes, err);
-	free(nan);
-	return ok;
-}
-
-PtRun
-pt_plan_run(PtPlan *plan, int64_t repeat, int64_t budget_ns, PtError *err)
-{
-	PtRun run;
-
-	if (!plan->running)
-	{
-		if (!plan->bound && !resolve(plan, err))
-			return PT_RUN_ERROR;
-		if (plan->poison && !poison(plan, err))
-			return PT_RUN_ERROR;
-		if (!plan->dev->type->launch(plan->dev, &plan->queue, repeat, err))
-			return PT_RUN_ERROR;
-		plan->running = true;
-	}
-	run = plan->dev->type->wait(plan->dev, &plan->queue, budget_ns, err);
-	plan->running = run == PT_RUN_MORE;
-	plan->ran = plan->ran || run == PT_RUN_DONE;
-	return run;
-}
-
-void
-pt_plan_abandon(PtPlan *plan)
-{
-	plan->running = false;
-}
-
-bool
-pt_plan_is_running(const PtPlan *plan)
-{
-	return plan->running;
-}
-
-bool
-pt_plan_is_quiet(const PtPlan *plan)
-{
-	return plan->ran && !plan->dev->threads;
-}
-
-/* ---------- printing ---------- */
-
-char *
-pt_plan_print(const PtPlan *plan)
-{
-	size_t size = 256 + (size_t) plan->queue.nsteps * 256;
-	char *text = malloc(size);
-	size_t used = 0;
-
-	if (text == NULL)
-		return NULL;
-	text[0] = '\0';
-	for (int i = 0; i < plan->queue.nsteps && used + 256 < size; i++)
-	{
-		const PtStep *s = &plan->queue.steps[i];
-		const PtProgram *program = s->op ? s->epilogue : s->program;
-		char shape[PT_SHAPE_TEXT];
-
-		used += snprintf(text + used, size - used, "%s", s->op ? s->op->name : "program");
-		for (int k = 0; program != NULL && k < program->ninstructions && used + 64 < size; k++)
-		{
-			const PtInstruction *ins = &program->instructions[k];
-			const PtOp *op = pt_op_scalar((PtScalar) ins->op);
-
-			used += snprintf(text + used, size - used, "%s%s",
-							 k > 0	 ? " "
-							 : s->op ? " + "
-									 : ": ",
-							 op != NULL				  ? op->name
-							 : ins->op == PT_S_philox ? "philox"
-													  : "convert");
-		}
-		used +=
-			snprintf(text + used, size - used, "  %s\n", pt_shape_print(&s->out[0].shape, shape));
-	}
-	return text;
 }

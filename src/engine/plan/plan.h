@@ -6,6 +6,8 @@
  * value gets a place (memory.c): in an external's memory where that is right, else in one arena
  * in which values share space when their lives do not overlap.
  *
+ * What the device has no kernel for runs on its host, with copies in between (host.c).
+ *
  * A plan is resumable: pt_plan_run works for about the budget and says MORE, so that a caller can
  * look for interrupts in between.
  *
@@ -22,7 +24,7 @@ typedef struct PtPlanOptions
 	bool no_fuse;	  /* every node its own step (tests) */
 	bool no_reuse;	  /* every value its own memory (tests) */
 	bool poison;	  /* fill the arena with NaN before the first run (tests) */
-	size_t max_bytes; /* limit of arena and workspace; 0: none */
+	size_t max_bytes; /* limit of pt_plan_bytes; 0: none */
 } PtPlanOptions;
 
 typedef struct PtPlan PtPlan;
@@ -31,9 +33,13 @@ extern PtPlan *pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *o
 							   PtError *err);
 extern void pt_plan_free(PtPlan *plan); /* NULL is fine */
 
-extern size_t pt_plan_bytes(const PtPlan *plan); /* arena and workspace */
+extern size_t pt_plan_bytes(const PtPlan *plan); /* arenas, with workspaces; also on the host */
 extern int pt_plan_steps(const PtPlan *plan);
-extern char *pt_plan_print(const PtPlan *plan); /* one line a step, malloc'ed */
+extern char *pt_plan_print(const PtPlan *plan); /* one line a step or copy, malloc'ed */
+/* The op of the i-th step, from 0, that runs on the host; NULL past the last. */
+extern const char *pt_plan_host_op(const PtPlan *plan, int i);
+/* Whether plans for a device run an op on its host. */
+extern bool pt_plan_lacks(PtDevice *dev, const PtOp *op);
 
 /*
  * Gives an external its address on the device.  All externals that the plan uses must have one

@@ -7,10 +7,13 @@
  *
  *		fuse.c		nodes -> units		(which nodes belong together)
  *		program.c	group -> program	(instructions and registers)
+ *		steps.c		units -> steps		(operands, kernels, addresses)
  *		memory.c	values -> places	(externals, one arena)
- *		plan.c		runs the passes, orders the units, makes the queue
+ *		host.c		steps -> pieces		(which run on the host, and copies for them)
+ *		plan.c		runs the passes and orders the units
+ *		run.c		goes through the pieces, again and again
  *
- * Memory: all of it in a scratch arena that dies when compile is done.
+ * Memory: PtPlanning is in a scratch arena that dies when compile is done, PtPlan in its own.
  */
 #ifndef PT_PLAN_PRIVATE_H
 #define PT_PLAN_PRIVATE_H
@@ -38,6 +41,15 @@ typedef struct PtPlace
 	size_t offset;
 } PtPlace;
 
+/* A stretch of an arena: from the step that first writes it to the last that reads it. */
+typedef struct PtBlock
+{
+	uint32_t id; /* the owner's, for whoever reads offset afterwards */
+	bool workspace;
+	size_t bytes, offset;
+	int from, to;
+} PtBlock;
+
 typedef struct PtPlanning
 {
 	PtGraph *g;
@@ -51,6 +63,9 @@ typedef struct PtPlanning
 	int nunits;
 	int *order; /* units that make steps, in run order */
 	int nsteps;
+	bool *on_host; /* [nsteps + ncopies] steps that run on the host */
+	bool *
+		on_device; /* [nvalues] values that the others read or write; NULL: nothing runs on the host */
 	PtPlace *places; /* [nvalues] */
 	size_t *scratch; /* [nsteps] offset in the arena of a step's workspace */
 	size_t arena_bytes;
@@ -69,10 +84,76 @@ extern bool pt_program_build(const PtGraph *g, const uint32_t *members, int nmem
 							 const PtRef *outputs, int noutputs, PtRef epilogue, PtProgram *program,
 							 PtRef *in, int *nin);
 
-/* memory.c: fills places, scratch, arena_bytes, copies; the queue says the workspaces */
-extern bool pt_plan_places(PtPlanning *p, const PtQueue *queue);
+/* memory.c: fills places, scratch, arena_bytes, copies; the steps say the workspaces */
+extern bool pt_plan_places(PtPlanning *p, const PtStep *steps);
+/* Gives n blocks of a plan of so many steps their offsets in an arena (and another order); *bytes: its size. */
+extern bool pt_plan_arrange(PtPlanning *p, PtBlock *blocks, int n, int nsteps, size_t *bytes);
 
 /* The value whose memory a view shows, and where in it. */
 extern PtRef pt_plan_base(const PtPlanning *p, PtRef ref, size_t *offset);
+extern size_t pt_plan_value_bytes(const PtPlanning *p, PtRef ref);
+
+/* An address that follows an external's, or one of the plan's arenas. */
+typedef struct PtFixup
+{
+	void **address;
+	PtRef external; /* PT_NO_REF: an arena */
+	bool host;		/* the one on the host */
+	size_t offset;
+} PtFixup;
+
+/* What a run goes through, one after the other: a stretch of steps, or a copy between host and device. */
+typedef struct PtPiece
+{
+	PtDevice *dev;	/* that runs the steps */
+	PtQueue *queue; /* of them; NULL: a copy */
+	void *host, *device;
+	size_t bytes;
+	bool up;
+} PtPiece;
+
+struct PtPlan
+{
+	PtArena *arena;
+	PtDevice *dev, *host; /* host: of dev when the plan was made */
+	PtStep *steps;
+	int nsteps;
+	PtPiece *pieces;
+	int npieces;
+	int first; /* the pieces before it are for the first run of a launch */
+	PtRef nvalues;
+	void **addresses;	/* [nvalues] of externals */
+	bool *needed;		/* [nvalues] externals that some step uses */
+	const char **names; /* [nvalues] of externals */
+	PtFixup *fixups;
+	int nfixups;
+	void *memory; /* the planned arena, on the device */
+	void *host_memory;
+	size_t bytes, host_bytes;
+	bool bound;
+	bool ran; /* to its end, since it was bound */
+	bool poison;
+	/* the run under way */
+	bool running;
+	int64_t left; /* runs, the current one included */
+	int at;		  /* the current piece */
+	bool launched;
+	size_t copied;
+};
+
+/* steps.c: makes steps, pieces and fixups, and fills arena_bytes */
+extern bool pt_plan_make_steps(PtPlan *plan, PtPlanning *p);
+/* What an operand of a step stands for; k counts inputs, or outputs. */
+extern PtRef pt_plan_operand(const PtPlanning *p, int step, bool output, int k);
+extern void pt_plan_fix(PtPlan *plan, const PtPlanning *p, PtRef ref, void **address,
+						size_t offset);
+
+/* plan.c: gives back what devices have made for the steps, and forgets the pieces */
+extern void pt_plan_unbind(PtPlan *plan);
+
+/* host.c: decides for the steps from first on, and cuts all into pieces */
+extern bool pt_plan_cut(PtPlan *plan, PtPlanning *p, int first);
+/* Adds copies to the pieces, and the fixups of steps on the host; fills host_bytes. */
+extern bool pt_plan_transfers(PtPlan *plan, PtPlanning *p);
 
 #endif

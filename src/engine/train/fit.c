@@ -525,3 +525,10 @@ pt_fit_bytes(const PtFit *fit)
 		bytes += pt_plan_bytes(fit->compiled[i].plan);
 	return bytes;
 }
+
+const char *
+pt_fit_host_op(const PtFit *fit, int i)
+{
+	/* plans for other sizes have the same ops */
+	return fit->ncompiled > 0 ? pt_plan_host_op(fit->compiled[0].plan, i) : NULL;
+}

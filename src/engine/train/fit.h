@@ -66,5 +66,7 @@ extern int64_t pt_fit_steps_done(const PtFit *fit);
 extern PtNetwork *pt_fit_network(PtFit *fit);
 extern int pt_fit_plans(const PtFit *fit); /* compiled: one for each size of batches */
 extern size_t pt_fit_bytes(const PtFit *fit);
+/* As pt_plan_host_op, of what is compiled so far. */
+extern const char *pt_fit_host_op(const PtFit *fit, int i);
 
 #endif
