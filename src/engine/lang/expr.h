@@ -3,7 +3,7 @@
  *	  Python's expression syntax: one parser for module text, gradients, update rules and torch.eval.
  *
  * The parser knows only syntax.  What a name or a call means is decided by who walks the tree:
- * nn/module.c (constructors), graph/build.c (ops of a graph).
+ * graph/constructor.c (modules and their like), graph/build.c (ops of a graph).
  */
 #ifndef PT_EXPR_H
 #define PT_EXPR_H
