@@ -69,6 +69,21 @@ extern "C"
 		PT_ACCESS_STRIDED
 	} PtCudaAccess;
 
+	/* A function of scalar.cuh, by PtScalar: its name, but for the class; bits of the classes there are. */
+	typedef struct PtCudaScalar
+	{
+		const char *name;
+		int operands;
+		unsigned classes;
+		bool divides; /* of integers: a zero as second operand is noted */
+	} PtCudaScalar;
+	extern const PtCudaScalar pt_cuda_scalars[PT_S_TOTAL];
+
+	static inline bool pt_cuda_divides(const PtInstruction *i)
+	{
+		return i->cls == PT_I64 && pt_cuda_scalars[i->op].divides;
+	}
+
 	/* What can be said of a program and its operands before it runs. */
 	typedef struct PtCudaForm
 	{
@@ -85,6 +100,7 @@ extern "C"
 	{
 		uint8_t ndim, ninputs, nnumbers, ninstructions, noutputs;
 		bool wide;
+		uint64_t divides; /* bit k: instruction k divides integers */
 		struct
 		{
 			uint8_t reg, dtype, access;

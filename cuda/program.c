@@ -36,57 +36,6 @@ typedef struct ProgramTask
 
 /* ---------- check ---------- */
 
-/* The classes that an op has functions for, as bits. */
-static unsigned
-classes_of(PtScalar op)
-{
-#define ALL (1 << PT_F32 | 1 << PT_F64 | 1 << PT_I64)
-#define HAS_INTS ALL
-#define HAS_NOINTS (1 << PT_F32 | 1 << PT_F64)
-	switch (op)
-	{
-#define PT_UNARY(name, rule, integers, ...) \
-	case PT_S_##name:                       \
-		return HAS_##integers;
-#define PT_BINARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
-#define PT_TERNARY(name, rule, integers, ...) PT_UNARY(name, rule, integers)
-#include "engine/ops/scalar.def"
-		case PT_S_to_f32:
-		case PT_S_to_f64:
-		case PT_S_to_i64:
-		case PT_S_to_bool:
-		case PT_S_copy:
-			return ALL;
-		case PT_S_round_float16:
-		case PT_S_round_bfloat16:
-			return 1 << PT_F32;
-		case PT_S_wrap_int32:
-		case PT_S_wrap_int16:
-		case PT_S_wrap_int8:
-		case PT_S_wrap_uint8:
-		case PT_S_philox:
-			return 1 << PT_I64;
-		default:
-			return 0;
-	}
-}
-
-static const char *
-name_of(PtScalar op)
-{
-	switch (op)
-	{
-#define PT_UNARY(name, ...) \
-	case PT_S_##name:       \
-		return #name;
-#define PT_BINARY(name, ...) PT_UNARY(name)
-#define PT_TERNARY(name, ...) PT_UNARY(name)
-#include "engine/ops/scalar.def"
-		default:
-			return "a conversion";
-	}
-}
-
 bool
 pt_cuda_check_program(const PtProgram *p, const char *path, PtError *err)
 {
@@ -96,10 +45,13 @@ pt_cuda_check_program(const PtProgram *p, const char *path, PtError *err)
 	{
 		const PtInstruction *i = &p->instructions[k];
 
-		if (i->cls <= PT_I64 && (classes_of((PtScalar) i->op) >> i->cls & 1) != 0)
+		const PtCudaScalar *s = &pt_cuda_scalars[i->op < PT_S_TOTAL ? i->op : PT_S_NONE];
+
+		if (i->cls <= PT_I64 && (s->classes >> i->cls & 1) != 0)
 			continue;
 		pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cuda\" for %s",
-				name_of((PtScalar) i->op), i->cls <= PT_I64 ? classes[i->cls] : "its class");
+				i->op < PT_S_END ? s->name : "a conversion",
+				i->cls <= PT_I64 ? classes[i->cls] : "its class");
 		return path == NULL ? false : pt_detail(err, "In module %s.", path);
 	}
 	return true;
@@ -204,9 +156,7 @@ describe(ProgramTask *t)
 		form->wide = form->wide || highest >= INT64_C(1) << 31;
 	}
 	for (int k = 0; k < p->ninstructions; k++)
-		if (p->instructions[k].cls == PT_I64 &&
-			(p->instructions[k].op == PT_S_floor_divide || p->instructions[k].op == PT_S_remainder))
-			form->divides = true;
+		form->divides = form->divides || pt_cuda_divides(&p->instructions[k]);
 	form->lanes = choose_lanes(t);
 	for (int k = 0; k < p->ninputs; k++)
 	{
@@ -282,6 +232,9 @@ fill_code(ProgramTask *t)
 		c->out[j].dtype = (uint8_t) p->outputs[j].dtype;
 	}
 	memcpy(c->instructions, p->instructions, sizeof(c->instructions));
+	c->divides = 0;
+	for (int k = 0; k < p->ninstructions; k++)
+		c->divides |= (uint64_t) pt_cuda_divides(&p->instructions[k]) << k;
 }
 
 static cudaError_t

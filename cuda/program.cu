@@ -143,13 +143,14 @@ place(const PtCudaOperands &p, const PtCudaInput &in, int ndim, int64_t point)
 
 /* point: those of the lanes; true if an integer is divided by zero in one of the first count lanes. */
 static __device__ __forceinline__ bool
-execute(const Registers &r, const PtInstruction &ins, const int64_t *point, unsigned count)
+execute(const Registers &r, const PtInstruction &ins, bool divides, const int64_t *point,
+		unsigned count)
 {
 	PtCudaCell *out = r[ins.out];
 	const PtCudaCell *a = r[ins.in[0]], *b = r[ins.in[1]], *c = r[ins.in[2]];
 	bool zero = false;
 
-	if (ins.cls == PT_I64 && (ins.op == PT_S_floor_divide || ins.op == PT_S_remainder))
+	if (divides)
 		EACH(l)
 		{
 			zero = zero || (l < count && B(i64) == 0);
@@ -220,7 +221,7 @@ interpret(PtCudaOperands p, PtCudaCode code)
 			load(r, code.in[k].reg, code.in[k].dtype, p.in[k].data, at, count);
 		}
 		for (int k = 0; k < code.ninstructions; k++)
-			zero = execute(r, code.instructions[k], point, count) || zero;
+			zero = execute(r, code.instructions[k], code.divides >> k & 1, point, count) || zero;
 		for (int k = 0; k < code.noutputs; k++)
 			store(r, code.out[k].reg, code.out[k].dtype, p.out[k], point, count);
 	}

@@ -280,9 +280,9 @@ magnitude(Integer a)
 
 #define T float
 #define M(fn) M_F32_##fn
-#define PT_UNARY(name, rule, integers, f, ...) DEFINE1(name##_f32, float, f)
-#define PT_BINARY(name, rule, integers, f, ...) DEFINE2(name##_f32, float, f)
-#define PT_TERNARY(name, rule, integers, f, ...) DEFINE3(name##_f32, float, f)
+#define PT_UNARY(name, rule, integers, flags, f, ...) DEFINE1(name##_f32, float, f)
+#define PT_BINARY(name, rule, integers, flags, f, ...) DEFINE2(name##_f32, float, f)
+#define PT_TERNARY(name, rule, integers, flags, f, ...) DEFINE3(name##_f32, float, f)
 #include "engine/ops/scalar.def"
 DEFINE1(copy_f32, float, a)
 DEFINE1(to_bool_f32, float, (T) (a != 0))
@@ -295,9 +295,9 @@ DEFINE1(round_bfloat16_f32, float, pt_bfloat_load(pt_bfloat_store(a)))
 
 #define T double
 #define M(fn) fn
-#define PT_UNARY(name, rule, integers, f, ...) DEFINE1(name##_f64, double, f)
-#define PT_BINARY(name, rule, integers, f, ...) DEFINE2(name##_f64, double, f)
-#define PT_TERNARY(name, rule, integers, f, ...) DEFINE3(name##_f64, double, f)
+#define PT_UNARY(name, rule, integers, flags, f, ...) DEFINE1(name##_f64, double, f)
+#define PT_BINARY(name, rule, integers, flags, f, ...) DEFINE2(name##_f64, double, f)
+#define PT_TERNARY(name, rule, integers, flags, f, ...) DEFINE3(name##_f64, double, f)
 #include "engine/ops/scalar.def"
 DEFINE1(copy_f64, double, a)
 DEFINE1(to_bool_f64, double, (T) (a != 0))
@@ -307,9 +307,11 @@ DEFINE1(to_bool_f64, double, (T) (a != 0))
 /* ---------- class I64 ---------- */
 
 #define T Integer
-#define PT_UNARY(name, rule, integers, f, ...) IF_##integers(DEFINE1(name##_i64, int64_t, f))
-#define PT_BINARY(name, rule, integers, f, ...) IF_##integers(DEFINE2(name##_i64, int64_t, f))
-#define PT_TERNARY(name, rule, integers, f, ...) IF_##integers(DEFINE3(name##_i64, int64_t, f))
+#define PT_UNARY(name, rule, integers, flags, f, ...) IF_##integers(DEFINE1(name##_i64, int64_t, f))
+#define PT_BINARY(name, rule, integers, flags, f, ...) \
+	IF_##integers(DEFINE2(name##_i64, int64_t, f))
+#define PT_TERNARY(name, rule, integers, flags, f, ...) \
+	IF_##integers(DEFINE3(name##_i64, int64_t, f))
 #include "engine/ops/scalar.def"
 DEFINE1(copy_i64, int64_t, a)
 DEFINE1(to_bool_i64, int64_t, (T) (a != 0))

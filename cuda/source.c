@@ -75,29 +75,6 @@ static const char *const elements[] = {"float",			 "double",		"unsigned short",
 									   "short",			 "signed char", "unsigned char",
 									   "unsigned char"};
 
-static const struct
-{
-	const char *name;
-	int operands;
-} functions[PT_S_TOTAL] = {
-#define PT_UNARY(name, ...) [PT_S_##name] = {#name, 1},
-#define PT_BINARY(name, ...) [PT_S_##name] = {#name, 2},
-#define PT_TERNARY(name, ...) [PT_S_##name] = {#name, 3},
-#include "engine/ops/scalar.def"
-	[PT_S_to_f32] = {"to_f32", 1},
-	[PT_S_to_f64] = {"to_f64", 1},
-	[PT_S_to_i64] = {"to_i64", 1},
-	[PT_S_round_float16] = {"round_float16", 1},
-	[PT_S_round_bfloat16] = {"round_bfloat16", 1},
-	[PT_S_wrap_int32] = {"wrap_int32", 1},
-	[PT_S_wrap_int16] = {"wrap_int16", 1},
-	[PT_S_wrap_int8] = {"wrap_int8", 1},
-	[PT_S_wrap_uint8] = {"wrap_uint8", 1},
-	[PT_S_to_bool] = {"to_bool", 1},
-	[PT_S_copy] = {"copy", 1},
-	[PT_S_philox] = {"philox", 2},
-};
-
 static PtClass
 result_class(const PtInstruction *i)
 {
@@ -215,12 +192,12 @@ put_lane(Text *t, const PtProgram *p, const PtCudaForm *form)
 		const PtInstruction *i = &p->instructions[k];
 		const Variable *b = &at[i->in[1]];
 
-		if (i->cls == PT_I64 && (i->op == PT_S_floor_divide || i->op == PT_S_remainder))
+		if (pt_cuda_divides(i))
 			put(t, "\t\t\tzero = zero || (e < count && %c%d == 0);\n", b->kind, b->number);
-		put(t, "\t\t\tconst %s v%d = %s", types[result_class(i)], k, functions[i->op].name);
+		put(t, "\t\t\tconst %s v%d = %s", types[result_class(i)], k, pt_cuda_scalars[i->op].name);
 		if (i->op != PT_S_philox)
 			put(t, "_%s", suffixes[i->cls]);
-		for (int o = 0; o < functions[i->op].operands; o++)
+		for (int o = 0; o < pt_cuda_scalars[i->op].operands; o++)
 			put(t, "%s%c%d", o == 0 ? "(" : ", ", at[i->in[o]].kind, at[i->in[o]].number);
 		put(t, i->op == PT_S_philox ? ", (long long) (at + e));\n" : ");\n");
 		at[i->out] = (Variable){'v', k};

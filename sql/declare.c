@@ -305,23 +305,6 @@ static const char *const numbers[] = {"smallint", "integer", "bigint", "double p
 									  "boolean"};
 #define NUMBERS 5
 
-/* SQL operators of scalar ops: with numbers on either side. */
-static const struct
-{
-	const char *op;
-	const char *name;
-} operators[] = {{"+", "add"}, {"-", "sub"},	   {"*", "mul"},
-				 {"/", "div"}, {"%", "remainder"}, {"^", "pow"}};
-
-static const char *
-operator_of(const PtOp *op)
-{
-	for (size_t i = 0; i < sizeof(operators) / sizeof(operators[0]); i++)
-		if (strcmp(operators[i].name, op->name) == 0)
-			return operators[i].op;
-	return NULL;
-}
-
 /* Without arguments that may be None, NULL in is NULL out. */
 static bool
 is_strict(const PtOp *op)
@@ -332,10 +315,13 @@ is_strict(const PtOp *op)
 	return true;
 }
 
+/* Under a name of it: its own, or an alias. */
 static void
-declare_op(const PtOp *op, const char *const *types)
+declare_name(const PtOp *op, const char *name, const char *const *types)
 {
-	print_head("torch", op->name, op->params, types);
+	char doc[1000];
+
+	print_head("torch", name, op->params, types);
 	if (pt_op_nout(op) == 1 || op->results == NULL)
 		printf(" RETURNS " TENSOR "\n");
 	else
@@ -350,33 +336,55 @@ declare_op(const PtOp *op, const char *const *types)
 		printf(") ROWS 1\n");
 	}
 	print_body("pgtorch_op", is_strict(op));
-	print_comment("torch", op->name, op->params, types, op->doc);
+	snprintf(doc, sizeof(doc), "Alias of torch.%s: %s", op->name, op->doc);
+	print_comment("torch", name, op->params, types, name == op->name ? op->doc : doc);
+}
+
+/* types replaces the tensors', or is NULL. */
+static void
+declare_op(const PtOp *op, const char *const *types)
+{
+	declare_name(op, op->name, types);
+	for (int i = 0; op->aliases != NULL && op->aliases[i] != NULL; i++)
+		declare_name(op, op->aliases[i], types);
 }
 
 static void
-declare_operator(const PtOp *op, const char *symbol, const char *left, const char *right)
+declare_operator(const PtOp *op, const char *left, const char *right)
 {
-	printf("CREATE OPERATOR @extschema@.%s (", symbol);
+	char symbol = pt_op_operator(op);
+
+	if (symbol == '\0')
+		return;
+	printf("CREATE OPERATOR @extschema@.%c (", symbol);
 	if (left != NULL)
 		printf("LEFTARG = %s, ", left);
 	printf("RIGHTARG = %s, FUNCTION = torch.%s);\n", right, op->name);
-	printf("COMMENT ON OPERATOR @extschema@.%s (%s, %s) IS ", symbol, left ? left : "NONE", right);
+	printf("COMMENT ON OPERATOR @extschema@.%c (%s, %s) IS ", symbol, left ? left : "NONE", right);
 	print_quoted(op->doc);
 	printf(";\n");
 }
 
-/* Does PyTorch take numbers as second operand? */
-static bool
-takes_numbers(const PtOp *op)
+/* With numbers in the place of the last operand, and of the one before it. */
+static void
+declare_numbers(const PtOp *op)
 {
-	static const char *const names[] = {"add",		 "sub", "mul", "div", "floor_divide",
-										"remainder", "pow", "eq",  "ne",  "lt",
-										"le",		 "gt",	"ge"};
+	int last = pt_scalar_arity(op->scalar) - 1;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(names[i], op->name) == 0)
-			return true;
-	return false;
+	for (int n = 0; n < NUMBERS; n++)
+	{
+		const char *types[PT_MAX_ARGS] = {NULL};
+
+		types[last] = numbers[n];
+		declare_op(op, types);
+		declare_operator(op, TENSOR, numbers[n]);
+		if ((op->flags & PT_OP_NUMBERS) == 0)
+			continue;
+		types[last] = NULL;
+		types[last - 1] = numbers[n];
+		declare_op(op, types);
+		declare_operator(op, numbers[n], TENSOR);
+	}
 }
 
 /* Numbers that are attributes keep integers integers, too; false if there are none. */
@@ -400,8 +408,6 @@ declare_ops(void)
 
 	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
 	{
-		const char *symbol = operator_of(op);
-		bool where = op->scalar == PT_S_where;
 		const char *integers[PT_MAX_ARGS];
 
 		if ((op->flags & PT_OP_PUBLIC) == 0)
@@ -409,26 +415,9 @@ declare_ops(void)
 		declare_op(op, NULL);
 		if (integer_types(op, integers))
 			declare_op(op, integers);
-		if (symbol != NULL)
-			declare_operator(op, symbol, TENSOR, TENSOR);
-		if (op->scalar == PT_S_neg)
-			declare_operator(op, "-", NULL, TENSOR);
-		for (int n = 0; n < NUMBERS && (where || takes_numbers(op)); n++)
-		{
-			const char *types[3] = {NULL, NULL, NULL};
-
-			types[where ? 2 : 1] = numbers[n];
-			declare_op(op, types);
-			if (symbol != NULL)
-				declare_operator(op, symbol, TENSOR, numbers[n]);
-			if (symbol == NULL && !where)
-				continue;
-			types[where ? 1 : 0] = numbers[n];
-			types[where ? 2 : 1] = NULL;
-			declare_op(op, types);
-			if (symbol != NULL)
-				declare_operator(op, symbol, numbers[n], TENSOR);
-		}
+		declare_operator(op, pt_scalar_arity(op->scalar) > 1 ? TENSOR : NULL, TENSOR);
+		if ((op->flags & (PT_OP_NUMBER | PT_OP_NUMBERS)) != 0)
+			declare_numbers(op);
 	}
 }
 

@@ -112,58 +112,28 @@ pt_cpu_program_check(const PtProgram *p, const char *path, PtError *err)
 
 /* ---------- bind ---------- */
 
-static int
-operands(PtScalar op)
-{
-	switch (op)
-	{
-#define PT_UNARY(name, ...) \
-	case PT_S_##name:       \
-		return 1;
-#define PT_BINARY(name, ...) \
-	case PT_S_##name:        \
-		return 2;
-#define PT_TERNARY(name, ...) \
-	case PT_S_##name:         \
-		return 3;
-#include "engine/ops/scalar.def"
-		case PT_S_philox:
-			return 2;
-		default:
-			return 1;
-	}
-}
-
-/* Rough cost of one element, in picoseconds. */
+/* Rough cost of one element, in picoseconds: of float32, and of the wider classes. */
 static int64_t
 cost(const PtInstruction *i)
 {
-	switch ((PtScalar) i->op)
-	{
-		case PT_S_exp:
-		case PT_S_expm1:
-		case PT_S_erf:
-		case PT_S_log:
-		case PT_S_log1p:
-		case PT_S_tanh:
-		case PT_S_sigmoid:
-			return i->cls == PT_F32 ? 1500 : 12000;
-		case PT_S_philox:
-			return 1000;
-		case PT_S_logaddexp:
-			return i->cls == PT_F32 ? 3000 : 25000;
-		case PT_S_pow:
-		case PT_S_remainder:
-		case PT_S_floor_divide:
-			return 15000;
-		case PT_S_div:
-		case PT_S_sqrt:
-		case PT_S_rsqrt:
-		case PT_S_reciprocal:
-			return i->cls == PT_F32 ? 500 : 1500;
-		default:
-			return i->cls == PT_F32 ? 100 : 200;
-	}
+	static const int64_t costs[][2] = {
+		[PT_COST_SUM] = {100, 200},			[PT_COST_QUOTIENT] = {500, 1500},
+		[PT_COST_FUNCTION] = {1500, 12000}, [PT_COST_FUNCTIONS] = {3000, 25000},
+		[PT_COST_SLOW] = {15000, 15000},
+	};
+	const PtOp *op = pt_op_scalar((PtScalar) i->op);
+
+	if (i->op == PT_S_philox)
+		return 1000;
+	return costs[op != NULL ? pt_op_cost(op) : PT_COST_SUM][i->cls != PT_F32];
+}
+
+static bool
+divides(const PtInstruction *i)
+{
+	const PtOp *op = pt_op_scalar((PtScalar) i->op);
+
+	return i->cls == PT_I64 && op != NULL && (op->flags & PT_OP_DIVIDES) != 0;
 }
 
 static void
@@ -312,14 +282,14 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 	{
 		const PtInstruction *i = &p->instructions[k];
 		Instruction *ins = &q->instructions[k];
-		int n = operands((PtScalar) i->op);
+		int n = pt_scalar_arity((PtScalar) i->op);
 
 		ins->run = find_unit(q->isa, i);
 		ins->a = (uint8_t) place[i->in[0]];
 		ins->b = n > 1 ? (uint8_t) place[i->in[1]] : ins->a;
 		ins->c = n > 2 ? (uint8_t) place[i->in[2]] : ins->a;
 		ins->out = i->out;
-		ins->divides = i->cls == PT_I64 && (i->op == PT_S_floor_divide || i->op == PT_S_remainder);
+		ins->divides = divides(i);
 		ins->counts = i->op == PT_S_philox;
 		place[i->out] = i->out;
 		written[i->out] = k;

@@ -208,9 +208,10 @@ static const struct
 	bool differentiable;
 } scalar_rows[] = {
 #define NONE_TEXT(x) (#x)[0] == 'N' && (#x)[1] == 'O'
-#define PT_UNARY(name, rule, ints, f, da, doc) [PT_S_##name] = {!(NONE_TEXT(da))},
-#define PT_BINARY(name, rule, ints, f, da, db, doc) [PT_S_##name] = {!(NONE_TEXT(da) && NONE_TEXT(db))},
-#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) [PT_S_##name] = {true},
+#define PT_UNARY(name, rule, ints, flags, f, da, ...) [PT_S_##name] = {!(NONE_TEXT(da))},
+#define PT_BINARY(name, rule, ints, flags, f, da, db, ...) \
+	[PT_S_##name] = {!(NONE_TEXT(da) && NONE_TEXT(db))},
+#define PT_TERNARY(name, ...) [PT_S_##name] = {true},
 #include "engine/ops/scalar.def"
 };
 

@@ -520,7 +520,7 @@ test_inputs(PtArena *arena)
 		  err.message);
 }
 
-/* Rows of the op table keep its limits, and say names for several results. */
+/* Rows of the op table keep its limits; a name, or another name, is of one row. */
 static void
 test_rows(void)
 {
@@ -536,6 +536,8 @@ test_rows(void)
 		CHECK(pt_op_nout(op) >= 1 && pt_op_nout(op) <= PT_MAX_RESULTS, "op \"%s\" has %d results",
 			  op->name, pt_op_nout(op));
 		CHECK(pt_op_find(op->name) == op, "op \"%s\" stands twice", op->name);
+		for (int k = 0; op->aliases != NULL && op->aliases[k] != NULL; k++)
+			CHECK(pt_op_find(op->aliases[k]) == op, "\"%s\" is taken", op->aliases[k]);
 		CHECK((op->scalar != PT_S_NONE) == (pt_op_scalar(op->scalar) == op), "op \"%s\"", op->name);
 	}
 }

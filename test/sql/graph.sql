@@ -121,6 +121,9 @@ SELECT pg_temp.fails($$SELECT nn.layernorm(ARRAY[65536, 65536, 65536, 65536], el
 SELECT pg_temp.fails(format('SELECT %L::nn.module', repeat($$nn.Graph('x -> f(x) + f(x)', 'f', $$, n) || 'nn.ReLU()' || repeat(')', n)))
 FROM (VALUES (10), (100)) v(n);
 
+-- further names that PyTorch has for the same
+SELECT pgtorch_create_model('aliases', nn.Graph('x -> concat([absolute(x), clip(x, -1, 1), torch.multiply(x, x), torch.special.expit(x * 0), special.softmax(x * 0, -1)], -1)'));
+SELECT predict('aliases', '[-2, 3]'::tensor);
 -- tensor functions that the expression language brought along
 SELECT torch.cat(ARRAY[x, y], 1), torch.stack(ARRAY[y, y], dim => -1), torch.narrow(x, 1, 1, 2), torch.select(x, 1, -1), torch.transpose(x, 0, 1), torch.t(y)
 FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor, '[[7], [8]]'::tensor)) v(x, y);

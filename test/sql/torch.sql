@@ -76,6 +76,12 @@ SELECT torch.matmul('[1, 2]', '[3, 4]'), torch.matmul('[[1, 2], [3, 4]]', '[1, 1
 SELECT torch.linear('[[1., 2.]]', '[[1., 1.], [0., 1.]]', '[10., 20.]'), torch.linear('[1., 2.]', weight => '[[1., 1.]]'), torch.permute('[[1, 2, 3]]', '{1,0}'), torch.expand('[[1], [2]]', '{-1,2}'), torch.expand('7', '{2}');
 SELECT torch.where('[true, false]', '[1, 2]'::tensor, 0.5), torch.where('[true, false]', '[1, 2]', '[3., 4.]'::tensor), torch.where('[[true], [false]]', 1, '[5, 6]'::tensor);
 SELECT torch.maximum('[1, nan]', '[2., 1.]'), torch.minimum('[1, 5]', '[2, 3]'), torch.floor_divide('[-7, 7]', 2), torch.floor_divide('[-7., 7.]', 2), torch.eq('[1, 2]', 2), torch.lt('[1., nan]', 2), torch.logical_and('[1, 0]', '[2., 2.]'), torch.logical_not('[0, 3]');
+-- further names that PyTorch has for the same: with all argument types, and described as what they are
+SELECT torch.absolute('[-3, 3]'), torch.multiply('[1, 2]', 3), torch.subtract(1, '[1, 2]'::tensor), torch.true_divide('[1, 2]', 2), torch.greater_equal('[1, 2]', 2), torch.fix('[-1.7]'), torch.special_expit('[0.]'), torch.clip('[1, 5]', max => 3), torch.concatenate(array['[1]', '[2]']::tensor[], dim => 0), torch.swapdims('[[1, 2]]', dim0 => 0, dim1 => 1), torch.special_log_softmax('[0.]', 0), torch.linalg_matmul('[1, 2]', '[3, 4]');
+SELECT obj_description('torch.absolute(tensor)'::regprocedure, 'pg_proc'), obj_description('torch.abs(tensor)'::regprocedure, 'pg_proc');
+SELECT count(*) AS without_its_own FROM pg_proc a WHERE pronamespace = 'torch'::regnamespace AND obj_description(oid, 'pg_proc') LIKE 'Alias of %' AND NOT EXISTS (
+	SELECT FROM pg_proc f WHERE f.pronamespace = a.pronamespace AND f.proargtypes = a.proargtypes AND f.proargnames = a.proargnames AND f.prosrc = a.prosrc
+		AND obj_description(a.oid, 'pg_proc') = format('Alias of torch.%s: %s', f.proname, obj_description(f.oid, 'pg_proc')));
 -- values where formulas meet their ends
 SELECT torch.exp('[0., -inf, inf, 89., -104.]'), torch.log('[1., 0., -1.]'), torch.sqrt('[4, 2]'), torch.rsqrt('[4., 0.]'), torch.sigmoid('[0., -200., 200.]'), torch.tanh('[0., 100.]'), torch.expm1('[1e-10]'), torch.log1p('[1e-10]');
 SELECT torch.round('[0.5, 1.5, -0.5, 2.5]'), torch.floor('[-0.5]'), torch.ceil('[-0.5]'), torch.trunc('[-1.7, 1.7]'), torch.sign('[-3., 0., nan]'), torch.abs('[-3, 3]'), torch.relu('[-1., nan, 2.]'), torch.isnan('[1., nan]'), torch.isfinite('[1., inf, nan]'), torch.reciprocal('[4, 0]'), torch.square('[-3]'), torch.round('int8[5]');

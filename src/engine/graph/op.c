@@ -1,7 +1,11 @@
 /*
  * op.c
- *	  The op table as one list: scalar ops first, then the families.
+ *	  The op table: scalar ops first, then the families; rows by number and by name.
+ *
+ * Threads: the first caller of all puts the table together, the others wait.
  */
+#include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/graph/op.h"
@@ -18,9 +22,57 @@ extern const PtOp pt_random_ops[];
 extern const PtOp pt_train_ops[];
 
 /* Each ends with a row without a name. */
-static const PtOp *const families[] = {
-	pt_scalar_ops, pt_shape_ops, pt_index_ops, pt_stat_ops, pt_reduce_ops,
-	pt_matmul_ops, pt_softmax_ops, pt_create_ops, pt_random_ops, pt_train_ops};
+static const PtOp *const families[] = {pt_scalar_ops, pt_shape_ops,	 pt_index_ops,	 pt_stat_ops,
+									   pt_reduce_ops, pt_matmul_ops, pt_softmax_ops, pt_create_ops,
+									   pt_random_ops, pt_train_ops};
+
+#define MAX_ROWS 1024
+#define MAX_NAMES 2048
+
+typedef struct Name
+{
+	const char *name;
+	int row;
+} Name;
+
+static const PtOp *rows[MAX_ROWS];
+static Name names[MAX_NAMES]; /* and aliases, in order; of the same name, in the order of rows */
+static int nrows, nnames;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static int
+compare_names(const void *a, const void *b)
+{
+	const Name *x = a, *y = b;
+	int order = strcmp(x->name, y->name);
+
+	return order != 0 ? order : x->row - y->row;
+}
+
+/* Should the sizes above be too small, nothing is found at all, so that no test passes. */
+static void
+collect(void)
+{
+	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
+		for (const PtOp *op = families[f]; op->name != NULL; op++)
+		{
+			const char *const *alias = op->aliases;
+			int naliases = 0;
+
+			while (alias != NULL && alias[naliases] != NULL)
+				naliases++;
+			if (nrows == MAX_ROWS || nnames + 1 + naliases > MAX_NAMES)
+			{
+				nrows = nnames = 0;
+				return;
+			}
+			names[nnames++] = (Name){op->name, nrows};
+			for (int i = 0; i < naliases; i++)
+				names[nnames++] = (Name){alias[i], nrows};
+			rows[nrows++] = op;
+		}
+	qsort(names, (size_t) nnames, sizeof(Name), compare_names);
+}
 
 const PtOp *
 pt_op_scalar(PtScalar scalar)
@@ -28,30 +80,27 @@ pt_op_scalar(PtScalar scalar)
 	return scalar > PT_S_NONE && scalar < PT_S_END ? &pt_scalar_ops[scalar - 1] : NULL;
 }
 
-bool
-pt_is_elementwise(const PtOp *op)
-{
-	return op->scalar != PT_S_NONE || (op->flags & PT_OP_RANDOM) || strcmp(op->name, "to") == 0 ||
-		   strcmp(op->name, "expand") == 0;
-}
-
 const PtOp *
 pt_op_at(int i)
 {
-	for (size_t f = 0; f < sizeof(families) / sizeof(families[0]); f++)
-		for (const PtOp *op = families[f]; op->name != NULL; op++)
-			if (i-- == 0)
-				return op;
-	return NULL;
+	pthread_once(&once, collect);
+	return i >= 0 && i < nrows ? rows[i] : NULL;
 }
 
 const PtOp *
 pt_op_find(const char *name)
 {
-	const PtOp *op;
+	int low = 0, high;
 
-	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
-		if (strcmp(op->name, name) == 0)
-			return op;
-	return NULL;
+	pthread_once(&once, collect);
+	for (high = nnames; low < high;)
+	{
+		int middle = (low + high) / 2;
+
+		if (strcmp(names[middle].name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < nnames && strcmp(names[low].name, name) == 0 ? rows[names[low].row] : NULL;
 }

@@ -7,7 +7,7 @@
  * are found by the row's name in the table of each device.  SQL functions, the
  * expression language, autograd, modules and tests all read this table.
  *
- * Rows come from two places: scalar.def (scalar ops, all in ops/scalar.c) and one op_*.c file a family.
+ * Rows come from two places: scalar.def (scalar ops, all in ops/scalar.c) and one file of ops/ a family.
  */
 #ifndef PT_OP_H
 #define PT_OP_H
@@ -48,6 +48,31 @@ typedef enum PtScalar
 #define PT_OP_RANDOM 0x04 /* elementwise, of ops/random.c; refused by torch.eval */
 #define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
+#define PT_OP_OPERAND 0x20	/* to, expand: in programs another name for a converted operand */
+
+/* What scalar.def says of its rows, in its own words there. */
+#define PT_OP_NO_BOOL 0x0100
+#define PT_OP_NO_BOOL_OPERAND 0x0200
+#define PT_OP_BOOL_AS_INT 0x0400
+#define PT_OP_INT_IDENTITY 0x0800
+#define PT_OP_DIVIDES 0x1000
+#define PT_OP_IN_RANGE 0x2000
+#define PT_OP_NO_NEGATIVE 0x4000
+#define PT_OP_CONDITION 0x8000
+#define PT_OP_FP32 0x010000
+#define PT_OP_NUMBER 0x020000
+#define PT_OP_NUMBERS 0x040000
+#define PT_OP_COST(kind) ((unsigned) (kind) << 20)
+#define PT_OP_OPERATOR(symbol) ((unsigned) (symbol) << 24)
+
+typedef enum PtCost
+{
+	PT_COST_SUM,
+	PT_COST_QUOTIENT, /* and roots */
+	PT_COST_FUNCTION, /* exp and its like, in vectors */
+	PT_COST_FUNCTIONS,
+	PT_COST_SLOW /* a call for each element */
+} PtCost;
 
 /* Autocast: mixed precision as torch.autocast has it, for a part of a graph. */
 typedef enum PtAutocast
@@ -82,6 +107,8 @@ typedef struct PtTensorType
 typedef struct PtOp
 {
 	const char *name;
+	const char *const
+		*aliases;		   /* (optional) further names that PyTorch has for it, NULL-terminated */
 	const PtParam *params; /* tensors and attributes, in PyTorch's order */
 	unsigned flags;
 	int nout;		   /* how many results; 0 means 1: ask pt_op_nout */
@@ -117,13 +144,33 @@ pt_op_nout(const PtOp *op)
 	return op->nout > 0 ? op->nout : 1;
 }
 
-/* By PyTorch's name; NULL if there is none. */
+static inline PtCost
+pt_op_cost(const PtOp *op)
+{
+	return (PtCost) (op->flags >> 20 & 7);
+}
+
+/* The SQL operator that is the op, too; 0 if there is none. */
+static inline char
+pt_op_operator(const PtOp *op)
+{
+	return (char) (op->flags >> 24);
+}
+
+/* .aliases = PT_ALIASES("clip") */
+#define PT_ALIASES(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+/* By PyTorch's name, or one of its aliases; NULL if there is none. */
 extern const PtOp *pt_op_find(const char *name);
 /* All rows, for generators and tests. */
 extern const PtOp *pt_op_at(int i);				  /* NULL past the end */
 extern const PtOp *pt_op_scalar(PtScalar scalar); /* NULL if it is no op */
 /* Scalar and random ops, to and expand: what a program can hold. */
-extern bool pt_is_elementwise(const PtOp *op);
+static inline bool
+pt_is_elementwise(const PtOp *op)
+{
+	return op->scalar != PT_S_NONE || (op->flags & (PT_OP_RANDOM | PT_OP_OPERAND)) != 0;
+}
 
 /* ops/scalar.c: the dtype that a scalar op computes in, which its operands are converted to. */
 extern PtDtype pt_scalar_dtype(const struct PtGraph *g, const struct PtNode *node);

@@ -495,6 +495,7 @@ const PtOp pt_index_ops[] =
 	  .flags = PT_OP_PUBLIC,
 	  COMPOSED(unflatten, "One dimension as several; one size may be -1.")},
 	 {.name = "transpose",
+	  .aliases = PT_ALIASES("swapdims"),
 	  .params = (const PtParam[]){INPUT,
 								  {"dim0", PT_ARG_INT, .required = true},
 								  {"dim1", PT_ARG_INT, .required = true},

@@ -254,6 +254,7 @@ const PtOp pt_matmul_ops[] =
 	  .gradient = gradient_mm,
 	  .doc = "Product of two matrices, or of two batches of matrices."},
 	 {.name = "matmul",
+	  .aliases = PT_ALIASES("linalg_matmul"),
 	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
 								  {"other", PT_ARG_TENSOR, .required = true},
 								  {0}},

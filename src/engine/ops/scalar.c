@@ -25,9 +25,12 @@ typedef struct ScalarRow
 } ScalarRow;
 
 static const ScalarRow rows[] = {
-#define PT_UNARY(name, rule, ints, f, da, doc) [PT_S_##name] = {1, rule, {#da, "NONE", "NONE"}},
-#define PT_BINARY(name, rule, ints, f, da, db, doc) [PT_S_##name] = {2, rule, {#da, #db, "NONE"}},
-#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) [PT_S_##name] = {3, rule, {#da, #db, #dc}},
+#define PT_UNARY(name, rule, ints, flags, f, da, ...) \
+	[PT_S_##name] = {1, rule, {#da, "NONE", "NONE"}},
+#define PT_BINARY(name, rule, ints, flags, f, da, db, ...) \
+	[PT_S_##name] = {2, rule, {#da, #db, "NONE"}},
+#define PT_TERNARY(name, rule, ints, flags, f, da, db, dc, ...) \
+	[PT_S_##name] = {3, rule, {#da, #db, #dc}},
 #include "engine/ops/scalar.def"
 };
 
@@ -37,33 +40,46 @@ pt_scalar_arity(PtScalar scalar)
 	return scalar < PT_S_END ? rows[scalar].arity : scalar == PT_S_philox ? 2 : 1;
 }
 
-/* The condition of where is no part of promotion. */
+/* A condition has no part in promotion. */
 static int
-first_promoted(PtScalar scalar)
+first_promoted(const PtOp *op)
 {
-	return scalar == PT_S_where ? 1 : 0;
+	return (op->flags & PT_OP_CONDITION) != 0 ? 1 : 0;
 }
 
 PtDtype
 pt_scalar_dtype(const PtGraph *g, const PtNode *node)
 {
-	int first = first_promoted(node->op->scalar);
+	int first = first_promoted(node->op);
 	PtDtype dtype = pt_result_type(g, node->in + first, node->nin - first);
 
 	if (rows[node->op->scalar].rule == FLOAT && !pt_dtype_is_float(dtype))
 		return PT_FLOAT32;
-	if (node->op->scalar == PT_S_square && dtype == PT_BOOL)
-		return PT_INT64; /* to the power of a Python number */
-	return dtype;
+	return dtype == PT_BOOL && (node->op->flags & PT_OP_BOOL_AS_INT) != 0 ? PT_INT64 : dtype;
 }
 
 /* Arithmetic that PyTorch has for numbers but not for truth values. */
 static bool
-refuses_bool(PtScalar op)
+check_bool(PtGraph *g, const PtNode *node, PtDtype dtype)
 {
-	return op == PT_S_neg || op == PT_S_remainder || op == PT_S_floor_divide || op == PT_S_pow ||
-		   op == PT_S_abs || op == PT_S_relu || op == PT_S_floor || op == PT_S_ceil ||
-		   op == PT_S_round || op == PT_S_trunc;
+	const PtOp *op = node->op;
+	bool any = false;
+
+	for (int i = 0; i < node->nin; i++)
+		any = any || pt_value(g, node->in[i])->dtype == PT_BOOL;
+	if (dtype == PT_BOOL && (op->flags & PT_OP_NO_BOOL) != 0)
+		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", op->name);
+	else if (any && (op->flags & PT_OP_NO_BOOL_OPERAND) != 0)
+		pt_graph_fail(g, PT_ETYPE, "%s does not support bool operands", op->name);
+	else
+		return true;
+	if (pt_op_operator(op) == '-')
+		pt_hint(
+			&g->error,
+			node->nin == 1
+				? "Use torch.logical_not."
+				: "Use torch.logical_not, torch.ne for a difference, or convert with torch.to.");
+	return false;
 }
 
 /* Is every integer operand that is a number a value of the result's integer dtype?  add and its like wrap instead. */
@@ -73,7 +89,7 @@ numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
 	int bits = (int) pt_dtype_size(dtype) * 8;
 	int64_t most = (int64_t) (UINT64_MAX >> (dtype == PT_UINT8 ? 64 - bits : 65 - bits));
 
-	for (int i = first_promoted(node->op->scalar); i < node->nin; i++)
+	for (int i = first_promoted(node->op); i < node->nin; i++)
 	{
 		const PtGraphValue *v = pt_value(g, node->in[i]);
 
@@ -106,7 +122,7 @@ convert_scalars(PtGraph *g, PtNode *node, PtDtype dtype)
 static bool
 infer(PtGraph *g, PtNode *node, PtTensorType *out)
 {
-	PtScalar op = node->op->scalar;
+	const PtOp *op = node->op;
 	PtDtype dtype = pt_scalar_dtype(g, node);
 	PtError err;
 
@@ -123,22 +139,9 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 			return pt_graph_fail(g, err.code, "%s: %s", node->op->name, err.message);
 		out->shape = shape;
 	}
-	if (dtype == PT_BOOL && refuses_bool(op))
-	{
-		pt_graph_fail(g, PT_ETYPE, "%s does not support bool tensors", node->op->name);
-		if (op == PT_S_neg)
-			pt_hint(&g->error, "Use torch.logical_not.");
+	if (!check_bool(g, node, dtype))
 		return false;
-	}
-	if (op == PT_S_sub &&
-		(pt_value(g, node->in[0])->dtype == PT_BOOL || pt_value(g, node->in[1])->dtype == PT_BOOL))
-	{
-		pt_graph_fail(g, PT_ETYPE, "sub does not support bool operands");
-		return pt_hint(
-			&g->error,
-			"Use torch.logical_not, torch.ne for a difference, or convert with torch.to.");
-	}
-	if (op == PT_S_pow && !pt_dtype_is_float(dtype))
+	if ((op->flags & PT_OP_NO_NEGATIVE) != 0 && !pt_dtype_is_float(dtype))
 	{
 		const PtGraphValue *b = pt_value(g, node->in[1]);
 
@@ -146,13 +149,12 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 			return pt_graph_fail(g, PT_EINVAL,
 								 "integers to negative integer powers are not allowed");
 	}
-	if ((op == PT_S_pow || op == PT_S_where) && pt_dtype_is_int(dtype) &&
-		!numbers_fit(g, node, dtype))
+	if ((op->flags & PT_OP_IN_RANGE) != 0 && pt_dtype_is_int(dtype) && !numbers_fit(g, node, dtype))
 		return false;
-	if (op == PT_S_where && pt_value(g, node->in[0])->dtype != PT_BOOL)
-		return pt_graph_fail(g, PT_ETYPE, "where expects a condition of dtype bool, not %s",
+	if ((op->flags & PT_OP_CONDITION) != 0 && pt_value(g, node->in[0])->dtype != PT_BOOL)
+		return pt_graph_fail(g, PT_ETYPE, "%s expects a condition of dtype bool, not %s", op->name,
 							 pt_dtype_name(pt_value(g, node->in[0])->dtype));
-	out->dtype = rows[op].rule == BOOL ? PT_BOOL : dtype;
+	out->dtype = rows[op->scalar].rule == BOOL ? PT_BOOL : dtype;
 	if (out->shape.ndim > 0)
 		convert_scalars(g, node, dtype);
 	return true;
@@ -179,38 +181,29 @@ gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, Pt
 	return g->error.code == PT_OK;
 }
 
-static const PtParam unary_params[] = {{"input", PT_ARG_TENSOR, .required = true}, {0}};
-static const PtParam binary_params[] = {{"input", PT_ARG_TENSOR, .required = true},
-										{"other", PT_ARG_TENSOR, .required = true},
-										{0}};
-static const PtParam pow_params[] = {{"input", PT_ARG_TENSOR, .required = true},
-									 {"exponent", PT_ARG_TENSOR, .required = true},
-									 {0}};
-static const PtParam where_params[] = {{"condition", PT_ARG_TENSOR, .required = true},
-									   {"input", PT_ARG_TENSOR, .required = true},
-									   {"other", PT_ARG_TENSOR, .required = true},
-									   {0}};
+#define TENSOR(name) #name, PT_ARG_TENSOR, .required = true
+#define PARAMS(...) ((const PtParam[]){__VA_ARGS__, {0}})
+#define FIRST(first, ...) first
 
-/* What autocast computes in float32: of little precision these lose too much, or overflow. */
-#define NEEDS_FLOAT32(op)                                                                \
-	((op) == PT_S_exp || (op) == PT_S_expm1 || (op) == PT_S_log || (op) == PT_S_log1p || \
-	 (op) == PT_S_reciprocal || (op) == PT_S_rsqrt || (op) == PT_S_pow || (op) == PT_S_square)
-
-#define ROW(name_, params_, doc_)                                             \
-	{.name = #name_,                                                          \
-	 .params = params_,                                                       \
-	 .flags = PT_OP_PUBLIC,                                                   \
-	 .scalar = PT_S_##name_,                                                  \
-	 .casting = NEEDS_FLOAT32(PT_S_##name_) ? PT_CAST_FULL : PT_CAST_DEFAULT, \
-	 .infer = infer,                                                          \
-	 .gradient = gradient,                                                    \
-	 .doc = doc_},
+/* ...: the row's doc, then its aliases. */
+#define ROW(name_, flags_, params_, ...)                                       \
+	{.name = #name_,                                                           \
+	 .aliases = &(const char *const[]){__VA_ARGS__, NULL}[1],                  \
+	 .params = params_,                                                        \
+	 .flags = PT_OP_PUBLIC | (flags_),                                         \
+	 .scalar = PT_S_##name_,                                                   \
+	 .casting = (PT_OP_FP32 & (flags_)) != 0 ? PT_CAST_FULL : PT_CAST_DEFAULT, \
+	 .infer = infer,                                                           \
+	 .gradient = gradient,                                                     \
+	 .doc = FIRST(__VA_ARGS__, NULL)},
 
 const PtOp pt_scalar_ops[] = {
-#define PT_UNARY(name, rule, ints, f, da, doc) ROW(name, unary_params, doc)
-#define PT_BINARY(name, rule, ints, f, da, db, doc) \
-	ROW(name, PT_S_##name == PT_S_pow ? pow_params : binary_params, doc)
-#define PT_TERNARY(name, rule, ints, f, da, db, dc, doc) ROW(name, where_params, doc)
+#define PT_UNARY(name, rule, ints, flags, f, da, ...) \
+	ROW(name, flags, PARAMS({TENSOR(input)}), __VA_ARGS__)
+#define PT_BINARY(name, rule, ints, flags, f, da, db, other, ...) \
+	ROW(name, flags, PARAMS({TENSOR(input)}, {TENSOR(other)}), __VA_ARGS__)
+#define PT_TERNARY(name, rule, ints, flags, f, da, db, dc, first, second, third, ...) \
+	ROW(name, flags, PARAMS({TENSOR(first)}, {TENSOR(second)}, {TENSOR(third)}), __VA_ARGS__)
 #include "engine/ops/scalar.def"
 	{0}};
 

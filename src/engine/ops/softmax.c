@@ -207,6 +207,7 @@ static const PtParam softmax_params[] = {{"input", PT_ARG_TENSOR, .required = tr
 
 const PtOp pt_softmax_ops[] =
 	{{.name = "softmax",
+	  .aliases = PT_ALIASES("special_softmax"),
 	  .params = softmax_params,
 	  .flags = PT_OP_PUBLIC,
 	  .casting = PT_CAST_FULL,
@@ -214,6 +215,7 @@ const PtOp pt_softmax_ops[] =
 	  .gradient = gradient_softmax,
 	  .doc = "exp(input) over its sum along a dimension."},
 	 {.name = "log_softmax",
+	  .aliases = PT_ALIASES("special_log_softmax"),
 	  .params = softmax_params,
 	  .flags = PT_OP_PUBLIC,
 	  .casting = PT_CAST_FULL,

@@ -321,6 +321,7 @@ static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
 
 const PtOp pt_stat_ops[] = {
 	{.name = "clamp",
+	 .aliases = PT_ALIASES("clip"),
 	 .params = (const PtParam[]){INPUT,
 								 {"min", PT_ARG_NUMBER, .init_none = true},
 								 {"max", PT_ARG_NUMBER, .init_none = true},

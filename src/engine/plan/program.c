@@ -273,10 +273,12 @@ add_node(Builder *b, const PtNode *node)
 
 	cls = pt_dtype_class(dtype);
 	for (int i = 0; i < node->nin; i++)
-		in[i] = operand(b, node->in[i], node->op->scalar == PT_S_where && i == 0 ? PT_BOOL : dtype,
-						cls);
-	if (cls == PT_I64 && (node->op->scalar == PT_S_floor || node->op->scalar == PT_S_ceil ||
-						  node->op->scalar == PT_S_round || node->op->scalar == PT_S_trunc))
+	{
+		bool condition = i == 0 && (node->op->flags & PT_OP_CONDITION) != 0;
+
+		in[i] = operand(b, node->in[i], condition ? PT_BOOL : dtype, cls);
+	}
+	if (cls == PT_I64 && (node->op->flags & PT_OP_INT_IDENTITY) != 0)
 		reg = in[0];
 	else
 		reg = emit(b, node->op->scalar, cls, in[0], in[1], in[2]);
