@@ -235,6 +235,72 @@ test_large(void)
 	case_end(&c);
 }
 
+/*
+ * Values that are too large to have a place to themselves, read soon and late, whole and in parts, on both sides: what
+ * lies where another still lives, or was not copied, changes the result.
+ */
+static void
+test_places(void)
+{
+	static const char *const ops[] = {"softmax",		 "permute",		"softmax permute",
+									  "softmax program", "program sum", "mm permute copy"};
+	enum
+	{
+		N = 24
+	};
+
+	for (uint64_t seed = 0; seed < (uint64_t) tries(dev, 120, 30); seed++)
+	{
+		Case c;
+		PtRef x[64];
+		int n = 0, flat;
+
+		case_begin(&c);
+		draw_seed(seed);
+		flat = case_random(&c, PT_FLOAT32, SHAPE(8 * N * N), 1);
+		for (int i = 0; i < 3; i++)
+			x[n++] = c.ext[case_random(&c, PT_FLOAT32, SHAPE(N, N), 1)];
+		while (n < 40)
+		{
+			/* often one of the last, at times one of long ago */
+			PtRef a = x[draw_int(3) > 0 ? n - 1 - draw_int(3) : draw_int(n)], b = x[draw_int(n)];
+
+			switch (draw_int(7))
+			{
+				case 0:
+					a = pt_tanh(c.g, a);
+					break;
+				case 1:
+					a = pt_add(c.g, a, b);
+					break;
+				case 2:
+				case 3:
+					a = softmax(c.g, a);
+					break;
+				case 4:
+					a = pt_apply_name(c.g, "t", &a, 1, NULL, 0);
+					break;
+				case 5:
+					a = pt_mm(c.g, a, b, false, false);
+					break;
+				default:
+					/* of an external, or of what was computed */
+					b = draw_int(2) ? c.ext[flat]
+									: pt_reshape(c.g, pt_add(c.g, a, b), SHAPE(N * N));
+					b = pt_slice(c.g, b, draw_int(N) * 8, SHAPE(N / 2, N));
+					a = pt_add(c.g, a, pt_sum(c.g, softmax(c.g, b), (int64_t[]){0}, 1, false));
+					break;
+			}
+			x[n++] = a;
+		}
+		for (int i = 0; i < 4; i++)
+			case_output(&c, x[n - 1 - draw_int(12)]);
+		pt_graph_assign(c.g, c.ext[1], x[n - 1]);
+		pt_plan_free(compile_with(&c, ops[seed % (sizeof(ops) / sizeof(ops[0]))], 2, 1e-4));
+		case_end(&c);
+	}
+}
+
 static void
 test_errors(void)
 {
@@ -317,6 +383,7 @@ main(void)
 	test_constants();
 	test_slices();
 	test_large();
+	test_places();
 	test_errors();
 	test_lacks();
 	dev->type->close(dev);

@@ -96,7 +96,7 @@ reads_alone(const PtPlanning *p, const PtUnit *x, const PtUnit *y)
 /*
  * y reads from x, both programs.  True if running them as one would make a cycle: y depends on something
  * else that depends on x.  Units may hold nodes from anywhere in the graph, so the positions of nodes tell
- * nothing: what y depends on is searched, and found guilty if there is too much of it.
+ * nothing: what y depends on is searched, and y assumed to depend on x when that exceeds its limit.
  */
 static bool
 makes_cycle(const PtPlanning *p, int x, int y, Search *search)
