@@ -229,15 +229,129 @@ place_outputs(PtCpuProgram *q, const PtProgram *p, const int *written)
 	}
 }
 
+/* While instructions are gone through: where a register's value is, and by which of them it was written (-1: none). */
+typedef struct Registers
+{
+	int place[PT_PROGRAM_REGISTERS];
+	int written[PT_PROGRAM_REGISTERS];
+} Registers;
+
+static void
+bind_inputs(PtCpuProgram *q, Registers *r, const PtOperand *in, void *result)
+{
+	const PtProgram *p = q->program;
+
+	for (int k = 0; k < p->ninputs; k++)
+	{
+		Input *i = &q->inputs[k];
+
+		i->dtype = p->inputs[k].dtype;
+		i->cls = pt_dtype_class(i->dtype);
+		i->size = pt_dtype_size(i->dtype);
+		i->data = result != NULL ? (k == 0 ? result : in[k - 1].data) : in[k].data;
+		i->stride = p->inputs[k].stride;
+		i->place = p->inputs[k].reg;
+		i->direct = native(i->dtype);
+		classify(&p->space, i, p->points);
+		if (i->access != FILL)
+			r->place[p->inputs[k].reg] = AT_INPUT + k;
+		q->point_ps += (int64_t) i->size * (i->access == LINEAR ? 40
+											: i->access == WALK ? 150
+																: 10);
+	}
+}
+
+static void
+bind_instructions(PtCpuProgram *q, Registers *r)
+{
+	for (int k = 0; k < q->ninstructions; k++)
+	{
+		const PtInstruction *i = &q->program->instructions[k];
+		Instruction *ins = &q->instructions[k];
+		int n = pt_scalar_arity((PtScalar) i->op);
+
+		ins->run = find_unit(q->isa, i);
+		ins->a = (uint8_t) r->place[i->in[0]];
+		ins->b = n > 1 ? (uint8_t) r->place[i->in[1]] : ins->a;
+		ins->c = n > 2 ? (uint8_t) r->place[i->in[2]] : ins->a;
+		ins->out = i->out;
+		ins->divides = divides(i);
+		ins->counts = i->op == PT_S_philox;
+		r->place[i->out] = i->out;
+		r->written[i->out] = k;
+		q->point_ps += cost(i);
+	}
+}
+
+static void
+bind_outputs(PtCpuProgram *q, const Registers *r, const PtOperand *out)
+{
+	const PtProgram *p = q->program;
+
+	for (int j = 0; j < p->noutputs; j++)
+	{
+		Output *o = &q->outputs[j];
+
+		o->data = out[j].data;
+		o->dtype = p->outputs[j].dtype;
+		o->size = pt_dtype_size(o->dtype);
+		o->from = r->place[p->outputs[j].reg];
+		q->point_ps += (int64_t) o->size * 60;
+	}
+	place_outputs(q, p, r->written);
+}
+
+/* Bytes of an element in a register that holds the widest. */
+static size_t
+width(const PtProgram *p)
+{
+	bool wide = false;
+
+	for (int k = 0; k < p->ninputs; k++)
+		wide = wide || pt_dtype_class(p->inputs[k].dtype) != PT_F32;
+	for (int k = 0; k < p->nnumbers; k++)
+		wide = wide || p->numbers[k].cls != PT_F32;
+	for (int k = 0; k < p->ninstructions; k++)
+	{
+		const PtInstruction *i = &p->instructions[k];
+
+		wide = wide || i->cls != PT_F32 || i->op == PT_S_to_f64 || i->op == PT_S_to_i64;
+	}
+	return wide ? 8 : 4;
+}
+
+/* The chunk: what keeps the registers in L1, and a multiple of the longest period it can hold. */
+static void
+choose_chunk(PtCpuProgram *q)
+{
+	int64_t bytes = (int64_t) width(q->program), period = 1;
+	int64_t most = CACHE_BYTES / ((q->nregisters > 0 ? q->nregisters : 1) * bytes) & ~63;
+
+	most = most < CHUNK_MIN ? CHUNK_MIN : most > CHUNK_MAX ? CHUNK_MAX : most;
+	for (int k = 0; k < q->ninputs; k++)
+		if (q->inputs[k].access == PERIODIC && q->inputs[k].period <= most &&
+			q->inputs[k].period > period)
+			period = q->inputs[k].period;
+	q->chunk = most / period * period;
+	for (int k = 0; k < q->ninputs; k++)
+	{
+		Input *i = &q->inputs[k];
+
+		if (i->access == PERIODIC && i->period <= most)
+			i->place = q->nregisters++; /* of its own, as instructions may reuse the other */
+		else if (i->access == PERIODIC)
+			i->access = WALK;
+	}
+	/* a line more, so that registers do not all start in one set of the cache */
+	q->register_bytes = (size_t) ((q->chunk * bytes + 63) / 64 * 64 + 64);
+}
+
 PtCpuProgram *
 pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void *result,
 					const PtOperand *out)
 {
 	PtCpuProgram *q = pt_arena_alloc(b->arena, sizeof(PtCpuProgram));
-	int place[PT_PROGRAM_REGISTERS];   /* where a register's value is now */
-	int written[PT_PROGRAM_REGISTERS]; /* by which instruction; -1: none */
-	size_t widest = 4;
-	int64_t most, period = 1;
+	Registers registers;
 
 	if (q == NULL)
 	{
@@ -252,82 +366,13 @@ pt_cpu_program_bind(PtCpuBind *b, const PtProgram *p, const PtOperand *in, void 
 	q->noutputs = p->noutputs;
 	for (int r = 0; r < PT_PROGRAM_REGISTERS; r++)
 	{
-		place[r] = r;
-		written[r] = -1;
+		registers.place[r] = r;
+		registers.written[r] = -1;
 	}
-	for (int k = 0; k < p->ninputs; k++)
-	{
-		Input *i = &q->inputs[k];
-
-		i->dtype = p->inputs[k].dtype;
-		i->cls = pt_dtype_class(i->dtype);
-		i->size = pt_dtype_size(i->dtype);
-		i->data = result != NULL ? (k == 0 ? result : in[k - 1].data) : in[k].data;
-		i->stride = p->inputs[k].stride;
-		i->place = p->inputs[k].reg;
-		i->direct = native(i->dtype);
-		classify(&p->space, i, p->points);
-		if (i->access != FILL)
-			place[p->inputs[k].reg] = AT_INPUT + k;
-		if (i->cls != PT_F32)
-			widest = 8;
-		q->point_ps += (int64_t) i->size * (i->access == LINEAR ? 40
-											: i->access == WALK ? 150
-																: 10);
-	}
-	for (int k = 0; k < p->nnumbers; k++)
-		if (p->numbers[k].cls != PT_F32)
-			widest = 8;
-	for (int k = 0; k < p->ninstructions; k++)
-	{
-		const PtInstruction *i = &p->instructions[k];
-		Instruction *ins = &q->instructions[k];
-		int n = pt_scalar_arity((PtScalar) i->op);
-
-		ins->run = find_unit(q->isa, i);
-		ins->a = (uint8_t) place[i->in[0]];
-		ins->b = n > 1 ? (uint8_t) place[i->in[1]] : ins->a;
-		ins->c = n > 2 ? (uint8_t) place[i->in[2]] : ins->a;
-		ins->out = i->out;
-		ins->divides = divides(i);
-		ins->counts = i->op == PT_S_philox;
-		place[i->out] = i->out;
-		written[i->out] = k;
-		if (i->cls != PT_F32 || i->op == PT_S_to_f64 || i->op == PT_S_to_i64)
-			widest = 8;
-		q->point_ps += cost(i);
-	}
-	for (int j = 0; j < p->noutputs; j++)
-	{
-		Output *o = &q->outputs[j];
-
-		o->data = out[j].data;
-		o->dtype = p->outputs[j].dtype;
-		o->size = pt_dtype_size(o->dtype);
-		o->from = place[p->outputs[j].reg];
-		q->point_ps += (int64_t) o->size * 60;
-	}
-	place_outputs(q, p, written);
-
-	/* the chunk: what keeps the registers in L1, and a multiple of the longest period it can hold */
-	most = CACHE_BYTES / ((p->nregisters > 0 ? p->nregisters : 1) * (int64_t) widest) & ~63;
-	most = most < CHUNK_MIN ? CHUNK_MIN : most > CHUNK_MAX ? CHUNK_MAX : most;
-	for (int k = 0; k < p->ninputs; k++)
-		if (q->inputs[k].access == PERIODIC && q->inputs[k].period <= most &&
-			q->inputs[k].period > period)
-			period = q->inputs[k].period;
-	q->chunk = most / period * period;
-	for (int k = 0; k < p->ninputs; k++)
-	{
-		Input *i = &q->inputs[k];
-
-		if (i->access == PERIODIC && i->period <= most)
-			i->place = q->nregisters++; /* of its own, as instructions may reuse the other */
-		else if (i->access == PERIODIC)
-			i->access = WALK;
-	}
-	/* a line more, so that registers do not all start in one set of the cache */
-	q->register_bytes = ((size_t) q->chunk * widest + 63) / 64 * 64 + 64;
+	bind_inputs(q, &registers, in, result);
+	bind_instructions(q, &registers);
+	bind_outputs(q, &registers, out);
+	choose_chunk(q);
 	pt_cpu_want_scratch(b, pt_cpu_program_scratch(q));
 
 	if (result == NULL && (q->adam = pt_cpu_adam_match(b->arena, p, in, out)) != NULL)
