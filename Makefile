@@ -80,7 +80,8 @@ WERROR_FLAG := -Werror
 endif
 
 # tables end in fields that are zero, hence -Wno-missing-field-initializers
-WARN := -Wall -Wextra -Wmissing-prototypes -Wvla -Wno-missing-field-initializers $(WERROR_FLAG)
+# rows of a table have functions of one form, whichever of their arguments they need
+WARN := -Wall -Wextra -Wmissing-prototypes -Wvla -Wno-missing-field-initializers -Wno-unused-parameter $(WERROR_FLAG)
 ENGINE_CFLAGS := -std=gnu11 -D_GNU_SOURCE $(WARN) -fvisibility=hidden -fno-strict-aliasing \
 	-fno-omit-frame-pointer -ffp-contract=off -fPIC -pthread -I$(S)src
 # kernels: what a vectorizer needs and PyTorch does too; NaN and infinities stay right
@@ -125,7 +126,7 @@ endif
 
 # PostgreSQL's headers are system headers here: its warnings are not ours to mend.
 PG_COMPILE_FLAGS = $(filter-out -Wdeclaration-after-statement,$(CFLAGS)) \
-	-std=gnu11 $(WARN) -Wno-unused-parameter -Wno-sign-compare -fvisibility=hidden -O2 -pthread \
+	-std=gnu11 $(WARN) -Wno-sign-compare -fvisibility=hidden -O2 -pthread \
 	$(if $(CLANG_CC),-Wno-unknown-warning-option -Wno-ignored-optimization-argument) \
 	-DPGTORCH_VERSION='"$(EXT_VERSION)"' -I$(S)src $(patsubst -I/%,-isystem /%,$(filter-out -I. -I./ -I$(S),$(CPPFLAGS)))
 else

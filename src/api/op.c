@@ -134,21 +134,6 @@ read_operands(Operands *o)
 
 /* ---------- building the graph ---------- */
 
-/* A number in a tensor's place. */
-static PtRef
-number(PtGraph *g, const PtValue *v)
-{
-	switch (v->kind)
-	{
-		case PT_VALUE_INT:
-			return pt_integer(g, v->integer);
-		case PT_VALUE_BOOL:
-			return pt_boolean(g, v->boolean);
-		default:
-			return pt_real(g, v->real);
-	}
-}
-
 /* PgtBuild: the op, applied to tensors, numbers and attributes. */
 static int
 build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
@@ -189,7 +174,7 @@ build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
 			PtValue v;
 
 			pgt_call_value(fcinfo, o->call, i, &any_number, g->arena, &v);
-			in[nin++] = number(g, &v);
+			in[nin++] = pt_number(g, &v);
 		}
 	}
 	if (attributes)

@@ -22,6 +22,21 @@ pt_shape_numel(const PtShape *shape)
 	return n;
 }
 
+void
+pt_shape_insert(PtShape *shape, int64_t dim, int64_t size)
+{
+	memmove(shape->dim + dim + 1, shape->dim + dim, (size_t) (shape->ndim - dim) * sizeof(int64_t));
+	shape->dim[dim] = size;
+	shape->ndim++;
+}
+
+void
+pt_shape_remove(PtShape *shape, int64_t dim)
+{
+	shape->ndim--;
+	memmove(shape->dim + dim, shape->dim + dim + 1, (size_t) (shape->ndim - dim) * sizeof(int64_t));
+}
+
 bool
 pt_shape_equal(const PtShape *a, const PtShape *b)
 {

@@ -29,6 +29,9 @@ typedef struct PtTensor
 } PtTensor;
 
 extern int64_t pt_shape_numel(const PtShape *shape); /* of a shape that was checked */
+/* With another dimension of that size at dim; without dimension dim. */
+extern void pt_shape_insert(PtShape *shape, int64_t dim, int64_t size);
+extern void pt_shape_remove(PtShape *shape, int64_t dim);
 extern bool pt_shape_equal(const PtShape *a, const PtShape *b);
 /*
  * Checks 0 <= ndim <= 8, sizes >= 0 and that dtype x shape does not overflow int64; numel may be

@@ -19,30 +19,30 @@ input(const PtNode *node, int k)
 	return k < node->nin ? node->in[k] : node->list[k - node->nin];
 }
 
-/* Room for the gradients of a node's tensors: most nodes have few, a list may be long. */
-typedef struct Inputs
+typedef struct Backward
 {
+	PtGraph *g;
+	bool *depends; /* [values] on any of wrt, through ops that have a gradient */
+	PtRef *grads;  /* [values] PT_NO_REF as long as nothing was added */
+	/* of one node's tensors: most nodes have few, a list may be long */
 	PtRef *gin;
 	bool *want;
 	int size;
-} Inputs;
+} Backward;
 
 static bool
-reserve(Inputs *x, int n)
+reserve(Backward *x, int n)
 {
 	if (n > x->size)
 	{
 		int size = n > 2 * x->size ? n : 2 * x->size;
 		PtRef *gin = realloc(x->gin, (size_t) size * sizeof(PtRef));
-		bool *want;
+		bool *want = realloc(x->want, (size_t) size * sizeof(bool));
 
-		if (gin == NULL)
-			return false;
-		x->gin = gin;
-		want = realloc(x->want, (size_t) size * sizeof(bool));
-		if (want == NULL)
-			return false;
-		x->want = want;
+		x->gin = gin != NULL ? gin : x->gin;
+		x->want = want != NULL ? want : x->want;
+		if (gin == NULL || want == NULL)
+			return pt_graph_fail(x->g, PT_ENOMEM, "out of memory");
 		x->size = size;
 	}
 	for (int k = 0; k < n; k++)
@@ -50,124 +50,118 @@ reserve(Inputs *x, int n)
 	return true;
 }
 
-/* Which values depend on any of wrt through ops that have a gradient. */
 static void
-mark_dependents(const PtGraph *g, uint32_t nnodes, bool *depends)
+mark_dependents(Backward *x, uint32_t nnodes)
 {
 	for (uint32_t i = 0; i < nnodes; i++)
 	{
-		const PtNode *node = &g->nodes[i];
+		const PtNode *node = &x->g->nodes[i];
 		bool any = false;
 
 		if (node->op->gradient == NULL)
 			continue;
 		for (int k = 0; k < node->nin + node->nlist; k++)
-			any = any || (depends[input(node, k)] &&
-						  pt_dtype_is_float(pt_value(g, input(node, k))->dtype));
+			any = any || (x->depends[input(node, k)] &&
+						  pt_dtype_is_float(pt_dtype_of(x->g, input(node, k))));
 		for (int k = 0; any && k < pt_op_nout(node->op); k++)
-			if (pt_dtype_is_float(pt_value(g, node->out[k])->dtype))
-				depends[node->out[k]] = true;
+			if (pt_dtype_is_float(pt_dtype_of(x->g, node->out[k])))
+				x->depends[node->out[k]] = true;
 	}
 }
 
 static void
-accumulate(PtGraph *g, PtRef *grads, PtRef x, PtRef gradient)
+accumulate(Backward *b, PtRef x, PtRef gradient)
 {
-	const PtShape shape = pt_value(g, x)->shape;
-	PtDtype dtype = pt_value(g, x)->dtype;
+	PtGraph *g = b->g;
+	const PtShape shape = pt_shape_of(g, x);
 	PtShape have;
 
 	if (gradient == PT_NO_REF)
 		return;
 	gradient = pt_sum_to(g, gradient, &shape);
-	gradient = pt_cast(g, gradient, dtype);
+	gradient = pt_cast(g, gradient, pt_dtype_of(g, x));
 	/* a gradient that came out as a number, or smaller than x (where(a, g, 0) of constants) */
-	have = pt_value(g, gradient)->shape;
+	have = pt_shape_of(g, gradient);
 	if (!pt_shape_equal(&have, &shape))
 		gradient = pt_expand(g, gradient, &shape);
-	grads[x] = grads[x] == PT_NO_REF ? gradient : pt_add(g, grads[x], gradient);
+	b->grads[x] = b->grads[x] == PT_NO_REF ? gradient : pt_add(g, b->grads[x], gradient);
+}
+
+/* Adds what the node's tensors get from its results; false after a failure. */
+static bool
+visit(Backward *x, uint32_t i)
+{
+	PtGraph *g = x->g;
+	const PtNode node = g->nodes[i]; /* a copy: the array grows */
+	PtRef gout[PT_MAX_RESULTS] = {PT_NO_REF};
+	int nin = node.nin + node.nlist;
+	bool any_out = false, any_in = false;
+
+	if (node.op->gradient == NULL)
+		return true;
+	for (int k = 0; k < pt_op_nout(node.op); k++)
+	{
+		gout[k] = x->depends[node.out[k]] ? x->grads[node.out[k]] : PT_NO_REF;
+		any_out = any_out || gout[k] != PT_NO_REF;
+	}
+	if (!any_out)
+		return true;
+	if (!reserve(x, nin > PT_MAX_OPERANDS ? nin : PT_MAX_OPERANDS))
+		return false;
+	for (int k = 0; k < nin; k++)
+	{
+		x->want[k] = x->depends[input(&node, k)];
+		any_in = any_in || x->want[k];
+	}
+	if (!any_in)
+		return true;
+	g->path = node.path;
+	if (!node.op->gradient(g, &node, gout, x->want, x->gin))
+		return pt_graph_fail(g, PT_EINTERNAL, "the gradient of %s failed", node.op->name);
+	for (int k = 0; k < nin; k++)
+		if (x->want[k])
+			accumulate(x, input(&node, k), x->gin[k]);
+	return g->error.code == PT_OK;
+}
+
+static void
+backward(Backward *x, PtRef y, const PtRef *wrt, int n)
+{
+	PtGraph *g = x->g;
+	uint32_t nnodes = g->nnodes;
+	const PtShape shape = pt_shape_of(g, y);
+
+	for (int i = 0; i < n; i++)
+		x->depends[wrt[i]] = wrt[i] != PT_NO_REF;
+	mark_dependents(x, nnodes);
+	/* d sum(y) / dy is 1 everywhere */
+	x->grads[y] = pt_expand(g, pt_cast(g, pt_real(g, 1.0), pt_dtype_of(g, y)), &shape);
+	for (uint32_t i = nnodes; i-- > 0 && visit(x, i);)
+		;
+	g->path = NULL;
 }
 
 bool
 pt_gradient(PtGraph *g, PtRef y, const PtRef *wrt, int n, PtRef *grad)
 {
-	uint32_t nnodes = g->nnodes;
-	uint32_t nvalues = g->nvalues;
-	bool *depends = calloc(nvalues, sizeof(bool));
-	PtRef *grads = calloc(nvalues, sizeof(PtRef));
-	const PtShape shape = pt_value(g, y)->shape;
 	PtAutocast autocast = g->autocast;
-	PtRef one;
-	Inputs x = {0};
+	Backward x = {.g = g,
+				  .depends = calloc(g->nvalues, sizeof(bool)),
+				  .grads = calloc(g->nvalues, sizeof(PtRef))};
 
 	/* gradients are computed in the dtypes that forward had */
 	g->autocast = PT_AUTOCAST_OFF;
-	if (depends == NULL || grads == NULL)
-	{
+	if (x.depends == NULL || x.grads == NULL)
 		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-		goto done;
-	}
-	for (int i = 0; i < n; i++)
-	{
-		grad[i] = PT_NO_REF;
-		depends[wrt[i]] = wrt[i] != PT_NO_REF;
-	}
-	if (!pt_dtype_is_float(pt_value(g, y)->dtype))
-	{
+	else if (!pt_dtype_is_float(pt_dtype_of(g, y)))
 		pt_graph_fail(g, PT_ETYPE, "gradients are of floating point values, not of %s",
-					  pt_dtype_name(pt_value(g, y)->dtype));
-		goto done;
-	}
-	mark_dependents(g, nnodes, depends);
-
-	/* d sum(y) / dy is 1 everywhere */
-	one = pt_cast(g, pt_real(g, 1.0), pt_value(g, y)->dtype);
-	grads[y] = pt_expand(g, one, &shape);
-
-	for (uint32_t i = nnodes; i-- > 0 && g->error.code == PT_OK;)
-	{
-		const PtNode node = g->nodes[i]; /* a copy: the array grows */
-		PtRef gout[PT_MAX_RESULTS] = {PT_NO_REF};
-		int nin = node.nin + node.nlist;
-		bool any_out = false, any_in = false;
-
-		if (node.op->gradient == NULL)
-			continue;
-		for (int k = 0; k < pt_op_nout(node.op); k++)
-		{
-			gout[k] = depends[node.out[k]] ? grads[node.out[k]] : PT_NO_REF;
-			any_out = any_out || gout[k] != PT_NO_REF;
-		}
-		if (!any_out)
-			continue;
-		if (!reserve(&x, nin > PT_MAX_OPERANDS ? nin : PT_MAX_OPERANDS))
-		{
-			pt_graph_fail(g, PT_ENOMEM, "out of memory");
-			break;
-		}
-		for (int k = 0; k < nin; k++)
-		{
-			x.want[k] = depends[input(&node, k)];
-			any_in = any_in || x.want[k];
-		}
-		if (!any_in)
-			continue;
-		g->path = node.path;
-		if (!node.op->gradient(g, &node, gout, x.want, x.gin))
-		{
-			pt_graph_fail(g, PT_ENOMEM, "out of memory"); /* unless it said what was wrong */
-			break;
-		}
-		for (int k = 0; k < nin; k++)
-			if (x.want[k])
-				accumulate(g, grads, input(&node, k), x.gin[k]);
-	}
-	g->path = NULL;
+					  pt_dtype_name(pt_dtype_of(g, y)));
+	else
+		backward(&x, y, wrt, n);
 	for (int i = 0; i < n; i++)
-		grad[i] = grads[wrt[i]];
-done:
-	free(depends);
-	free(grads);
+		grad[i] = g->error.code == PT_OK ? x.grads[wrt[i]] : PT_NO_REF;
+	free(x.depends);
+	free(x.grads);
 	free(x.gin);
 	free(x.want);
 	g->autocast = autocast;

@@ -39,16 +39,6 @@ pt_build_set(PtBuilder *b, PtRef ref, PtValue *out)
 	return ref != PT_NO_REF;
 }
 
-PtRef
-pt_build_number(PtBuilder *b, const PtValue *v)
-{
-	if (v->kind == PT_VALUE_REAL)
-		return pt_real(b->g, v->real);
-	if (v->kind == PT_VALUE_BOOL)
-		return pt_boolean(b->g, v->boolean);
-	return pt_integer(b->g, v->integer);
-}
-
 /* "operator + does not take the several results of max"; rule: up to "take". */
 bool
 pt_build_fail_results(PtError *err, const char *rule, const PtTuple *t)
@@ -186,7 +176,7 @@ eval_list(PtBuilder *b, const PtExpr *e, PtValue *out)
 		const PtValue *v = &values[i];
 
 		if (tensors)
-			((PtRef *) list)[i] = v->kind == PT_VALUE_TENSOR ? v->tensor : pt_build_number(b, v);
+			((PtRef *) list)[i] = v->kind == PT_VALUE_TENSOR ? v->tensor : pt_number(b->g, v);
 		else if (reals)
 			((double *) list)[i] = v->kind == PT_VALUE_REAL ? v->real : (double) v->integer;
 		else
@@ -290,7 +280,7 @@ eval_binary(PtBuilder *b, const PtExpr *e, PtValue *out)
 		pt_dtype_is_float(pt_value(b->g, v[0].tensor)->dtype))
 		return pt_build_set(b, pt_square(b->g, v[0].tensor), out);
 	for (int i = 0; i < 2; i++)
-		in[i] = v[i].kind == PT_VALUE_TENSOR ? v[i].tensor : pt_build_number(b, &v[i]);
+		in[i] = v[i].kind == PT_VALUE_TENSOR ? v[i].tensor : pt_number(b->g, &v[i]);
 	if (e->text[0] == '@')
 		return pt_build_set(b, pt_apply_name(b->g, "matmul", in, 2, NULL, 0), out);
 	/* PyTorch's number / x is reciprocal(x) * number, which autocast computes in float32 */

@@ -188,7 +188,7 @@ apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 							   op->params[i].name, op->name);
 			in[nin++] = v->kind == PT_VALUE_TENSOR ? v->tensor
 						: v->kind == PT_VALUE_NONE ? PT_NO_REF
-												   : pt_build_number(b, v);
+												   : pt_number(b->g, v);
 		}
 		else
 			continue;
@@ -269,7 +269,7 @@ eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 
 		for (int i = 0; i < n; i++)
 			in[i] = given[i].value.kind == PT_VALUE_TENSOR ? given[i].value.tensor
-														   : pt_build_number(b, &given[i].value);
+														   : pt_number(b->g, &given[i].value);
 		return pt_build_set(b, pt_apply(b->g, op, in, n, NULL), out);
 	}
 	args = pt_args_bind(b->arena, op->name, op->params, given, n, b->err);

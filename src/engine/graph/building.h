@@ -39,7 +39,6 @@ extern bool pt_build_set(PtBuilder *b, PtRef ref, PtValue *out); /* false: the g
 /* values must stay; of, names: as of PtTuple */
 extern bool pt_build_tuple(PtBuilder *b, const char *of, const char *const *names,
 						   const PtValue *values, int count, PtValue *out);
-extern PtRef pt_build_number(PtBuilder *b, const PtValue *v); /* a number as a value of the graph */
 /* "WHAT "NAME" at character N does not exist" */
 extern bool pt_build_fail_name(PtBuilder *b, const PtExpr *e, const char *what, const char *name);
 /* "operator + does not take the several results of max"; rule: up to "take".  False. */

@@ -138,6 +138,26 @@ pt_boolean(PtGraph *g, bool number)
 	return ref;
 }
 
+PtRef
+pt_number(PtGraph *g, const PtValue *v)
+{
+	if (v->kind == PT_VALUE_REAL)
+		return pt_real(g, v->real);
+	return v->kind == PT_VALUE_BOOL ? pt_boolean(g, v->boolean) : pt_integer(g, v->integer);
+}
+
+const int64_t *
+pt_keep_ints(PtGraph *g, const int64_t *ints, int n)
+{
+	int64_t *copy = pt_arena_alloc(g->arena, ((size_t) n + 1) * sizeof(int64_t));
+
+	if (copy == NULL)
+		pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	else if (n > 0)
+		memcpy(copy, ints, (size_t) n * sizeof(int64_t));
+	return copy;
+}
+
 /* One dtype for an op over several values: see torch.result_type. */
 PtDtype
 pt_result_type(const PtGraph *g, const PtRef *in, int n)
@@ -231,84 +251,102 @@ in_memory(PtGraph *g, PtRef x)
 	return pt_value(g, x)->role == PT_ROLE_NUMBER ? pt_cast(g, x, pt_value(g, x)->dtype) : x;
 }
 
-/* pt_apply_all, with operands as they are. */
+/* Do the tensors fit the op's params?  Takes them into the node, without those at the end that are not given. */
 static bool
-apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
-	  const PtArgs *attrs, PtRef *out)
+take_operands(PtGraph *g, PtNode *node, const PtRef *in, int nin, const PtRef *list, int nlist)
 {
-	PtNode node = {.op = op, .attrs = attrs, .path = g->path, .nlist = nlist};
-	PtTensorType result[PT_MAX_RESULTS];
+	const PtOp *op = node->op;
 	int required;
 	bool takes_list;
-	bool wrapped = nin > 0;
 	int most = tensor_params(op, &required, &takes_list);
 
-	for (int i = 0; i < pt_op_nout(op); i++)
-		out[i] = PT_NO_REF;
-	if (g->error.code != PT_OK)
-		return false;
 	if (nin > most || nin < required || (nlist > 0 && !takes_list))
 		return pt_graph_fail(g, PT_EINVAL, "%s takes %d tensors, not %d", op->name, most,
 							 nin + nlist);
-	for (int i = 0; i < nin; i++)
-	{
-		node.in[node.nin++] = in[i];
-		if (in[i] == PT_NO_REF && i < required)
+	for (int i = 0; i < required; i++)
+		if (in[i] == PT_NO_REF)
 			return pt_graph_fail(g, PT_EINVAL, "argument %d of %s is missing", i + 1, op->name);
-		wrapped = wrapped && (in[i] == PT_NO_REF || pt_value(g, in[i])->wrapped);
-	}
-	while (node.nin > 0 && node.in[node.nin - 1] == PT_NO_REF)
-		node.nin--;
-	if (nlist > 0)
-	{
-		node.list = pt_arena_alloc(g->arena, nlist * sizeof(PtRef));
-		if (node.list == NULL)
-			goto no_memory;
-		memcpy(node.list, list, nlist * sizeof(PtRef));
-	}
-	if (attrs == NULL && has_attributes(op) &&
-		(node.attrs = bind_attributes(g, op, NULL, 0)) == NULL)
-		return false;
-	if (op->decompose != NULL && (g->decomposed || op->infer == NULL))
-		return op->decompose(g, node.in, node.nin, node.attrs, out) && g->error.code == PT_OK;
+	while (nin > 0 && in[nin - 1] == PT_NO_REF)
+		nin--;
+	node->nin = nin;
+	for (int i = 0; i < nin; i++)
+		node->in[i] = in[i];
+	if (nlist == 0)
+		return true;
+	node->nlist = nlist;
+	node->list = pt_arena_alloc(g->arena, (size_t) nlist * sizeof(PtRef));
+	if (node->list == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	memcpy(node->list, list, (size_t) nlist * sizeof(PtRef));
+	return true;
+}
 
-	for (int i = 0; i < node.nin && !pt_is_elementwise(op); i++)
-		node.in[i] = in_memory(g, node.in[i]);
-	for (int i = 0; i < nlist; i++)
-		node.list[i] = in_memory(g, node.list[i]);
-	if (g->error.code != PT_OK || !op->infer(g, &node, result) || g->error.code != PT_OK)
-		return false;
+/* Is a scalar op's result a Python number, as all its operands are? */
+static bool
+is_wrapped(const PtGraph *g, const PtOp *op, const PtRef *in, int nin)
+{
+	bool wrapped = op->scalar != PT_S_NONE && nin > 0;
+
+	for (int i = 0; i < nin; i++)
+		wrapped = wrapped && (in[i] == PT_NO_REF || pt_value(g, in[i])->wrapped);
+	return wrapped;
+}
+
+/* The node, whose results are of these types. */
+static bool
+add_node(PtGraph *g, PtNode *node, const PtTensorType *types, bool wrapped)
+{
 	if (g->nnodes == g->nodes_size)
 	{
 		uint32_t size = g->nodes_size * 2;
 		PtNode *grown = realloc(g->nodes, size * sizeof(PtNode));
 
 		if (grown == NULL)
-			goto no_memory;
+			return pt_graph_fail(g, PT_ENOMEM, "out of memory");
 		g->nodes = grown;
 		g->nodes_size = size;
 	}
-	for (int i = 0; i < pt_op_nout(op); i++)
+	for (int i = 0; i < pt_op_nout(node->op); i++)
 	{
-		PtError err;
-
-		if (!pt_shape_check(&result[i].shape, result[i].dtype, NULL, &err))
-		{
-			g->error = err;
+		if (!pt_shape_check(&types[i].shape, types[i].dtype, NULL, &g->error))
 			return false;
-		}
-		out[i] = node.out[i] = add_value(g, PT_ROLE_RESULT, result[i].dtype, &result[i].shape);
-		if (out[i] == PT_NO_REF)
+		node->out[i] = add_value(g, PT_ROLE_RESULT, types[i].dtype, &types[i].shape);
+		if (node->out[i] == PT_NO_REF)
 			return false;
-		g->values[out[i]].node = g->nnodes;
-		g->values[out[i]].output = i;
-		g->values[out[i]].wrapped = wrapped && op->scalar != PT_S_NONE;
+		g->values[node->out[i]].node = g->nnodes;
+		g->values[node->out[i]].output = i;
+		g->values[node->out[i]].wrapped = wrapped;
 	}
-	g->nodes[g->nnodes++] = node;
+	g->nodes[g->nnodes++] = *node;
 	return true;
+}
 
-no_memory:
-	return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+/* pt_apply_all, with operands as they are. */
+static bool
+apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtRef *list, int nlist,
+	  const PtArgs *attrs, PtRef *out)
+{
+	PtNode node = {.op = op, .attrs = attrs, .path = g->path};
+	PtTensorType types[PT_MAX_RESULTS];
+
+	for (int i = 0; i < pt_op_nout(op); i++)
+		out[i] = PT_NO_REF;
+	if (g->error.code != PT_OK || !take_operands(g, &node, in, nin, list, nlist))
+		return false;
+	if (attrs == NULL && has_attributes(op) &&
+		(node.attrs = bind_attributes(g, op, NULL, 0)) == NULL)
+		return false;
+	if (op->decompose != NULL && (g->decomposed || op->infer == NULL))
+		return op->decompose(g, node.in, node.nin, node.attrs, out) && g->error.code == PT_OK;
+	for (int i = 0; i < node.nin && !pt_is_elementwise(op); i++)
+		node.in[i] = in_memory(g, node.in[i]);
+	for (int i = 0; i < nlist; i++)
+		node.list[i] = in_memory(g, node.list[i]);
+	if (g->error.code != PT_OK || !op->infer(g, &node, types) || g->error.code != PT_OK ||
+		!add_node(g, &node, types, is_wrapped(g, op, in, nin)))
+		return false;
+	memcpy(out, node.out, (size_t) pt_op_nout(op) * sizeof(PtRef));
+	return true;
 }
 
 /* ---------- autocast ---------- */
@@ -418,50 +456,6 @@ pt_apply_name(PtGraph *g, const char *name, const PtRef *in, int nin, const PtGi
 
 /* ---------- short forms ---------- */
 
-#define GIVEN_INTS(key, n, array)     \
-	{                                 \
-		key,                          \
-		{                             \
-			PT_VALUE_INTS, (int) (n), \
-			{                         \
-				.ints = (array)       \
-			}                         \
-		}                             \
-	}
-#define GIVEN_INT(key, value)      \
-	{                              \
-		key,                       \
-		{                          \
-			PT_VALUE_INT, 0,       \
-			{                      \
-				.integer = (value) \
-			}                      \
-		}                          \
-	}
-#define GIVEN_BOOL(key, value)     \
-	{                              \
-		key,                       \
-		{                          \
-			PT_VALUE_BOOL, 0,      \
-			{                      \
-				.boolean = (value) \
-			}                      \
-		}                          \
-	}
-
-/* A list that lives as long as the graph. */
-static const int64_t *
-keep_ints(PtGraph *g, const int64_t *ints, int n)
-{
-	int64_t *copy = pt_arena_alloc(g->arena, (n + 1) * sizeof(int64_t));
-
-	if (copy == NULL)
-		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	else if (n > 0)
-		memcpy(copy, ints, n * sizeof(int64_t));
-	return copy;
-}
-
 PtRef
 pt_scalar1(PtGraph *g, PtScalar op, PtRef a)
 {
@@ -483,38 +477,40 @@ pt_scalar3(PtGraph *g, PtScalar op, PtRef a, PtRef b, PtRef c)
 PtRef
 pt_reshape(PtGraph *g, PtRef x, const PtShape *shape)
 {
-	PtGiven given[] = {GIVEN_INTS("shape", shape->ndim, keep_ints(g, shape->dim, shape->ndim))};
+	PtGiven given;
 
 	if (pt_shape_equal(&pt_value(g, x)->shape, shape))
 		return x;
-	return pt_apply_name(g, "reshape", &x, 1, given, 1);
+	given = pt_given_ints("shape", pt_keep_ints(g, shape->dim, shape->ndim), shape->ndim);
+	return pt_apply_name(g, "reshape", &x, 1, &given, 1);
 }
 
 PtRef
 pt_expand(PtGraph *g, PtRef x, const PtShape *shape)
 {
-	PtGiven given[] = {GIVEN_INTS("size", shape->ndim, keep_ints(g, shape->dim, shape->ndim))};
+	PtGiven given;
 
 	if (pt_shape_equal(&pt_value(g, x)->shape, shape))
 		return x;
-	return pt_apply_name(g, "expand", &x, 1, given, 1);
+	given = pt_given_ints("size", pt_keep_ints(g, shape->dim, shape->ndim), shape->ndim);
+	return pt_apply_name(g, "expand", &x, 1, &given, 1);
 }
 
 PtRef
 pt_cast(PtGraph *g, PtRef x, PtDtype dtype)
 {
-	PtGiven given[] = {{"dtype", {PT_VALUE_DTYPE, 0, {.dtype = dtype}}}};
+	PtGiven given = pt_given_dtype("dtype", dtype);
 
 	if (pt_value(g, x)->dtype == dtype && !pt_value(g, x)->wrapped)
 		return x;
-	return pt_apply_name(g, "to", &x, 1, given, 1);
+	return pt_apply_name(g, "to", &x, 1, &given, 1);
 }
 
 PtRef
 pt_sum(PtGraph *g, PtRef x, const int64_t *dims, int ndims, bool keepdim)
 {
-	PtGiven given[] = {GIVEN_BOOL("keepdim", keepdim),
-					   GIVEN_INTS("dim", ndims, keep_ints(g, dims, ndims))};
+	PtGiven given[] = {pt_given_bool("keepdim", keepdim),
+					   pt_given_ints("dim", pt_keep_ints(g, dims, ndims), ndims)};
 
 	return pt_apply_name(g, "sum", &x, 1, given, ndims > 0 ? 2 : 1);
 }
@@ -528,7 +524,7 @@ pt_mean(PtGraph *g, PtRef x)
 PtRef
 pt_mm(PtGraph *g, PtRef a, PtRef b, bool ta, bool tb)
 {
-	PtGiven given[] = {GIVEN_BOOL("ta", ta), GIVEN_BOOL("tb", tb)};
+	PtGiven given[] = {pt_given_bool("ta", ta), pt_given_bool("tb", tb)};
 
 	return pt_apply_name(g, "mm", (PtRef[]){a, b}, 2, given, 2);
 }
@@ -560,8 +556,9 @@ pt_sum_to(PtGraph *g, PtRef x, const PtShape *shape)
 PtRef
 pt_slice(PtGraph *g, PtRef flat, int64_t offset, const PtShape *shape)
 {
-	PtGiven given[] = {GIVEN_INT("offset", offset),
-					   GIVEN_INTS("shape", shape->ndim, keep_ints(g, shape->dim, shape->ndim))};
+	PtGiven given[] = {pt_given_int("offset", offset),
+					   pt_given_ints("shape", pt_keep_ints(g, shape->dim, shape->ndim),
+									 shape->ndim)};
 
 	return pt_apply_name(g, "slice", &flat, 1, given, 2);
 }
@@ -570,8 +567,8 @@ PtRef
 pt_pack(PtGraph *g, const PtRef *parts, const int64_t *offsets, int n, int64_t total)
 {
 	const PtOp *op = pt_op_find("pack");
-	PtGiven given[] = {GIVEN_INTS("offsets", n, keep_ints(g, offsets, n)),
-					   GIVEN_INT("total", total)};
+	PtGiven given[] = {pt_given_ints("offsets", pt_keep_ints(g, offsets, n), n),
+					   pt_given_int("total", total)};
 	const PtArgs *attrs = bind_attributes(g, op, given, 2);
 	PtRef out[PT_MAX_RESULTS];
 

@@ -84,10 +84,25 @@ pt_value(const PtGraph *g, PtRef ref)
 	return &g->values[ref];
 }
 
+static inline PtShape
+pt_shape_of(const PtGraph *g, PtRef ref)
+{
+	return g->values[ref].shape; /* a copy, as adding to the graph moves values */
+}
+
+static inline PtDtype
+pt_dtype_of(const PtGraph *g, PtRef ref)
+{
+	return g->values[ref].dtype;
+}
+
 extern PtRef pt_external(PtGraph *g, const char *name, PtDtype dtype, const PtShape *shape);
-extern PtRef pt_real(PtGraph *g, double number);	 /* a Python float */
-extern PtRef pt_integer(PtGraph *g, int64_t number); /* a Python int */
-extern PtRef pt_boolean(PtGraph *g, bool number);	 /* a Python bool */
+extern PtRef pt_real(PtGraph *g, double number);	  /* a Python float */
+extern PtRef pt_integer(PtGraph *g, int64_t number);  /* a Python int */
+extern PtRef pt_boolean(PtGraph *g, bool number);	  /* a Python bool */
+extern PtRef pt_number(PtGraph *g, const PtValue *v); /* whichever of these v is */
+/* A copy of a list that lives as long as the graph; NULL if the graph failed. */
+extern const int64_t *pt_keep_ints(PtGraph *g, const int64_t *ints, int n);
 
 /* Applies an op.  attrs: bound by pt_args_bind against op->params, or NULL for all defaults. */
 extern PtRef pt_apply(PtGraph *g, const PtOp *op, const PtRef *in, int nin, const PtArgs *attrs);

@@ -2,9 +2,24 @@
  * op_util.c
  *	  What infer functions share: normalising dimensions and attributes.
  */
-#include <string.h>
+#include "engine/graph/op_util.h"
 
-#include "engine/graph/graph.h"
+int64_t *
+pt_op_new_dims(PtGraph *g)
+{
+	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
+
+	if (dims == NULL)
+		pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	return dims;
+}
+
+bool
+pt_op_fail_rank(PtGraph *g, const char *op, int n)
+{
+	pt_graph_fail(g, PT_ELIMIT, "%s: %d dimensions are too many", op, n);
+	return pt_hint(&g->error, "A tensor has at most %d dimensions.", PT_MAX_DIM);
+}
 
 bool
 pt_op_set(PtGraph *g, PtNode *node, const char *name, PtValue value)
@@ -52,12 +67,12 @@ pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 {
 	const PtValue *v = pt_args_get(node->attrs, "dim");
 	bool chosen[PT_MAX_DIM] = {false};
-	int64_t *dims = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
+	int64_t *dims = pt_op_new_dims(g);
 	int n = 0;
 	bool all = v->kind == PT_VALUE_NONE || (v->kind == PT_VALUE_INTS && v->count == 0);
 
 	if (dims == NULL)
-		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+		return false;
 	for (int i = 0; !all && i < (v->kind == PT_VALUE_INTS ? v->count : 1); i++)
 	{
 		int64_t d = 0;
@@ -74,5 +89,5 @@ pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 	for (int d = 0; d < ndim; d++)
 		if (all || chosen[d])
 			dims[n++] = d;
-	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INTS, n, {.ints = dims}});
+	return pt_op_set(g, node, "dim", pt_value_ints(dims, n));
 }

@@ -53,14 +53,12 @@ fail(PtBuilder *b)
 PtRef
 pt_value_ref(PtGraph *g, const PtValue *v)
 {
-	PtBuilder b = {.g = g};
-
 	if (g->error.code != PT_OK)
 		return PT_NO_REF;
 	if (v->kind == PT_VALUE_TENSOR)
 		return v->tensor;
 	if (pt_value_is_number(v))
-		return pt_build_number(&b, v);
+		return pt_number(g, v);
 	if (v->kind == PT_VALUE_TUPLE && v->tuple->of != NULL)
 		return pt_build_fail_results(&g->error, "an expression must give a tensor, not", v->tuple);
 	return pt_graph_fail(g, PT_ETYPE, "an expression must give a tensor, not %s", pt_value_kind(v));
@@ -75,10 +73,10 @@ value_of(const PtGraph *g, PtRef ref)
 	if (v->role != PT_ROLE_NUMBER)
 		return (PtValue){PT_VALUE_TENSOR, 0, {.tensor = ref}};
 	if (pt_dtype_is_float(v->dtype))
-		return (PtValue){PT_VALUE_REAL, 0, {.real = v->real}};
+		return pt_value_real(v->real);
 	if (v->dtype == PT_BOOL)
-		return (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}};
-	return (PtValue){PT_VALUE_INT, 0, {.integer = v->integer}};
+		return pt_value_bool(v->integer != 0);
+	return pt_value_int(v->integer);
 }
 
 /* Variables of the caller, with room for more. */

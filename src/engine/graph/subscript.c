@@ -22,9 +22,9 @@ pt_subscript(PtGraph *g, PtRef x, const PtSubscript *subscripts, int n)
 	const PtShape shape = pt_value(g, x)->shape;
 	int64_t *lists = pt_arena_alloc(g->arena, 3 * PT_MAX_DIM * sizeof(int64_t));
 	int64_t *start = lists, *step = lists + PT_MAX_DIM, *size = lists + 2 * PT_MAX_DIM;
-	PtGiven given[] = {{"start", {PT_VALUE_INTS, shape.ndim, {.ints = start}}},
-					   {"step", {PT_VALUE_INTS, shape.ndim, {.ints = step}}},
-					   {"size", {PT_VALUE_INTS, shape.ndim, {.ints = size}}}};
+	PtGiven given[] = {pt_given_ints("start", start, shape.ndim),
+					   pt_given_ints("step", step, shape.ndim),
+					   pt_given_ints("size", size, shape.ndim)};
 	PtShape result = {0};
 	int named = 0, rest = -1, d = 0;
 	bool whole = true;

@@ -71,16 +71,48 @@ extern bool pt_args_bool(const PtArgs *args, const char *name);
 extern const char *pt_args_word(const PtArgs *args, const char *name);
 extern bool pt_args_is_none(const PtArgs *args, const char *name);
 
-/*
- * Checks and converts given values (by position, then by name) against a declaration, and fills in
- * defaults.  what names the callee in errors: "nn.Linear".  Unknown names get the nearest
- * declared name as a hint.  The result lives in the arena; NULL after err is filled.
- */
+/* One argument of a call. */
 typedef struct PtGiven
 {
 	const char *name; /* NULL: positional */
 	PtValue value;
 } PtGiven;
+
+static inline PtGiven
+pt_given_int(const char *name, int64_t x)
+{
+	return (PtGiven){name, pt_value_int(x)};
+}
+
+static inline PtGiven
+pt_given_real(const char *name, double x)
+{
+	return (PtGiven){name, pt_value_real(x)};
+}
+
+static inline PtGiven
+pt_given_bool(const char *name, bool x)
+{
+	return (PtGiven){name, pt_value_bool(x)};
+}
+
+static inline PtGiven
+pt_given_dtype(const char *name, PtDtype x)
+{
+	return (PtGiven){name, pt_value_dtype(x)};
+}
+
+static inline PtGiven
+pt_given_ints(const char *name, const int64_t *list, int n)
+{
+	return (PtGiven){name, pt_value_ints(list, n)};
+}
+
+/*
+ * Checks and converts given values (by position, then by name) against a declaration, and fills in
+ * defaults.  what names the callee in errors: "nn.Linear".  Unknown names get the nearest
+ * declared name as a hint.  The result lives in the arena; NULL after err is filled.
+ */
 extern PtArgs *pt_args_bind(PtArena *arena, const char *what, const PtParam *params,
 							const PtGiven *given, int ngiven, PtError *err);
 

@@ -65,6 +65,37 @@ typedef struct PtTuple
 	const PtValue *values;
 } PtTuple;
 
+static inline PtValue
+pt_value_int(int64_t x)
+{
+	return (PtValue){PT_VALUE_INT, 0, {.integer = x}};
+}
+
+static inline PtValue
+pt_value_real(double x)
+{
+	return (PtValue){PT_VALUE_REAL, 0, {.real = x}};
+}
+
+static inline PtValue
+pt_value_bool(bool x)
+{
+	return (PtValue){PT_VALUE_BOOL, 0, {.boolean = x}};
+}
+
+static inline PtValue
+pt_value_dtype(PtDtype x)
+{
+	return (PtValue){PT_VALUE_DTYPE, 0, {.dtype = x}};
+}
+
+/* The list must stay. */
+static inline PtValue
+pt_value_ints(const int64_t *list, int n)
+{
+	return (PtValue){PT_VALUE_INTS, n, {.ints = list}};
+}
+
 static inline bool
 pt_value_is_number(const PtValue *v)
 {

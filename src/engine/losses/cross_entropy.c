@@ -30,7 +30,7 @@ typedef struct Loss
 static PtRef
 log_softmax(Loss *l)
 {
-	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
+	PtGiven dim = pt_given_int("dim", 1);
 
 	if (l->logs)
 		return l->logits;
@@ -120,7 +120,7 @@ classes_last(PtGraph *g, PtRef x, int64_t rows)
 {
 	PtShape s = pt_value(g, x)->shape;
 	int64_t order[PT_MAX_DIM];
-	PtGiven dims = {"dims", {PT_VALUE_INTS, s.ndim, {.ints = order}}};
+	PtGiven dims = pt_given_ints("dims", order, s.ndim);
 
 	if (s.ndim == 2)
 		return x;

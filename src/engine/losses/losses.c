@@ -12,7 +12,7 @@
 PtRef
 pt_loss_range(PtGraph *g, int64_t n)
 {
-	PtGiven end = {"end", {PT_VALUE_INT, 0, {.integer = n}}};
+	PtGiven end = pt_given_int("end", n);
 
 	return pt_apply_name(g, "arange", NULL, 0, &end, 1);
 }

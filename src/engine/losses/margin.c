@@ -72,7 +72,7 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 static PtRef
 extreme(PtGraph *g, const char *op, PtRef x)
 {
-	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
+	PtGiven dim = pt_given_int("dim", 1);
 
 	return pt_apply_name(g, op, &x, 1, &dim, 1);
 }

@@ -14,7 +14,7 @@
 static PtGiven
 probability(const PtModule *m)
 {
-	return (PtGiven){"p", {PT_VALUE_REAL, 0, {.real = pt_args_real(m->args, "p")}}};
+	return pt_given_real("p", pt_args_real(m->args, "p"));
 }
 
 static PtRef
@@ -74,8 +74,7 @@ build_rrelu(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	PtGraph *g = b->g;
 	double lower = pt_args_real(m->args, "lower"), upper = pt_args_real(m->args, "upper");
-	PtGiven bounds[] = {{"lower", {PT_VALUE_REAL, 0, {.real = lower}}},
-						{"upper", {PT_VALUE_REAL, 0, {.real = upper}}}};
+	PtGiven bounds[] = {pt_given_real("lower", lower), pt_given_real("upper", upper)};
 	PtRef x = in[0];
 	PtRef low = b->training ? pt_build_random(b, "random_mul", x, bounds, 2)
 							: pt_mul(g, x, pt_real(g, (lower + upper) / 2));

@@ -46,8 +46,7 @@ declare_affine(PtDeclare *d, const PtModule *m, const PtShape *shape)
 static PtRef
 mean_of(PtGraph *g, PtRef x, const int64_t *dims, int ndims)
 {
-	PtGiven given[] = {{"dim", {PT_VALUE_INTS, ndims, {.ints = dims}}},
-					   {"keepdim", {PT_VALUE_BOOL, 0, {.boolean = true}}}};
+	PtGiven given[] = {pt_given_ints("dim", dims, ndims), pt_given_bool("keepdim", true)};
 
 	return pt_apply_name(g, "mean", &x, 1, given, 2);
 }

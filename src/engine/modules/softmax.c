@@ -13,7 +13,7 @@ apply(PtBuild *b, const PtModule *m, const char *op, PtRef x)
 	int ndim = pt_value(b->g, x)->shape.ndim;
 	int64_t dim =
 		pt_args_is_none(m->args, "dim") ? ndim != 3 && ndim > 1 : pt_args_int(m->args, "dim");
-	PtGiven given = {"dim", {PT_VALUE_INT, 0, {.integer = dim}}};
+	PtGiven given = pt_given_int("dim", dim);
 	PtError err;
 
 	if (!pt_row_dim(m, dim, ndim - 1, &dim, &err))

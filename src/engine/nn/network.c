@@ -173,7 +173,7 @@ batched(const PtShape *row, int64_t rows)
 static PtRef
 add_probability(PtGraph *g, PtRef y, const char *op)
 {
-	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = -1}}};
+	PtGiven dim = pt_given_int("dim", -1);
 
 	if (op == NULL || op[0] == '\0')
 		return y;

@@ -6,9 +6,7 @@
  * transposed.  matmul is PyTorch's general form, made of reshapes and mm.  linear is a fused
  * product with bias; the plan hangs activations onto it.
  */
-#include <string.h>
-
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 static bool
 fail_shapes(PtGraph *g, const char *what, const PtShape *a, const PtShape *b)
@@ -91,8 +89,6 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	PtError err;
 	int64_t numel;
 
-	(void) nin;
-	(void) attrs;
 	if (!same_dtype(g, "matmul", a, b))
 		return false;
 	if (sa.ndim == 0 || sb.ndim == 0)
@@ -144,8 +140,7 @@ decompose_matmul(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	t.dim[t.ndim - 1] = mb.dim[mb.ndim - 1];
 	b = pt_reshape(g, pt_expand(g, b, &t),
 				   &(PtShape){3, {numel, t.dim[t.ndim - 2], t.dim[t.ndim - 1]}});
-	out[0] = pt_reshape(g, pt_mm(g, a, b, false, false), &result);
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_reshape(g, pt_mm(g, a, b, false, false), &result));
 }
 
 /* ---------- linear ---------- */
@@ -232,7 +227,6 @@ decompose_linear(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	PtNode probe = {.in = {in[0], in[1], nin > 2 ? in[2] : PT_NO_REF}, .nin = nin};
 	PtTensorType result;
 
-	(void) attrs;
 	if (!infer_linear(g, &probe, &result))
 		return false;
 	out[0] = pt_reshape(g, pt_mm(g, rows_of(g, in[0]), probe.in[1], false, true), &result.shape);
@@ -241,37 +235,30 @@ decompose_linear(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 	return out[0] != PT_NO_REF;
 }
 
-const PtOp pt_matmul_ops[] =
-	{{.name = "mm",
-	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								  {"mat2", PT_ARG_TENSOR, .required = true},
-								  {"ta", PT_ARG_BOOL},
-								  {"tb", PT_ARG_BOOL},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .casting = PT_CAST_LOW,
-	  .infer = infer_mm,
-	  .gradient = gradient_mm,
-	  .doc = "Product of two matrices, or of two batches of matrices."},
-	 {.name = "matmul",
-	  .aliases = PT_ALIASES("linalg_matmul"),
-	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								  {"other", PT_ARG_TENSOR, .required = true},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_LOW,
-	  .decompose = decompose_matmul,
-	  .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
-	 {.name = "linear",
-	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								  {"weight", PT_ARG_TENSOR, .required = true},
-								  {"bias", PT_ARG_TENSOR, .init_none = true},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_LOW,
-	  .infer = infer_linear,
-	  .gradient = gradient_linear,
-	  .decompose = decompose_linear,
-	  .doc =
-		  "input times the transpose of weight, plus bias: weight is [out_features, in_features]."},
-	 {0}};
+const PtOp pt_matmul_ops[] = {
+	{.name = "mm",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_TENSOR("mat2")}, {"ta", PT_ARG_BOOL}, {"tb", PT_ARG_BOOL}),
+	 .flags = PT_OP_INTERNAL,
+	 .casting = PT_CAST_LOW,
+	 .infer = infer_mm,
+	 .gradient = gradient_mm,
+	 .doc = "Product of two matrices, or of two batches of matrices."},
+	{.name = "matmul",
+	 .aliases = PT_ALIASES("linalg_matmul"),
+	 .params = PT_PARAMS({PT_INPUT}, {PT_OTHER}),
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_LOW,
+	 .decompose = decompose_matmul,
+	 .doc = "Matrix product; vectors count as a row or column, leading dimensions broadcast."},
+	{.name = "linear",
+	 .params =
+		 PT_PARAMS({PT_INPUT}, {PT_TENSOR("weight")}, {"bias", PT_ARG_TENSOR, .init_none = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_LOW,
+	 .infer = infer_linear,
+	 .gradient = gradient_linear,
+	 .decompose = decompose_linear,
+	 .doc =
+		 "input times the transpose of weight, plus bias: weight is [out_features, in_features]."},
+	{0},
+};

@@ -9,7 +9,7 @@
  *
  * seed and stream are int64 tensors without dimensions; a stream belongs to one module and one step.
  */
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 static bool
 infer(PtGraph *g, PtNode *node, PtTensorType *out)
@@ -34,32 +34,25 @@ infer(PtGraph *g, PtNode *node, PtTensorType *out)
 static bool
 gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	(void) want;
-	grad[0] = pt_apply(g, node->op, (PtRef[]){gout[0], node->in[1], node->in[2]}, 3, node->attrs);
-	return grad[0] != PT_NO_REF;
+	return pt_op_give(grad, pt_apply(g, node->op, (PtRef[]){gout[0], node->in[1], node->in[2]}, 3,
+									 node->attrs));
 }
 
-#define INPUTS                                                                             \
-	{"input", PT_ARG_TENSOR, .required = true}, {"seed", PT_ARG_TENSOR, .required = true}, \
-	{                                                                                      \
-		"stream", PT_ARG_TENSOR, .required = true                                          \
-	}
-
-const PtOp pt_random_ops[] = {{.name = "random_drop",
-							   .params = (const PtParam[]){INPUTS,
-														   {"p", PT_ARG_REAL, .required = true},
-														   {0}},
-							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-							   .infer = infer,
-							   .gradient = gradient,
-							   .doc = "0 with probability p, else input / (1 - p)."},
-							  {.name = "random_mul",
-							   .params = (const PtParam[]){INPUTS,
-														   {"lower", PT_ARG_REAL, .required = true},
-														   {"upper", PT_ARG_REAL, .required = true},
-														   {0}},
-							   .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
-							   .infer = infer,
-							   .gradient = gradient,
-							   .doc = "input times a number between lower and upper."},
-							  {0}};
+const PtOp pt_random_ops[] = {
+	{.name = "random_drop",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_TENSOR("seed")}, {PT_TENSOR("stream")},
+						 {"p", PT_ARG_REAL, .required = true}),
+	 .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
+	 .infer = infer,
+	 .gradient = gradient,
+	 .doc = "0 with probability p, else input / (1 - p)."},
+	{.name = "random_mul",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_TENSOR("seed")}, {PT_TENSOR("stream")},
+						 {"lower", PT_ARG_REAL, .required = true},
+						 {"upper", PT_ARG_REAL, .required = true}),
+	 .flags = PT_OP_INTERNAL | PT_OP_RANDOM,
+	 .infer = infer,
+	 .gradient = gradient,
+	 .doc = "input times a number between lower and upper."},
+	{0},
+};

@@ -5,7 +5,7 @@
  * "dim" is normalised by infer to sorted non-negative dimensions (all of them for None), which
  * is what kernels and gradients see.
  */
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 /* The shape without (or with size 1 in) the dimensions of attribute "dim". */
 static void
@@ -60,7 +60,6 @@ gradient_sum(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want
 {
 	const PtShape shape = pt_value(g, node->in[0])->shape;
 
-	(void) want;
 	grad[0] = pt_expand(g, unreduce(g, node, gout[0]), &shape);
 	return true;
 }
@@ -76,7 +75,6 @@ decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	PtRef sum;
 	int64_t before, after;
 
-	(void) nin;
 	if (!pt_dtype_is_float(from))
 	{
 		pt_graph_fail(g, PT_ETYPE, "mean expects a floating point dtype, not %s",
@@ -90,10 +88,9 @@ decompose_mean(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 		return false;
 	before = pt_shape_numel(&pt_value(g, x)->shape);
 	after = pt_shape_numel(&pt_value(g, sum)->shape);
-	/* the mean of nothing is NaN, of no means at all is none */
+	/* the mean of nothing is NaN; a result without elements has nothing to divide */
 	sum = pt_div(g, sum, pt_real(g, after > 0 ? (double) (before / after) : 1.0));
-	out[0] = pt_cast(g, sum, from);
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_cast(g, sum, from));
 }
 
 /* ---------- amax, amin ---------- */
@@ -122,7 +119,6 @@ gradient_extreme(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 	PtRef chosen = pt_cast(g, pt_eq(g, x, unreduce(g, node, node->out[0])), pt_value(g, x)->dtype);
 	PtRef count = dims->count > 0 ? pt_sum(g, chosen, dims->ints, dims->count, true) : chosen;
 
-	(void) want;
 	grad[0] = pt_mul(g, pt_div(g, chosen, count), unreduce(g, node, gout[0]));
 	return true;
 }
@@ -154,68 +150,52 @@ infer_arg(PtGraph *g, PtNode *node, PtTensorType *out)
 		else if (keepdim)
 			out->shape.dim[out->shape.ndim++] = 1;
 	}
-	return d < 0 || pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = d}});
+	return d < 0 || pt_op_set(g, node, "dim", pt_value_int(d));
 }
 
-#define INPUT                                    \
-	{                                            \
-		"input", PT_ARG_TENSOR, .required = true \
-	}
-#define DIMS                                  \
-	{                                         \
-		"dim", PT_ARG_INTS, .init_none = true \
-	}
-#define DIM                                  \
-	{                                        \
-		"dim", PT_ARG_INT, .init_none = true \
-	}
-#define KEEPDIM                \
-	{                          \
-		"keepdim", PT_ARG_BOOL \
-	}
-#define DTYPE                                                     \
-	{                                                             \
-		"dtype", PT_ARG_DTYPE, .init_none = true, .keyword = true \
-	}
+static const PtParam sum_params[] = {{PT_INPUT},
+									 {PT_DIMS_OR_NONE},
+									 {PT_KEEPDIM},
+									 {PT_DTYPE_BY_NAME},
+									 {0}};
+static const PtParam extreme_params[] = {{PT_INPUT}, {PT_DIMS_OR_NONE}, {PT_KEEPDIM}, {0}};
+static const PtParam arg_params[] = {{PT_INPUT}, {PT_DIM_OR_NONE}, {PT_KEEPDIM}, {0}};
 
-static const PtParam sum_params[] = {INPUT, DIMS, KEEPDIM, DTYPE, {0}};
-static const PtParam extreme_params[] = {INPUT, DIMS, KEEPDIM, {0}};
-static const PtParam arg_params[] = {INPUT, DIM, KEEPDIM, {0}};
-
-const PtOp pt_reduce_ops[] =
-	{{.name = "sum",
-	  .params = sum_params,
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_FULL,
-	  .infer = infer_sum,
-	  .gradient = gradient_sum,
-	  .doc = "Sum over the given dimensions (all by default); integers sum as int64."},
-	 {.name = "mean",
-	  .params = sum_params,
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_INNER,
-	  .decompose = decompose_mean,
-	  .doc = "Mean over the given dimensions (all by default)."},
-	 {.name = "amax",
-	  .params = extreme_params,
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_extreme,
-	  .gradient = gradient_extreme,
-	  .doc = "Largest element over the given dimensions (all by default); NaN if there is one."},
-	 {.name = "amin",
-	  .params = extreme_params,
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_extreme,
-	  .gradient = gradient_extreme,
-	  .doc = "Smallest element over the given dimensions (all by default); NaN if there is one."},
-	 {.name = "argmax",
-	  .params = arg_params,
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_arg,
-	  .doc = "Index of the first largest element along a dimension, or in the flattened tensor."},
-	 {.name = "argmin",
-	  .params = arg_params,
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_arg,
-	  .doc = "Index of the first smallest element along a dimension, or in the flattened tensor."},
-	 {0}};
+const PtOp pt_reduce_ops[] = {
+	{.name = "sum",
+	 .params = sum_params,
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_FULL,
+	 .infer = infer_sum,
+	 .gradient = gradient_sum,
+	 .doc = "Sum over the given dimensions (all by default); integers sum as int64."},
+	{.name = "mean",
+	 .params = sum_params,
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_INNER,
+	 .decompose = decompose_mean,
+	 .doc = "Mean over the given dimensions (all by default)."},
+	{.name = "amax",
+	 .params = extreme_params,
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_extreme,
+	 .gradient = gradient_extreme,
+	 .doc = "Largest element over the given dimensions (all by default); NaN if there is one."},
+	{.name = "amin",
+	 .params = extreme_params,
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_extreme,
+	 .gradient = gradient_extreme,
+	 .doc = "Smallest element over the given dimensions (all by default); NaN if there is one."},
+	{.name = "argmax",
+	 .params = arg_params,
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_arg,
+	 .doc = "Index of the first largest element along a dimension, or in the flattened tensor."},
+	{.name = "argmin",
+	 .params = arg_params,
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_arg,
+	 .doc = "Index of the first smallest element along a dimension, or in the flattened tensor."},
+	{0},
+};

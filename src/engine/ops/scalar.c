@@ -5,10 +5,8 @@
  * Their inputs broadcast, their dtype is PyTorch's promotion, their gradients are the texts of
  * scalar.def, built through the expression language.
  */
-#include <string.h>
-
 #include "engine/graph/build.h"
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 typedef enum Rule
 {
@@ -181,8 +179,6 @@ gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, Pt
 	return g->error.code == PT_OK;
 }
 
-#define TENSOR(name) #name, PT_ARG_TENSOR, .required = true
-#define PARAMS(...) ((const PtParam[]){__VA_ARGS__, {0}})
 #define FIRST(first, ...) first
 
 /* ...: the row's doc, then its aliases. */
@@ -199,11 +195,12 @@ gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, Pt
 
 const PtOp pt_scalar_ops[] = {
 #define PT_UNARY(name, rule, ints, flags, f, da, ...) \
-	ROW(name, flags, PARAMS({TENSOR(input)}), __VA_ARGS__)
+	ROW(name, flags, PT_PARAMS({PT_INPUT}), __VA_ARGS__)
 #define PT_BINARY(name, rule, ints, flags, f, da, db, other, ...) \
-	ROW(name, flags, PARAMS({TENSOR(input)}, {TENSOR(other)}), __VA_ARGS__)
-#define PT_TERNARY(name, rule, ints, flags, f, da, db, dc, first, second, third, ...) \
-	ROW(name, flags, PARAMS({TENSOR(first)}, {TENSOR(second)}, {TENSOR(third)}), __VA_ARGS__)
+	ROW(name, flags, PT_PARAMS({PT_INPUT}, {PT_TENSOR(#other)}), __VA_ARGS__)
+#define PT_TERNARY(name, rule, ints, flags, f, da, db, dc, first, second, third, ...)           \
+	ROW(name, flags, PT_PARAMS({PT_TENSOR(#first)}, {PT_TENSOR(#second)}, {PT_TENSOR(#third)}), \
+		__VA_ARGS__)
 #include "engine/ops/scalar.def"
 	{0}};
 

@@ -5,9 +5,7 @@
  * Everything is contiguous, so reshape and slice are views and the others copy; expand and to are
  * elementwise and become part of programs.
  */
-#include <string.h>
-
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 static bool
 copy_ints(const PtValue *v, PtShape *shape)
@@ -26,13 +24,6 @@ copy_ints(const PtValue *v, PtShape *shape)
 	return true;
 }
 
-static bool
-fail_rank(PtGraph *g, const char *op, int n)
-{
-	pt_graph_fail(g, PT_ELIMIT, "%s: %d dimensions are too many", op, n);
-	return pt_hint(&g->error, "A tensor has at most %d dimensions.", PT_MAX_DIM);
-}
-
 /* ---------- reshape ---------- */
 
 static bool
@@ -46,7 +37,7 @@ infer_reshape(PtGraph *g, PtNode *node, PtTensorType *out)
 
 	out->dtype = x->dtype;
 	if (!copy_ints(pt_args_get(node->attrs, "shape"), &out->shape))
-		return fail_rank(g, "reshape", pt_args_get(node->attrs, "shape")->count);
+		return pt_op_fail_rank(g, "reshape", pt_args_get(node->attrs, "shape")->count);
 	for (int i = 0; i < out->shape.ndim; i++)
 	{
 		int64_t d = out->shape.dim[i];
@@ -78,7 +69,6 @@ infer_reshape(PtGraph *g, PtNode *node, PtTensorType *out)
 static bool
 gradient_reshape(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	(void) want;
 	const PtShape shape = pt_value(g, node->in[0])->shape;
 
 	grad[0] = pt_reshape(g, gout[0], &shape);
@@ -96,7 +86,7 @@ infer_expand(PtGraph *g, PtNode *node, PtTensorType *out)
 
 	out->dtype = x->dtype;
 	if (!copy_ints(pt_args_get(node->attrs, "size"), &out->shape))
-		return fail_rank(g, "expand", pt_args_get(node->attrs, "size")->count);
+		return pt_op_fail_rank(g, "expand", pt_args_get(node->attrs, "size")->count);
 	extra = out->shape.ndim - x->shape.ndim;
 	for (int i = 0; i < out->shape.ndim; i++)
 	{
@@ -120,9 +110,6 @@ infer_expand(PtGraph *g, PtNode *node, PtTensorType *out)
 static bool
 gradient_same(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	(void) g;
-	(void) node;
-	(void) want;
 	grad[0] = gout[0];
 	return true;
 }
@@ -144,10 +131,12 @@ infer_permute(PtGraph *g, PtNode *node, PtTensorType *out)
 {
 	const PtGraphValue *x = pt_value(g, node->in[0]);
 	const PtValue *v = pt_args_get(node->attrs, "dims");
-	int64_t *dims = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
+	int64_t *dims = pt_op_new_dims(g);
 	bool seen[PT_MAX_DIM] = {false};
 
-	if (dims == NULL || v->kind != PT_VALUE_INTS || v->count != x->shape.ndim)
+	if (dims == NULL)
+		return false;
+	if (v->kind != PT_VALUE_INTS || v->count != x->shape.ndim)
 		return pt_graph_fail(g, PT_EINVAL, "permute expects %d dims, not %d", x->shape.ndim,
 							 v->kind == PT_VALUE_INTS ? v->count : 1);
 	out->dtype = x->dtype;
@@ -162,24 +151,19 @@ infer_permute(PtGraph *g, PtNode *node, PtTensorType *out)
 		seen[dims[i]] = true;
 		out->shape.dim[i] = x->shape.dim[dims[i]];
 	}
-	return pt_op_set(g, node, "dims", (PtValue){PT_VALUE_INTS, v->count, {.ints = dims}});
+	return pt_op_set(g, node, "dims", pt_value_ints(dims, v->count));
 }
 
 static bool
 gradient_permute(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
 	const PtValue *v = pt_args_get(node->attrs, "dims");
-	int64_t *inverse = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
-	PtGiven given;
+	int64_t *inverse = pt_op_new_dims(g);
+	PtGiven given = pt_given_ints("dims", inverse, v->count);
 
-	(void) want;
-	if (inverse == NULL)
-		return false;
-	for (int i = 0; i < v->count; i++)
+	for (int i = 0; inverse != NULL && i < v->count; i++)
 		inverse[v->ints[i]] = i;
-	given = (PtGiven){"dims", {PT_VALUE_INTS, v->count, {.ints = inverse}}};
-	grad[0] = pt_apply_name(g, "permute", gout, 1, &given, 1);
-	return true;
+	return pt_op_give(grad, pt_apply_name(g, "permute", gout, 1, &given, 1));
 }
 
 /* ---------- cat ---------- */
@@ -236,7 +220,7 @@ infer_cat(PtGraph *g, PtNode *node, PtTensorType *out)
 		out->shape.dim[dim] += shape.dim[dim];
 	}
 	node->nlist = kept;
-	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
+	return pt_op_set(g, node, "dim", pt_value_int(dim));
 }
 
 /* Each tensor gets its part. */
@@ -249,9 +233,8 @@ gradient_cat(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want
 	for (int i = 0; i < node->nlist; i++)
 	{
 		int64_t length = pt_value(g, node->list[i])->shape.dim[dim];
-		PtGiven given[] = {{"dim", {PT_VALUE_INT, 0, {.integer = dim}}},
-						   {"start", {PT_VALUE_INT, 0, {.integer = start}}},
-						   {"length", {PT_VALUE_INT, 0, {.integer = length}}}};
+		PtGiven given[] = {pt_given_int("dim", dim), pt_given_int("start", start),
+						   pt_given_int("length", length)};
 
 		if (want[i])
 			grad[i] = pt_apply_name(g, "narrow", gout, 1, given, 3);
@@ -299,59 +282,48 @@ infer_pack(PtGraph *g, PtNode *node, PtTensorType *out)
 	return pt_graph_fail(g, PT_EINTERNAL, "parts do not fit their array");
 }
 
-#define INPUT                                    \
-	{                                            \
-		"input", PT_ARG_TENSOR, .required = true \
-	}
-
-const PtOp pt_shape_ops[] =
-	{{.name = "reshape",
-	  .params = (const PtParam[]){INPUT, {"shape", PT_ARG_INTS, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC | PT_OP_VIEW,
-	  .infer = infer_reshape,
-	  .gradient = gradient_reshape,
-	  .doc = "The same elements under another shape; one size may be -1."},
-	 {.name = "expand",
-	  .params = (const PtParam[]){INPUT, {"size", PT_ARG_INTS, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC | PT_OP_OPERAND,
-	  .infer = infer_expand,
-	  .gradient = gradient_same,
-	  .doc = "Repeats dimensions of size 1; -1 keeps a size."},
-	 {.name = "to",
-	  .params = (const PtParam[]){INPUT, {"dtype", PT_ARG_DTYPE, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC | PT_OP_OPERAND,
-	  .infer = infer_to,
-	  .gradient = gradient_same,
-	  .doc = "The tensor in another dtype; floats become integers by truncation."},
-	 {.name = "permute",
-	  .params = (const PtParam[]){INPUT, {"dims", PT_ARG_INTS, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_permute,
-	  .gradient = gradient_permute,
-	  .doc = "Reorders the dimensions."},
-	 {.name = "cat",
-	  .aliases = PT_ALIASES("concat", "concatenate"),
-	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
-								  {"dim", PT_ARG_INT},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_cat,
-	  .gradient = gradient_cat,
-	  .doc = "Concatenates tensors along a dimension."},
-	 {.name = "slice",
-	  .params = (const PtParam[]){INPUT,
-								  {"offset", PT_ARG_INT},
-								  {"shape", PT_ARG_INTS, .text = "[]"},
-								  {0}},
-	  .flags = PT_OP_INTERNAL | PT_OP_VIEW,
-	  .infer = infer_slice,
-	  .doc = "A part of a flat array under a shape."},
-	 {.name = "pack",
-	  .params = (const PtParam[]){{"parts", PT_ARG_TENSORS, .required = true},
-								  {"offsets", PT_ARG_INTS, .text = "[]"},
-								  {"total", PT_ARG_INT},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .infer = infer_pack,
-	  .doc = "Parts at their offsets in one flat array."},
-	 {0}};
+const PtOp pt_shape_ops[] = {
+	{.name = "reshape",
+	 .params = PT_PARAMS({PT_INPUT}, {"shape", PT_ARG_INTS, .required = true}),
+	 .flags = PT_OP_PUBLIC | PT_OP_VIEW,
+	 .infer = infer_reshape,
+	 .gradient = gradient_reshape,
+	 .doc = "The same elements under another shape; one size may be -1."},
+	{.name = "expand",
+	 .params = PT_PARAMS({PT_INPUT}, {"size", PT_ARG_INTS, .required = true}),
+	 .flags = PT_OP_PUBLIC | PT_OP_OPERAND,
+	 .infer = infer_expand,
+	 .gradient = gradient_same,
+	 .doc = "Repeats dimensions of size 1; -1 keeps a size."},
+	{.name = "to",
+	 .params = PT_PARAMS({PT_INPUT}, {"dtype", PT_ARG_DTYPE, .required = true}),
+	 .flags = PT_OP_PUBLIC | PT_OP_OPERAND,
+	 .infer = infer_to,
+	 .gradient = gradient_same,
+	 .doc = "The tensor in another dtype; floats become integers by truncation."},
+	{.name = "permute",
+	 .params = PT_PARAMS({PT_INPUT}, {"dims", PT_ARG_INTS, .required = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_permute,
+	 .gradient = gradient_permute,
+	 .doc = "Reorders the dimensions."},
+	{.name = "cat",
+	 .aliases = PT_ALIASES("concat", "concatenate"),
+	 .params = PT_PARAMS({"tensors", PT_ARG_TENSORS, .required = true}, {"dim", PT_ARG_INT}),
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_cat,
+	 .gradient = gradient_cat,
+	 .doc = "Concatenates tensors along a dimension."},
+	{.name = "slice",
+	 .params = PT_PARAMS({PT_INPUT}, {"offset", PT_ARG_INT}, {"shape", PT_ARG_INTS, .text = "[]"}),
+	 .flags = PT_OP_INTERNAL | PT_OP_VIEW,
+	 .infer = infer_slice,
+	 .doc = "A part of a flat array under a shape."},
+	{.name = "pack",
+	 .params = PT_PARAMS({"parts", PT_ARG_TENSORS, .required = true},
+						 {"offsets", PT_ARG_INTS, .text = "[]"}, {"total", PT_ARG_INT}),
+	 .flags = PT_OP_INTERNAL,
+	 .infer = infer_pack,
+	 .doc = "Parts at their offsets in one flat array."},
+	{0},
+};

@@ -23,7 +23,7 @@ assign_results(PtPlanning *p)
 	for (PtRef r = 1; r < n; r++)
 	{
 		PtRef value = g->values[r].role == PT_ROLE_EXTERNAL ? g->values[r].assigned : PT_NO_REF;
-		PtGiven dtype = {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = g->values[r].dtype}}};
+		PtGiven dtype = pt_given_dtype("dtype", g->values[r].dtype);
 		size_t offset;
 		const PtGraphValue *base;
 
