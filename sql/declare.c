@@ -35,32 +35,21 @@ print_lower(const char *s)
 		putchar(*s >= 'A' && *s <= 'Z' ? *s - 'A' + 'a' : *s);
 }
 
-/* Words that PostgreSQL reserves and PyTorch uses as names of arguments. */
-static bool
-is_reserved(const char *name)
-{
-	static const char *const words[] =
-		{"all",		 "analyze",	 "and",		  "any",	"array",	 "as",		"asc",
-		 "both",	 "case",	 "cast",	  "check",	"collate",	 "column",	"cross",
-		 "default",	 "desc",	 "distinct",  "do",		"else",		 "end",		"except",
-		 "false",	 "fetch",	 "for",		  "from",	"full",		 "grant",	"group",
-		 "having",	 "in",		 "initially", "inner",	"intersect", "into",	"is",
-		 "join",	 "leading",	 "left",	  "like",	"limit",	 "natural", "not",
-		 "null",	 "offset",	 "on",		  "only",	"or",		 "order",	"outer",
-		 "right",	 "select",	 "similar",	  "some",	"symmetric", "table",	"then",
-		 "to",		 "trailing", "true",	  "union",	"unique",	 "user",	"using",
-		 "variadic", "when",	 "where",	  "window", "with"};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (strcmp(words[i], name) == 0)
-			return true;
-	return false;
-}
-
+/* Quoted, as PyTorch's names may be words of SQL. */
 static void
 print_name(const char *name)
 {
-	printf(is_reserved(name) ? "\"%s\"" : "%s", name);
+	putchar('"');
+	print_lower(name);
+	putchar('"');
+}
+
+/* A list to the end of the arguments; of sizes those that follow the first. */
+static bool
+is_variadic(const PtParam *p)
+{
+	return p->type == PT_ARG_OBJECTS || p->type == PT_ARG_NAMED_OBJECTS ||
+		   (p->type == PT_ARG_SIZES && !p->required);
 }
 
 static const char *
@@ -78,6 +67,8 @@ sql_type(const PtParam *p)
 			return "integer";
 		case PT_ARG_INTS:
 			return "torch.ints";
+		case PT_ARG_SIZES:
+			return is_variadic(p) ? "integer[]" : "torch.ints";
 		case PT_ARG_NUMBER:
 		case PT_ARG_REAL:
 			return "double precision";
@@ -98,12 +89,6 @@ sql_type(const PtParam *p)
 			return "\"any\"";
 	}
 	return NULL;
-}
-
-static bool
-is_variadic(const PtParam *p)
-{
-	return p->type == PT_ARG_OBJECTS || p->type == PT_ARG_NAMED_OBJECTS;
 }
 
 static void
@@ -131,7 +116,7 @@ print_default(const PtParam *p)
 		print_quoted(p->text);
 }
 
-/* "CREATE FUNCTION schema.name(arguments)"; types replaces the tensors' (NULL: as they are). */
+/* "CREATE FUNCTION schema.name(arguments"; types replaces the tensors' (NULL: as they are). */
 static void
 print_head(const char *schema, const char *name, const PtParam *params, const char *const *types)
 {
@@ -145,7 +130,6 @@ print_head(const char *schema, const char *name, const PtParam *params, const ch
 		printf(" %s", types && types[i] ? types[i] : sql_type(&params[i]));
 		print_default(&params[i]);
 	}
-	putchar(')');
 }
 
 static void
@@ -168,6 +152,13 @@ print_body(const char *entry, bool strict)
 {
 	printf("\tLANGUAGE c IMMUTABLE %sPARALLEL SAFE AS 'MODULE_PATHNAME', '%s';\n",
 		   strict ? "STRICT " : "", entry);
+}
+
+/* By chance, from the session's generator. */
+static void
+print_drawing_body(const char *entry)
+{
+	printf("\tLANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', '%s';\n", entry);
 }
 
 /* ---------- types of text, and their constructors ---------- */
@@ -253,7 +244,7 @@ static void
 declare_constructor(const PtConstructors *c, const PtConstructor *row, const PtParam *params)
 {
 	print_head(c->schema, row->name, params, NULL);
-	printf(" RETURNS %s.%s\n", c->schema, c->type);
+	printf(") RETURNS %s.%s\n", c->schema, c->type);
 	print_body("pgtorch_object_new", false);
 	print_comment(c->schema, row->name, params, NULL, row->doc);
 }
@@ -315,36 +306,53 @@ is_strict(const PtOp *op)
 	return true;
 }
 
-/* Under a name of it: its own, or an alias. */
+/* A function of the op under that name; types: as of print_head. */
+static void
+declare_params(const PtOp *op, const char *name, const PtParam *params, const char *const *types)
+{
+	char doc[1000], own[64];
+	int nout = pt_op_nout(op);
+
+	snprintf(own, sizeof(own), "%.*s", (int) strcspn(op->name, "."), op->name);
+	if (name == NULL)
+		name = own;
+	print_head("torch", name, params, types);
+	for (int i = 0; i < nout && nout > 1; i++)
+	{
+		printf(", OUT ");
+		print_name(op->results[i]);
+		printf(" " TENSOR);
+	}
+	printf(") RETURNS %s\n", op->list != NULL ? TENSOR "[]" : nout > 1 ? "record" : TENSOR);
+	if (op->flags & PT_OP_DRAWS)
+		print_drawing_body("pgtorch_draw");
+	else
+		print_body("pgtorch_op", is_strict(op));
+	snprintf(doc, sizeof(doc), "Alias of torch.%s: %s", own, op->doc);
+	print_comment("torch", name, params, types, name == own ? op->doc : doc);
+}
+
+/* Under its public name (NULL) or an alias; without the arguments that ask for results: there are always all. */
 static void
 declare_name(const PtOp *op, const char *name, const char *const *types)
 {
-	char doc[1000];
+	PtParam params[PT_MAX_ARGS + 1] = {{NULL}};
+	int n = 0;
 
-	print_head("torch", name, op->params, types);
-	if (pt_op_nout(op) == 1 || op->results == NULL)
-		printf(" RETURNS " TENSOR "\n");
-	else
-	{
-		printf(" RETURNS TABLE(");
-		for (int i = 0; i < pt_op_nout(op); i++)
-		{
-			printf(i > 0 ? ", " : "");
-			print_name(op->results[i]);
-			printf(" " TENSOR);
-		}
-		printf(") ROWS 1\n");
-	}
-	print_body("pgtorch_op", is_strict(op));
-	snprintf(doc, sizeof(doc), "Alias of torch.%s: %s", op->name, op->doc);
-	print_comment("torch", name, op->params, types, name == op->name ? op->doc : doc);
+	for (const PtParam *p = op->params; p->name != NULL; p++)
+		if (!pt_op_asks(op, p))
+			params[n++] = *p;
+	declare_params(op, name, params, types);
+	/* (2, 3) as PyTorch has it; the first is torch.ints in both forms, so that an untyped '{2,3}' works */
+	if (params[0].type == PT_ARG_SIZES)
+		declare_params(op, name, (PtParam[]){params[0], {"sizes", PT_ARG_SIZES}, {0}}, NULL);
 }
 
 /* types replaces the tensors', or is NULL. */
 static void
 declare_op(const PtOp *op, const char *const *types)
 {
-	declare_name(op, op->name, types);
+	declare_name(op, NULL, types);
 	for (int i = 0; op->aliases != NULL && op->aliases[i] != NULL; i++)
 		declare_name(op, op->aliases[i], types);
 }
@@ -387,16 +395,22 @@ declare_numbers(const PtOp *op)
 	}
 }
 
-/* Numbers that are attributes keep integers integers, too; false if there are none. */
+/* One function for each kind of number, if the op has any among its attributes. */
 static bool
-integer_types(const PtOp *op, const char **types)
+declare_attributes(const PtOp *op)
 {
+	const char *types[PT_MAX_ARGS];
 	bool any = false;
 
-	for (int i = 0; op->params[i].name != NULL; i++)
+	for (int n = 0; n < NUMBERS - (op->flags & PT_OP_TRUTH ? 0 : 1); n++)
 	{
-		types[i] = op->params[i].type == PT_ARG_NUMBER ? "integer" : NULL;
-		any |= types[i] != NULL;
+		for (int i = 0; op->params[i].name != NULL; i++)
+		{
+			types[i] = op->params[i].type == PT_ARG_NUMBER ? numbers[n] : NULL;
+			any |= types[i] != NULL;
+		}
+		if (any)
+			declare_op(op, types);
 	}
 	return any;
 }
@@ -408,13 +422,10 @@ declare_ops(void)
 
 	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
 	{
-		const char *integers[PT_MAX_ARGS];
-
 		if ((op->flags & PT_OP_PUBLIC) == 0)
 			continue;
-		declare_op(op, NULL);
-		if (integer_types(op, integers))
-			declare_op(op, integers);
+		if (!declare_attributes(op))
+			declare_op(op, NULL);
 		declare_operator(op, pt_scalar_arity(op->scalar) > 1 ? TENSOR : NULL, TENSOR);
 		if ((op->flags & (PT_OP_NUMBER | PT_OP_NUMBERS)) != 0)
 			declare_numbers(op);

@@ -6,10 +6,14 @@
 
 #include "api/call.h"
 
+#include "access/htup_details.h"
+#include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "funcapi.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/syscache.h"
 
 #include "api/ints.h"
 #include "bridge/bridge.h"
@@ -30,26 +34,84 @@ pgt_arg_text(FunctionCallInfo fcinfo, int i, const char *name)
 	return text_to_cstring(PG_GETARG_TEXT_PP(i));
 }
 
+/* Types and names of the arguments; results have names, too, and come after them. */
+static void
+read_signature(Oid function, PgtCall *call)
+{
+	HeapTuple tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	Oid *types;
+	char *modes;
+
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	call->name = pstrdup(NameStr(((Form_pg_proc) GETSTRUCT(tuple))->proname));
+	call->nargs = ((Form_pg_proc) GETSTRUCT(tuple))->pronargs;
+	get_func_arg_info(tuple, &types, &call->names, &modes);
+	call->types = types;
+	ReleaseSysCache(tuple);
+}
+
 PgtCall *
 pgt_call_open(FunctionCallInfo fcinfo)
 {
 	FmgrInfo *flinfo = fcinfo->flinfo;
 	PgtCall *call = flinfo->fn_extra;
 	MemoryContext old;
-	char *name;
 
 	if (call != NULL)
 		return call;
 	old = MemoryContextSwitchTo(flinfo->fn_mcxt);
 	call = palloc0(sizeof(PgtCall));
-	name = get_func_name(flinfo->fn_oid);
-	if (name == NULL)
-		elog(ERROR, "cache lookup failed for function %u", flinfo->fn_oid);
-	call->name = name;
-	get_func_signature(flinfo->fn_oid, &call->types, &call->nargs);
+	read_signature(flinfo->fn_oid, call);
 	MemoryContextSwitchTo(old);
 	flinfo->fn_extra = call;
 	return call;
+}
+
+/* Sizes after the first, of a function declared with (size torch.ints, VARIADIC sizes integer[]). */
+static bool
+is_more_sizes(const PgtCall *call, int i, const PtParam *before)
+{
+	return i > 0 && before != NULL && before->type == PT_ARG_SIZES &&
+		   call->types[i] == INT4ARRAYOID;
+}
+
+/* The next parameter from p on that SQL has as an argument: not those that ask for results, of which SQL has all. */
+static const PtParam *
+next_param(const PtOp *op, const PtParam *p)
+{
+	while (p->name != NULL && pt_op_asks(op, p))
+		p++;
+	return p;
+}
+
+static bool
+is_declared_for(const PgtCall *call, const PtOp *op, const PtParam **params)
+{
+	const PtParam *p = next_param(op, op->params);
+
+	for (int i = 0; i < call->nargs; i++, p = next_param(op, p + 1))
+	{
+		params[i] = NULL;
+		if (i > 0 && is_more_sizes(call, i, params[i - 1]))
+			return i == call->nargs - 1;
+		if (p->name == NULL || pg_strcasecmp(p->name, call->names[i]) != 0)
+			return false;
+		params[i] = p;
+	}
+	return p->name == NULL;
+}
+
+const PtOp *
+pgt_call_op(const PgtCall *call, const PtParam **params)
+{
+	const PtOp *op = pt_op_find(call->name);
+
+	while (op != NULL && !is_declared_for(call, op, params))
+		op = pt_op_next_form(op);
+	if (op == NULL)
+		elog(ERROR, "function %s is no tensor function", call->name);
+	return op;
 }
 
 static void *
@@ -132,6 +194,36 @@ objects(Datum datum, Oid type, const PtParam *param, PtArena *arena, PtValue *ou
 		(PtValue){element != InvalidOid ? PT_VALUE_OBJECTS : PT_VALUE_OBJECT, n, {.objects = list}};
 }
 
+/* torch.ints, and the integers that follow it in an argument of its own. */
+static void
+sizes(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param, PtArena *arena,
+	  PtValue *out)
+{
+	Datum *more;
+	bool *nulls;
+	int64 *list;
+	int n;
+
+	pgt_ints_value(PG_GETARG_DATUM(i), arena, out);
+	if (i + 1 == call->nargs || !is_more_sizes(call, i + 1, param))
+		return;
+	if (out->kind != PT_VALUE_INT)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("sizes must be one array or several integers, not both")));
+	deconstruct_array(PG_GETARG_ARRAYTYPE_P(i + 1), INT4OID, 4, true, TYPALIGN_INT, &more, &nulls,
+					  &n);
+	list = allocate(arena, (n + 1) * sizeof(int64));
+	list[0] = out->integer;
+	for (int d = 0; d < n; d++)
+	{
+		if (nulls[d])
+			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+							errmsg("a size of %s must not be null", call->name)));
+		list[d + 1] = DatumGetInt32(more[d]);
+	}
+	*out = (PtValue){PT_VALUE_INTS, n + 1, {.ints = list}};
+}
+
 void
 pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param,
 			   PtArena *arena, PtValue *out)
@@ -175,6 +267,8 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 	}
 	if (param->type == PT_ARG_INTS)
 		pgt_ints_value(datum, arena, out);
+	else if (param->type == PT_ARG_SIZES)
+		sizes(fcinfo, call, i, param, arena, out);
 	else if (param->of != NULL)
 		objects(datum, call->types[i], param, arena, out);
 	else

@@ -13,7 +13,7 @@
 
 #include "fmgr.h"
 
-#include "engine/lang/args.h"
+#include "engine/graph/op.h"
 
 /* Raises 22004 if the argument is NULL; an argument of text, which must not be. */
 extern void pgt_arg_require(FunctionCallInfo fcinfo, int i, const char *name);
@@ -24,10 +24,17 @@ typedef struct PgtCall
 	const char *name; /* of the SQL function, without schema */
 	int nargs;
 	Oid *types;		 /* as declared */
+	char **names;	 /* of the arguments */
 	const void *row; /* the entry's own: what the name means; NULL at first */
 } PgtCall;
 
 extern PgtCall *pgt_call_open(FunctionCallInfo fcinfo);
+
+/*
+ * The row of the op table that the function is declared for: of the rows of its name the form whose parameters its
+ * arguments are.  params gets those, NULL for integers that follow a first size and belong to it.
+ */
+extern const PtOp *pgt_call_op(const PgtCall *call, const PtParam **params);
 
 /*
  * Argument i as a value for a parameter of any type but tensors.  SQL NULL is None, 22004 where that is not

@@ -2,8 +2,9 @@
  * op.c
  *	  The tensor functions torch.*: one C entry for all rows of the op table.
  *
- * An SQL function's name is its op's name, its arguments are the op's parameters in their order; where the
- * op takes a tensor the SQL argument may also be a number.  A call is a graph of one node.
+ * An SQL function's name is its op's name, its arguments are the op's parameters in their order and under their names,
+ * which tell forms of one name apart (form.c); where the op takes a tensor the SQL argument may also be a number.
+ * Several results are columns, a list is an array.  A call is a graph of one node.
  */
 #include "postgres.h"
 
@@ -13,7 +14,9 @@
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "compute/compute.h"
+#include "access/htup_details.h"
 #include "fmgr.h"
+#include "funcapi.h"
 #include "lib/stringinfo.h"
 #include "tensor/datum.h"
 #include "utils/array.h"
@@ -25,6 +28,8 @@
 typedef struct OpSite
 {
 	const PtOp *op;
+	const PtParam *params[PT_MAX_ARGS]; /* of the arguments */
+	TupleDesc columns;					/* of several results, else NULL */
 	PgtSite *site;
 } OpSite;
 
@@ -33,22 +38,31 @@ typedef struct Operands
 {
 	FunctionCallInfo fcinfo;
 	const PgtCall *call;
-	const PtOp *op;
+	const OpSite *site;
 	PtTensor tensors[MAX_TENSORS];
 	int count;
 	int listed; /* of them, in the list that an op may have */
 	StringInfoData key;
+	PtRef results[PT_MAX_RESULTS]; /* of a graph */
 } Operands;
+
 
 static const OpSite *
 make_site(FunctionCallInfo fcinfo, PgtCall *call)
 {
-	OpSite *s = MemoryContextAlloc(fcinfo->flinfo->fn_mcxt, sizeof(OpSite));
+	MemoryContext old = MemoryContextSwitchTo(fcinfo->flinfo->fn_mcxt);
+	OpSite *s = palloc0(sizeof(OpSite));
 
-	s->op = pt_op_find(call->name);
-	if (s->op == NULL || pt_op_nout(s->op) != 1)
-		elog(ERROR, "function %s is no tensor function", call->name);
+	s->op = pgt_call_op(call, s->params);
+	if (pt_op_nout(s->op) > 1)
+	{
+		if (get_call_result_type(fcinfo, NULL, &s->columns) != TYPEFUNC_COMPOSITE ||
+			s->columns->natts != pt_op_nout(s->op))
+			elog(ERROR, "function %s does not return %d columns", call->name, pt_op_nout(s->op));
+		s->columns = BlessTupleDesc(CreateTupleDescCopy(s->columns));
+	}
 	s->site = pgt_site_new(fcinfo->flinfo->fn_mcxt);
+	MemoryContextSwitchTo(old);
 	call->row = s;
 	return s;
 }
@@ -103,16 +117,16 @@ read_operands(Operands *o)
 	initStringInfo(&o->key);
 	for (int i = 0; i < o->call->nargs; i++)
 	{
-		const PtParam *p = &o->op->params[i];
+		const PtParam *p = o->site->params[i];
 		int16 len;
 		bool byval;
 
-		if (PG_ARGISNULL(i) && p->required && !p->nullable)
+		if (PG_ARGISNULL(i) && (p == NULL || (p->required && !p->nullable)))
 			return false;
 		appendStringInfoChar(&o->key, PG_ARGISNULL(i) ? 'n' : 'v');
 		if (PG_ARGISNULL(i))
 			continue;
-		if (p->type == PT_ARG_TENSORS)
+		if (p != NULL && p->type == PT_ARG_TENSORS)
 			take_tensors(o, PG_GETARG_ARRAYTYPE_P(i), p->name);
 		else if (is_tensor(o->call, i))
 			take_tensor(o, PG_GETARG_DATUM(i));
@@ -136,28 +150,34 @@ read_operands(Operands *o)
 
 /* PgtBuild: the op, applied to tensors, numbers and attributes. */
 static int
-build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
+build(PtGraph *g, const PtRef *tensors, PtRef **out, void *arg)
 {
 	static const PtParam any_number = {"other", PT_ARG_NUMBER};
-	const Operands *o = arg;
+	Operands *o = arg;
+	const PtOp *op = o->site->op;
 	FunctionCallInfo fcinfo = o->fcinfo;
 	PtRef in[PT_MAX_OPERANDS];
 	const PtRef *list = NULL;
 	PtGiven given[PT_MAX_ARGS];
 	const PtArgs *attrs = NULL;
-	int nin = 0;
+	int nin = 0, ngiven = 0;
+	int nout = pt_op_nout(op);
 	bool attributes = false;
 	PtError err;
 
 	for (int i = 0; i < o->call->nargs; i++)
 	{
-		const PtParam *p = &o->op->params[i];
-		bool list_param = p->type == PT_ARG_TENSORS;
+		const PtParam *p = o->site->params[i];
+		bool list_param = p != NULL && p->type == PT_ARG_TENSORS;
+		PtGiven *to = &given[ngiven];
 
-		given[i] = (PtGiven){p->name, {.kind = list_param ? PT_VALUE_TENSORS : PT_VALUE_TENSOR}};
+		if (p == NULL)
+			continue;
+		given[ngiven++] =
+			(PtGiven){p->name, {.kind = list_param ? PT_VALUE_TENSORS : PT_VALUE_TENSOR}};
 		if (!list_param && p->type != PT_ARG_TENSOR)
 		{
-			pgt_call_value(fcinfo, o->call, i, p, g->arena, &given[i].value);
+			pgt_call_value(fcinfo, o->call, i, p, g->arena, &to->value);
 			attributes = true;
 		}
 		else if (list_param)
@@ -179,15 +199,46 @@ build(PtGraph *g, const PtRef *tensors, PtRef *out, void *arg)
 	}
 	if (attributes)
 	{
-		attrs = pt_args_bind(g->arena, o->op->name, o->op->params, given, o->call->nargs, &err);
+		attrs = pt_args_bind(g->arena, o->call->name, op->params, given, ngiven, &err);
 		pgt_check(attrs != NULL, &err);
 	}
-	pt_apply_all(g, o->op, in, nin, list, o->listed, attrs, out);
-	return pt_op_nout(o->op);
+	*out = o->results;
+	if (op->list != NULL)
+		op->list(g, in, nin, attrs, out, &nout);
+	else
+		pt_apply_all(g, op, in, nin, list, o->listed, attrs, o->results);
+	return nout;
+}
+
+/* ---------- the function ---------- */
+
+static Datum
+give_columns(TupleDesc columns, PgtTensor **results)
+{
+	Datum values[PT_MAX_RESULTS];
+	bool nulls[PT_MAX_RESULTS] = {false};
+
+	for (int i = 0; i < columns->natts; i++)
+		values[i] = PointerGetDatum(results[i]);
+	return HeapTupleGetDatum(heap_form_tuple(columns, values, nulls));
+}
+
+static Datum
+give_array(Oid type, PgtTensor **results, int n)
+{
+	Datum *elements = palloc((n + 1) * sizeof(Datum));
+	int16 len;
+	bool byval;
+	char align;
+
+	get_typlenbyvalalign(type, &len, &byval, &align);
+	for (int i = 0; i < n; i++)
+		elements[i] = PointerGetDatum(results[i]);
+	return PointerGetDatum(construct_array(elements, n, type, len, byval, align));
 }
 
 /*
- * torch.NAME(...) returns tensor
+ * torch.NAME(...) returns tensor, tensor[] or columns of tensors
  *
  * NULL if a required argument is NULL.
  */
@@ -197,14 +248,19 @@ pgtorch_op(PG_FUNCTION_ARGS)
 {
 	PgtCall *call = pgt_call_open(fcinfo);
 	const OpSite *s = call->row ? call->row : make_site(fcinfo, call);
-	PgtTensor *results[PGT_MAX_RESULTS];
+	PgtTensor **results;
 	Operands o;
+	int n;
 
 	o.fcinfo = fcinfo;
 	o.call = call;
-	o.op = s->op;
+	o.site = s;
 	if (!read_operands(&o))
 		PG_RETURN_NULL();
-	pgt_compute(s->site, &o.key, build, &o, o.tensors, o.count, results);
+	results = pgt_compute(s->site, &o.key, build, &o, o.tensors, o.count, &n);
+	if (s->op->list != NULL)
+		return give_array(pgt_tensor_oid(), results, n);
+	if (s->columns != NULL)
+		return give_columns(s->columns, results);
 	PG_RETURN_TENSOR(results[0]);
 }

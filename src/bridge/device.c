@@ -300,19 +300,43 @@ pgt_check_memory(uint64 bytes, const char *what)
 						errhint("The limit is \"pgtorch.max_memory\", by default three quarters of the machine's memory.")));
 }
 
-PtPlan *
-pgt_plan_compile(PtGraph *g, PtDevice *dev)
+PtPieces *
+pgt_pieces_new(PtDevice *dev)
 {
 	PtPlanOptions options = pgt_plan_options(dev);
+	PtError err;
+	PtPieces *pieces = pt_pieces_new(dev, &options, &err);
+
+	pgt_check(pieces != NULL, &err);
+	return pieces;
+}
+
+PtPlan *
+pgt_pieces_compile(PtPieces *pieces, PtGraph *g, bool *last)
+{
 	PgtSignals saved;
 	PtPlan *plan;
 	PtError err;
 
 	pgt_signals_block(&saved);
-	plan = pt_plan_compile(g, dev, &options, &err);
+	plan = pt_pieces_compile(pieces, g, last, &err);
 	pgt_signals_restore(&saved);
 	pgt_check(plan != NULL, &err);
 	return plan;
+}
+
+void
+pgt_pieces_run(PtPieces *pieces, PtPlan *plan)
+{
+	PgtSignals saved;
+	PtError err;
+	bool ok;
+
+	pgt_plan_run(plan);
+	pgt_signals_block(&saved);
+	ok = pt_pieces_read(pieces, &err);
+	pgt_signals_restore(&saved);
+	pgt_check(ok, &err);
 }
 
 /* One slice of a run: a plan's, or a forward pass's with its copies. */

@@ -9,6 +9,7 @@
 
 #include "engine/train/fit.h"
 #include "engine/nn/network.h"
+#include "engine/plan/pieces.h"
 
 /* A computation works this long before interrupts are looked at. */
 #define PGT_SLICE_NS ((int64) 50 * 1000 * 1000)
@@ -54,8 +55,12 @@ extern PtPlanOptions pgt_plan_options(const PtDevice *dev);
 extern void pgt_check_memory(uint64 bytes, const char *what);
 
 /* Compile, run to the end, with interrupts in between; raise on errors. */
-extern PtPlan *pgt_plan_compile(PtGraph *g, PtDevice *dev);
 extern void pgt_plan_run(PtPlan *plan);
+
+/* Plans in pieces (engine/plan/pieces.h), limited as the settings say: compiled, and one that was not the last run. */
+extern PtPieces *pgt_pieces_new(PtDevice *dev);
+extern PtPlan *pgt_pieces_compile(PtPieces *pieces, PtGraph *g, bool *last);
+extern void pgt_pieces_run(PtPieces *pieces, PtPlan *plan);
 extern void pgt_forward_run(PtForward *f);
 /* Copy entry i of the state_dict to or from host memory. */
 extern void pgt_network_write(PtNetwork *net, int i, const PtTensor *value);

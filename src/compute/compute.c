@@ -25,6 +25,7 @@ typedef struct Compiled
 	PtTensorType *types; /* of the inputs, then the results */
 	int nin, nout;
 
+	PtPieces *pieces;
 	PtPlan *plan;
 	PtRef *externals; /* in the order of types */
 	void **copies;	  /* on the device; all NULL where it shares the host's memory */
@@ -53,9 +54,21 @@ free_compiled(void *arg)
 
 	pgt_signals_block(&saved);
 	pt_plan_free(c->plan);
+	pt_pieces_free(c->pieces);
 	for (int i = 0; c->copies != NULL && i < c->nin + c->nout; i++)
 		if (c->copies[i] != NULL)
 			c->dev->type->free(c->dev, c->copies[i]);
+	pgt_signals_restore(&saved);
+}
+
+static void
+free_plan(Compiled *c)
+{
+	PgtSignals saved;
+
+	pgt_signals_block(&saved);
+	pt_plan_free(c->plan);
+	c->plan = NULL;
 	pgt_signals_restore(&saved);
 }
 
@@ -65,53 +78,61 @@ free_graph(void *g)
 	pt_graph_free(g);
 }
 
-/* Builds the graph between its externals. */
+/* A graph's inputs, then all of it, unless it stops at a size that is not known yet. */
 static void
-build_graph(MemoryContext cxt, Compiled *c, PtGraph *g, PgtBuild build, void *arg,
-			const PtTensor *in, int nin)
+build_graph(Compiled *c, PtGraph *g, PgtBuild build, void *arg)
 {
-	PtRef out[PGT_MAX_RESULTS];
-	PtRef *inputs = palloc(nin * sizeof(PtRef));
-	int nout;
+	PtRef *out;
 	PtError err;
+	int nout;
 
-	for (int i = 0; i < nin; i++)
-		inputs[i] = pt_external(g, "input", in[i].dtype, &in[i].shape);
-	nout = build(g, inputs, out, arg);
+	for (int i = 0; i < c->nin; i++)
+		c->externals[i] = pt_external(g, "input", c->types[i].dtype, &c->types[i].shape);
+	nout = build(g, c->externals, &out, arg);
+	if (pt_pieces_stopped(c->pieces))
+		return;
 	pgt_check(pt_graph_ok(g, &err), &err);
 
-	c->types = MemoryContextAlloc(cxt, (nin + nout) * sizeof(PtTensorType));
-	c->externals = MemoryContextAlloc(cxt, (nin + nout) * sizeof(PtRef));
-	for (int i = 0; i < nin; i++)
+	c->types = repalloc(c->types, (c->nin + nout + 1) * sizeof(PtTensorType));
+	c->externals = repalloc(c->externals, (c->nin + nout + 1) * sizeof(PtRef));
+	c->copies = repalloc(c->copies, (c->nin + nout + 1) * sizeof(void *));
+	for (; c->nout < nout; c->nout++)
 	{
-		c->types[i] = (PtTensorType){in[i].dtype, in[i].shape};
-		c->externals[i] = inputs[i];
-	}
-	for (int i = nin; i < nin + nout; i++)
-	{
-		const PtGraphValue *v = pt_value(g, out[i - nin]);
+		const PtGraphValue *v = pt_value(g, out[c->nout]);
 		PtTensorType type = {v->dtype, v->shape};
+		PtRef ref;
 
 		pgt_tensor_check_size(type.dtype, &type.shape);
-		c->types[i] = type;
-		c->externals[i] = pt_external(g, "result", type.dtype, &type.shape);
-		pt_graph_assign(g, c->externals[i], out[i - nin]);
+		ref = pt_external(g, "result", type.dtype, &type.shape);
+		pt_graph_assign(g, ref, out[c->nout]);
+		c->types[c->nin + c->nout] = type;
+		c->externals[c->nin + c->nout] = ref;
+		c->copies[c->nin + c->nout] = NULL;
 	}
 	pgt_check(pt_graph_ok(g, &err), &err);
-	c->nin = nin;
-	c->nout = nout;
 }
 
-/* Memory on the device for inputs and results. */
+/* Memory on the device for inputs and results from first on. */
 static void
-make_copies(Compiled *c)
+make_copies(Compiled *c, int first)
 {
-	for (int i = 0; i < c->nin + c->nout; i++)
+	for (int i = first; i < c->nin + c->nout && !c->dev->type->shares_host; i++)
 	{
 		PtTensor t = {c->types[i].dtype, c->types[i].shape};
 
 		c->copies[i] = pgt_device_alloc(c->dev, pt_tensor_bytes(&t));
-		pt_plan_bind(c->plan, c->externals[i], c->copies[i]);
+	}
+}
+
+/* Where the plan finds the inputs of this call. */
+static void
+bind_inputs(Compiled *c, const PtTensor *in)
+{
+	for (int i = 0; i < c->nin; i++)
+	{
+		pt_plan_bind(c->plan, c->externals[i], c->copies[i] != NULL ? c->copies[i] : in[i].data);
+		if (c->copies[i] != NULL)
+			pgt_device_upload(c->dev, c->copies[i], in[i].data, pt_tensor_bytes(&in[i]));
 	}
 }
 
@@ -123,26 +144,44 @@ compile(PgtSite *site, PtDevice *dev, const StringInfoData *key, PgtBuild build,
 		AllocSetContextCreate(CurrentMemoryContext, "pgtorch graph", ALLOCSET_SMALL_SIZES);
 	MemoryContext old = MemoryContextSwitchTo(cxt);
 	Compiled *c;
-	PtGraph *g;
-	PtError err;
+	bool last = false;
 
 	site->compiled = NULL;
 	MemoryContextReset(site->cxt);
 	c = MemoryContextAllocZero(site->cxt, sizeof(Compiled));
 	c->dev = dev;
 	pgt_release_with(site->cxt, free_compiled, c);
+	c->types = MemoryContextAlloc(site->cxt, (nin + 1) * sizeof(PtTensorType));
+	c->externals = MemoryContextAlloc(site->cxt, (nin + 1) * sizeof(PtRef));
+	c->copies = MemoryContextAllocZero(site->cxt, (nin + 1) * sizeof(void *));
+	c->nin = nin;
+	for (int i = 0; i < nin; i++)
+		c->types[i] = (PtTensorType){in[i].dtype, in[i].shape};
+	make_copies(c, 0);
+	c->pieces = pgt_pieces_new(dev);
 
-	g = pt_graph_new(&err);
-	pgt_check(g != NULL, &err);
-	pgt_release_with(cxt, free_graph, g);
-	build_graph(site->cxt, c, g, build, arg, in, nin);
-	c->plan = pgt_plan_compile(g, dev);
+	while (!last)
+	{
+		PtError err;
+		PtGraph *g = pt_graph_new(&err);
+
+		pgt_check(g != NULL, &err);
+		pgt_release_with(cxt, free_graph, g);
+		pt_pieces_attach(c->pieces, g);
+		build_graph(c, g, build, arg);
+		c->plan = pgt_pieces_compile(c->pieces, g, &last);
+		if (!last)
+		{
+			bind_inputs(c, in);
+			pgt_pieces_run(c->pieces, c->plan);
+			free_plan(c);
+		}
+		MemoryContextReset(cxt);
+	}
 	MemoryContextSwitchTo(old);
 	MemoryContextDelete(cxt);
 
-	c->copies = MemoryContextAllocZero(site->cxt, (c->nin + c->nout) * sizeof(void *));
-	if (!dev->type->shares_host)
-		make_copies(c);
+	make_copies(c, nin);
 	c->key = MemoryContextAlloc(site->cxt, key->len);
 	memcpy(c->key, key->data, key->len);
 	c->key_bytes = key->len;
@@ -153,8 +192,9 @@ compile(PgtSite *site, PtDevice *dev, const StringInfoData *key, PgtBuild build,
 static bool
 fits(const Compiled *c, const PtDevice *dev, const StringInfoData *key, const PtTensor *in, int nin)
 {
-	if (c == NULL || c->dev != dev || c->nin != nin || c->key_bytes != key->len ||
-		memcmp(c->key, key->data, key->len) != 0)
+	/* sizes that were read are those of other data */
+	if (c == NULL || pt_pieces_reads(c->pieces) > 0 || c->dev != dev || c->nin != nin ||
+		c->key_bytes != key->len || memcmp(c->key, key->data, key->len) != 0)
 		return false;
 	for (int i = 0; i < nin; i++)
 		if (c->types[i].dtype != in[i].dtype || !pt_shape_equal(&c->types[i].shape, &in[i].shape))
@@ -162,33 +202,33 @@ fits(const Compiled *c, const PtDevice *dev, const StringInfoData *key, const Pt
 	return true;
 }
 
-int
+PgtTensor **
 pgt_compute(PgtSite *site, const StringInfoData *key, PgtBuild build, void *arg, const PtTensor *in,
-			int nin, PgtTensor **results)
+			int nin, int *nout)
 {
 	PtDevice *dev = pgt_device_local();
-	bool shared = dev->type->shares_host;
-	PtTensor views[PGT_MAX_RESULTS];
+	PgtTensor **results;
+	PtTensor *views;
 	Compiled *c;
 
 	if (!fits(site->compiled, dev, key, in, nin))
 		compile(site, dev, key, build, arg, in, nin);
 	c = site->compiled;
-	for (int i = 0; i < nin; i++)
-		if (shared)
-			pt_plan_bind(c->plan, c->externals[i], in[i].data);
-		else
-			pgt_device_upload(dev, c->copies[i], in[i].data, pt_tensor_bytes(&in[i]));
+	results = palloc((c->nout + 1) * sizeof(PgtTensor *));
+	views = palloc((c->nout + 1) * sizeof(PtTensor));
+	bind_inputs(c, in);
 	for (int i = 0; i < c->nout; i++)
 	{
 		const PtTensorType *type = &c->types[nin + i];
+		void *copy = c->copies[nin + i];
 
 		results[i] = pgt_tensor_result(type->dtype, &type->shape, &views[i]);
-		if (shared)
-			pt_plan_bind(c->plan, c->externals[nin + i], views[i].data);
+		pt_plan_bind(c->plan, c->externals[nin + i], copy != NULL ? copy : views[i].data);
 	}
 	pgt_plan_run(c->plan);
-	for (int i = 0; !shared && i < c->nout; i++)
-		pgt_device_download(dev, views[i].data, c->copies[nin + i], pt_tensor_bytes(&views[i]));
-	return c->nout;
+	for (int i = 0; i < c->nout; i++)
+		if (c->copies[nin + i] != NULL)
+			pgt_device_download(dev, views[i].data, c->copies[nin + i], pt_tensor_bytes(&views[i]));
+	*nout = c->nout;
+	return results;
 }

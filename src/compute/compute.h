@@ -14,25 +14,22 @@
 #include "lib/stringinfo.h"
 #include "tensor/datum.h"
 
-/* Results of one computation. */
-#define PGT_MAX_RESULTS 64
-
 typedef struct PgtSite PgtSite;
 
 /* A site without a plan, which lives and dies with cxt. */
 extern PgtSite *pgt_site_new(MemoryContext cxt);
 
 /*
- * Adds the computation to a graph: in has the values of the input tensors, out has room for PGT_MAX_RESULTS.  Returns
- * the number of results.  Failures are the graph's error, or raised.
+ * Adds the computation to a graph: in has the values of the input tensors.  Returns the number of results, which *out is
+ * set to, in memory that lives as long as the graph or arg.  Failures are the graph's error, or raised.
  */
-typedef int (*PgtBuild)(PtGraph *g, const PtRef *in, PtRef *out, void *arg);
+typedef int (*PgtBuild)(PtGraph *g, const PtRef *in, PtRef **out, void *arg);
 
 /*
- * Computes on the session's device; returns the number of results, each a new datum in the current memory context.
+ * Computes on the session's device.  Returns the results, *nout new datums in the current memory context.
  * The key says all that build(arg) depends on beside number, dtypes and shapes of the inputs.
  */
-extern int pgt_compute(PgtSite *site, const StringInfoData *key, PgtBuild build, void *arg,
-					   const PtTensor *in, int nin, PgtTensor **results);
+extern PgtTensor **pgt_compute(PgtSite *site, const StringInfoData *key, PgtBuild build, void *arg,
+							   const PtTensor *in, int nin, int *nout);
 
 #endif

@@ -12,6 +12,7 @@
 	F(reduce)       \
 	F(softmax)      \
 	F(move)         \
+	F(dynamic)      \
 	F(feed)
 
 #define DECLARE(family) extern const PtCpuKernel pt_cpu_##family##_kernels[];

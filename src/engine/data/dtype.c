@@ -4,6 +4,7 @@
  */
 #include "engine/data/dtype.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "engine/data/half.h"
@@ -86,6 +87,37 @@ pt_dtype_promote(PtDtype a, PtDtype b)
 	if (dtypes[a].size != dtypes[b].size)
 		return dtypes[a].size > dtypes[b].size ? a : b;
 	return pt_dtype_is_float(a) ? PT_FLOAT32 : PT_INT16;
+}
+
+bool
+pt_dtype_holds(PtDtype dtype, int64_t value)
+{
+	int bits = (int) dtypes[dtype].size * 8 - (dtype == PT_UINT8 ? 0 : 1);
+	int64_t most = (int64_t) (UINT64_MAX >> (64 - bits));
+
+	if (pt_dtype_is_float(dtype))
+		return dtype != PT_FLOAT16 || (value >= -65504 && value <= 65504);
+	if (dtype == PT_BOOL)
+		return value == 0 || value == 1;
+	return value <= most && value >= (dtype == PT_UINT8 ? 0 : -most - 1);
+}
+
+size_t
+pt_dtype_first_misfit(PtDtype dtype, PtDtype from, const void *values, size_t n)
+{
+	if (!pt_dtype_is_int(dtype) || from == dtype || from == PT_BOOL)
+		return n;
+	for (size_t i = 0; i < n; i++)
+	{
+		/* of floats, what is not within int64 is not within any; NaN is not */
+		double x = pt_dtype_is_float(from) ? trunc(pt_element_get_double(from, values, i)) : 0;
+
+		if (!(x >= -0x1p63 && x < 0x1p63) ||
+			!pt_dtype_holds(dtype, pt_dtype_is_float(from) ? (int64_t) x
+														   : pt_element_get_int64(from, values, i)))
+			return i;
+	}
+	return n;
 }
 
 uint16_t

@@ -68,6 +68,11 @@ extern int64_t pt_element_get_int64(PtDtype dtype, const void *data, size_t i);
 extern void pt_element_set_double(PtDtype dtype, void *data, size_t i, double value);
 extern void pt_element_set_int64(PtDtype dtype, void *data, size_t i, int64_t value);
 
+/* Is an integer among the values of a dtype (of a float dtype: not beyond its largest)? */
+extern bool pt_dtype_holds(PtDtype dtype, int64_t value);
+/* The first of n elements that an integer dtype does not hold once its fraction is cut off; n if there is none. */
+extern size_t pt_dtype_first_misfit(PtDtype dtype, PtDtype from, const void *values, size_t n);
+
 /*
  * n elements of one dtype into another (to and from may be the same array only if the dtypes are).
  */

@@ -232,6 +232,17 @@ pt_rng_normal(PtRng *rng, PtDtype dtype, void *data, int64_t n, double mean, dou
 }
 
 void
+pt_rng_integers(PtRng *rng, PtDtype dtype, void *data, int64_t n, int64_t low, uint64_t range)
+{
+	for (int64_t i = 0; i < n && !stopped(rng, i); i++)
+	{
+		uint64_t bits = range >= UINT64_C(1) << 28 ? pt_rng_uint64(rng) : pt_rng_uint32(rng);
+
+		pt_element_set_int64(dtype, data, (size_t) i, (int64_t) ((uint64_t) low + bits % range));
+	}
+}
+
+void
 pt_rng_shuffle(PtRng *rng, int64_t *perm, int64_t n, int64_t from, int64_t to)
 {
 	for (int64_t i = from; i < to && i < n - 1; i++)

@@ -45,6 +45,12 @@ extern bool pt_shape_broadcast(const PtShape *a, const PtShape *b, PtShape *out,
 extern char *pt_shape_print(const PtShape *shape, char *buf);
 
 extern size_t pt_tensor_bytes(const PtTensor *t);
+/* Element i's place. */
+static inline void *
+pt_tensor_at(const PtTensor *t, int64_t i)
+{
+	return (char *) t->data + i * (int64_t) pt_dtype_size(t->dtype);
+}
 
 /*
  * Text, as SQL.md says: '[[1., 2.], [3., 4.]]', 'float64[1, 2]', 'float32(0,3)[]', 'float64()3.5'.

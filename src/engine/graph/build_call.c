@@ -75,16 +75,6 @@ is_grad(const char *callee)
 		   strcmp(callee, "torch.autograd.grad") == 0;
 }
 
-/* max(x) is all of the tensor, max(a, b) is elementwise; only max(x, dim) is the op of that name. */
-static bool
-is_overloaded(const char *callee)
-{
-	char buf[64];
-	const char *name = op_name(callee, buf, sizeof(buf));
-
-	return name != NULL && (strcmp(name, "max") == 0 || strcmp(name, "min") == 0);
-}
-
 static bool
 fail_function(PtBuilder *b, const PtExpr *callee)
 {
@@ -107,7 +97,7 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 	for (int i = 0; n < 512 && b->functions != NULL && i < b->functions->count; i++)
 		names[n++] = b->functions->names[i];
 	for (int i = 0; n < 1024 && pt_op_at(i) != NULL; i++)
-		if (pt_op_at(i)->flags & PT_OP_PUBLIC)
+		if ((pt_op_at(i)->flags & PT_OP_PUBLIC) && !pt_op_is_form(pt_op_at(i)))
 			names[n++] = pt_op_at(i)->name;
 	nearest = name ? pt_nearest(name, names, n) : NULL;
 	return nearest ? pt_hint(b->err, "Perhaps you meant \"%s\".", nearest) : false;
@@ -125,19 +115,21 @@ check_callee(PtBuilder *b, const PtExpr *callee)
 	return false;
 }
 
-/* What a network cannot hold. */
+/* What an expression, and what a network's cannot hold. */
 static bool
 check_op(PtBuilder *b, const PtOp *op)
 {
-	if (b->functions == NULL || (op->flags & (PT_OP_RANDOM | PT_OP_DYNAMIC)) == 0)
+	unsigned refused =
+		PT_OP_DRAWS | (b->functions != NULL ? (unsigned) PT_OP_RANDOM | PT_OP_DYNAMIC : 0);
+
+	if ((op->flags & refused) == 0)
 		return true;
 	if (op->flags & PT_OP_DYNAMIC)
 		return pt_fail(b->err, PT_EUNSUPPORTED,
 					   "%s cannot be part of a model: the shape of its result depends on the data",
 					   op->name);
-	pt_fail(b->err, PT_EUNSUPPORTED, "%s cannot be part of an expression of a model: it is random",
-			op->name);
-	return pt_hint(b->err, "Use a module, for example nn.Dropout.");
+	pt_fail(b->err, PT_EUNSUPPORTED, "%s cannot be part of an expression: it is random", op->name);
+	return b->functions == NULL ? false : pt_hint(b->err, "Use a module, for example nn.Dropout.");
 }
 
 bool
@@ -161,12 +153,39 @@ pt_build_check_call(PtBuilder *b, const PtExpr *e)
 
 /* ---------- ops ---------- */
 
-/* Sorts bound arguments into tensors and attributes, and applies the op. */
+/* The results of an op as a value: those that were asked for, in a tuple if there are several. */
 static bool
-apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
+set_results(PtBuilder *b, const PtOp *op, const char *name, const PtArgs *args, const PtRef *refs,
+			int n, PtValue *out)
+{
+	PtValue *values = pt_arena_alloc(b->arena, (size_t) n * sizeof(PtValue) + 1);
+	const char **names = pt_arena_alloc(b->arena, (size_t) n * sizeof(char *) + 1);
+	int count = 0;
+
+	if (values == NULL || names == NULL)
+		return pt_fail_memory(b->err, (size_t) n * sizeof(PtValue));
+	for (int i = 0; i < n; i++)
+	{
+		if (op->asked != NULL && op->asked[i] != NULL && !pt_args_bool(args, op->asked[i]))
+			continue;
+		values[count] = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = refs[i]}};
+		names[count++] = op->results != NULL ? op->results[i] : NULL;
+	}
+	if (count == 1 && op->list == NULL)
+	{
+		*out = values[0];
+		return true;
+	}
+	return pt_build_tuple(b, name, op->results != NULL ? names : NULL, values, count, out);
+}
+
+/* Sorts bound arguments into tensors and attributes, and applies the op, which errors call by name. */
+static bool
+apply_bound(PtBuilder *b, const PtOp *op, const char *name, PtArgs *args, PtValue *out)
 {
 	PtRef in[PT_MAX_OPERANDS];
-	PtRef results[PT_MAX_RESULTS];
+	PtRef results[PT_MAX_RESULTS], *refs = results;
+	int nresults = pt_op_nout(op);
 	const PtRef *list = NULL;
 	int nin = 0;
 	int nlist = 0;
@@ -185,7 +204,7 @@ apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 			if (pt_value_is_number(v) && op->scalar == PT_S_NONE)
 				return pt_fail(b->err, PT_ETYPE,
 							   "argument \"%s\" of %s must be a tensor, not a number",
-							   op->params[i].name, op->name);
+							   op->params[i].name, name);
 			in[nin++] = v->kind == PT_VALUE_TENSOR ? v->tensor
 						: v->kind == PT_VALUE_NONE ? PT_NO_REF
 												   : pt_number(b->g, v);
@@ -194,19 +213,10 @@ apply_bound(PtBuilder *b, const PtOp *op, PtArgs *args, PtValue *out)
 			continue;
 		*v = (PtValue){PT_VALUE_NONE, 0, {0}};
 	}
-	if (!pt_apply_all(b->g, op, in, nin, list, nlist, args, results))
+	if (op->list != NULL ? !op->list(b->g, in, nin, args, &refs, &nresults)
+						 : !pt_apply_all(b->g, op, in, nin, list, nlist, args, results))
 		return pt_build_set(b, PT_NO_REF, out);
-	if (pt_op_nout(op) > 1 && op->results != NULL && (op->flags & PT_OP_INTERNAL) == 0)
-	{
-		PtValue *values = pt_arena_alloc(b->arena, (size_t) pt_op_nout(op) * sizeof(PtValue));
-
-		if (values == NULL)
-			return pt_fail_memory(b->err, (size_t) pt_op_nout(op) * sizeof(PtValue));
-		for (int i = 0; i < pt_op_nout(op); i++)
-			values[i] = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = results[i]}};
-		return pt_build_tuple(b, op->name, op->results, values, pt_op_nout(op), out);
-	}
-	return pt_build_set(b, results[0], out);
+	return set_results(b, op, name, args, refs, nresults, out);
 }
 
 /* A call's arguments, evaluated. */
@@ -232,31 +242,13 @@ static bool
 eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 {
 	int n = e->nargs - 1;
+	const char *name = op->name;
 	PtGiven *given;
 	bool plain;
 	PtArgs *args;
 
 	if (!check_op(b, op) || !eval_arguments(b, e, &given))
 		return false;
-	if (is_overloaded(e->args[0]->text))
-	{
-		bool other = n == 2 && given[1].value.kind == PT_VALUE_TENSOR;
-
-		if (other)
-			op = pt_op_find(op->name[1] == 'a' ? "maximum" : "minimum");
-		else if (n == 1)
-			op = pt_op_find(op->name[1] == 'a' ? "amax" : "amin");
-	}
-	/* of one number, arange takes the end */
-	if (strcmp(op->name, "arange") == 0 && n > 0 && given[0].name == NULL)
-	{
-		bool has_end = n > 1 && given[1].name == NULL;
-
-		for (int i = 1; i < n && !has_end; i++)
-			has_end = strcmp(given[i].name ? given[i].name : "end", "end") == 0;
-		if (!has_end)
-			given[0].name = "end";
-	}
 	plain = op->scalar != PT_S_NONE && n <= 3;
 	for (int i = 0; plain && i < n; i++)
 		plain = given[i].name == NULL &&
@@ -272,8 +264,8 @@ eval_op(PtBuilder *b, const PtOp *op, const PtExpr *e, PtValue *out)
 														   : pt_number(b->g, &given[i].value);
 		return pt_build_set(b, pt_apply(b->g, op, in, n, NULL), out);
 	}
-	args = pt_args_bind(b->arena, op->name, op->params, given, n, b->err);
-	return args != NULL && apply_bound(b, op, args, out);
+	op = pt_op_choose(b->arena, op, given, n, &args, b->err);
+	return op != NULL && apply_bound(b, op, name, args, out);
 }
 
 /* ---------- functions of the caller, grad, numbers ---------- */

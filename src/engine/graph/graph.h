@@ -56,6 +56,29 @@ typedef struct PtNode
 	const char *path;	 /* module path for errors, e.g. "0 (nn.Linear)"; NULL outside modules */
 } PtNode;
 
+/*
+ * read.c: numbers that shapes depend on.  ref is an int64 value of one element; kept are values that need not be
+ * computed again once it is known, and memory is where they are then (NULL: they were in memory anyway).
+ */
+#define PT_MAX_READS 64
+#define PT_MAX_KEPT 4
+typedef struct PtRead
+{
+	PtRef ref;
+	int64_t number;
+	int nkept;
+	PtRef kept[PT_MAX_KEPT];
+	void *memory[PT_MAX_KEPT]; /* of the device */
+} PtRead;
+
+typedef struct PtReads
+{
+	PtRead reads[PT_MAX_READS];
+	int known;	  /* so many were read in earlier runs */
+	int met;	  /* by the graph that is built now */
+	bool stopped; /* at the next one */
+} PtReads;
+
 typedef struct PtGraph
 {
 	PtArena *arena;
@@ -67,6 +90,7 @@ typedef struct PtGraph
 	const char *path;	 /* given to nodes that are added */
 	bool decomposed;	 /* fused ops are added as their primitives */
 	PtAutocast autocast; /* of the ops that are applied now */
+	PtReads *reads;		 /* NULL: shapes may not depend on data */
 } PtGraph;
 
 extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */
@@ -153,6 +177,12 @@ extern PtRef pt_sum_to(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_slice(PtGraph *g, PtRef flat, int64_t offset, const PtShape *shape);
 /* The inverse: one 1-D value of total elements with each part at its offset, zero elsewhere. */
 extern PtRef pt_pack(PtGraph *g, const PtRef *parts, const int64_t *offsets, int n, int64_t total);
+
+/* The builder lets the graph read numbers; the same is built again until it does not stop. */
+extern void pt_graph_let_read(PtGraph *g, PtReads *reads);
+/* *number is what ref will hold; false if the graph stops here, or may not read. */
+extern bool pt_graph_read(PtGraph *g, const char *op, PtRef ref, const PtRef *keep, int nkeep,
+						  int64_t *number);
 
 /* When a run ends, external holds value (same dtype and shape). */
 extern bool pt_graph_assign(PtGraph *g, PtRef external, PtRef value);

@@ -18,13 +18,15 @@ extern const PtOp pt_reduce_ops[];
 extern const PtOp pt_matmul_ops[];
 extern const PtOp pt_softmax_ops[];
 extern const PtOp pt_create_ops[];
+extern const PtOp pt_dynamic_ops[];
+extern const PtOp pt_draw_ops[];
 extern const PtOp pt_random_ops[];
 extern const PtOp pt_train_ops[];
 
 /* Each ends with a row without a name. */
-static const PtOp *const families[] = {pt_scalar_ops, pt_shape_ops,	 pt_index_ops,	 pt_stat_ops,
-									   pt_reduce_ops, pt_matmul_ops, pt_softmax_ops, pt_create_ops,
-									   pt_random_ops, pt_train_ops};
+static const PtOp *const families[] = {pt_scalar_ops,  pt_shape_ops,  pt_index_ops,	  pt_stat_ops,
+									   pt_reduce_ops,  pt_matmul_ops, pt_softmax_ops, pt_create_ops,
+									   pt_dynamic_ops, pt_draw_ops,	  pt_random_ops,  pt_train_ops};
 
 #define MAX_ROWS 1024
 #define MAX_NAMES 2048

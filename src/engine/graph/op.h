@@ -16,6 +16,7 @@
 
 struct PtGraph;
 struct PtNode;
+struct PtRng;
 
 /* Scalar ops have a number too: rows of scalar.def from 1 on, then the conversions. */
 typedef enum PtScalar
@@ -48,7 +49,9 @@ typedef enum PtScalar
 #define PT_OP_RANDOM 0x04 /* elementwise, of ops/random.c; refused by torch.eval */
 #define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
-#define PT_OP_OPERAND 0x20	/* to, expand: in programs another name for a converted operand */
+#define PT_OP_DRAWS 0x40 /* from a session's generator; no step of a plan, refused by expressions */
+#define PT_OP_TRUTH 0x80 /* its numbers may be truth values in SQL, too */
+#define PT_OP_OPERAND 0x20 /* to, expand: in programs another name for a converted operand */
 
 /* What scalar.def says of its rows, in its own words there. */
 #define PT_OP_NO_BOOL 0x0100
@@ -96,6 +99,7 @@ typedef enum PtCasting
 
 #define PT_MAX_OPERANDS 8 /* an op's tensors beside those of a list */
 #define PT_MAX_RESULTS 8
+#define PT_MAX_RESULT_LIST 1024 /* tensors of a result that is a list */
 
 /* What infer fills: the results' dtypes and shapes, from inputs and attributes. */
 typedef struct PtTensorType
@@ -106,7 +110,7 @@ typedef struct PtTensorType
 
 typedef struct PtOp
 {
-	const char *name;
+	const char *name; /* PyTorch's, and if several rows bear one (form.c) a suffix: "max.dim" */
 	const char *const
 		*aliases;		   /* (optional) further names that PyTorch has for it, NULL-terminated */
 	const PtParam *params; /* tensors and attributes, in PyTorch's order */
@@ -134,7 +138,19 @@ typedef struct PtOp
 	/* (optional) the primitives a fused op stands for: the oracle of tests, used when fusion is off */
 	bool (*decompose)(struct PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out);
 
+	/* (instead of infer and decompose) of an op that gives a list, as unbind: its tensors, in the graph's arena */
+	bool (*list)(struct PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef **out,
+				 int *nout);
+
+	/* (of PT_OP_DRAWS) elements first to last - 1 of t, which infer described; called for all of them in order */
+	void (*draw)(struct PtRng *rng, const PtArgs *attrs, PtTensor *t, int64_t first, int64_t last);
+
 	const char *const *results; /* (optional) PyTorch's names when nout > 1: "values", "indices" */
+	/*
+	 * (optional) for each result the argument that asks for it in an expression, NULL: always there.  SQL has
+	 * all results as columns, and not these arguments.
+	 */
+	const char *const *asked;
 	const char *doc;
 } PtOp;
 
@@ -176,12 +192,27 @@ pt_is_elementwise(const PtOp *op)
 extern PtDtype pt_scalar_dtype(const struct PtGraph *g, const struct PtNode *node);
 extern int pt_scalar_arity(PtScalar scalar);
 
+/* form.c: the next row of the same public name, NULL if there is none; begins with the row of the plain name. */
+extern const PtOp *pt_op_next_form(const PtOp *op);
+/* Is it a row of a name that another row bears without suffix? */
+extern bool pt_op_is_form(const PtOp *op);
+/* Does a parameter of the op ask for one of its results (PtOp.asked)? */
+extern bool pt_op_asks(const PtOp *op, const PtParam *param);
+/*
+ * The form that fits a call, with its arguments bound; NULL after err says what is wrong, with all forms as hint.  first:
+ * the row of the plain name.
+ */
+extern const PtOp *pt_op_choose(PtArena *arena, const PtOp *first, const PtGiven *given, int ngiven,
+								PtArgs **args, PtError *err);
+
 /* op_util.c, for infer functions: replaces one attribute of a node by a normalised value. */
 extern bool pt_op_set(struct PtGraph *g, struct PtNode *node, const char *name, PtValue value);
 /* A dimension counted from either end, -ndim <= dim < ndim (0-d tensors: -1 and 0); fails as PyTorch does. */
 extern bool pt_op_dim(struct PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out);
 /* *n times a size; fails on overflow, which sizes beside an empty dimension can give. */
 extern bool pt_op_times(struct PtGraph *g, const char *op, int64_t *n, int64_t size);
+/* The attribute "size" as a shape of a new tensor. */
+extern bool pt_op_size(struct PtGraph *g, const PtArgs *attrs, PtDtype dtype, PtShape *shape);
 /* The attribute "dim" (None: all) as sorted, distinct, non-negative dimensions. */
 extern bool pt_op_dims(struct PtGraph *g, struct PtNode *node, int ndim);
 

@@ -63,6 +63,20 @@ pt_op_times(PtGraph *g, const char *op, int64_t *n, int64_t size)
 }
 
 bool
+pt_op_size(PtGraph *g, const PtArgs *attrs, PtDtype dtype, PtShape *shape)
+{
+	const PtValue *size = pt_args_get(attrs, "size");
+	PtError err;
+
+	shape->ndim = size->count;
+	for (int d = 0; d < size->count && d < PT_MAX_DIM; d++)
+		shape->dim[d] = size->ints[d];
+	if (!pt_shape_check(shape, dtype, NULL, &err))
+		g->error = err;
+	return g->error.code == PT_OK;
+}
+
+bool
 pt_op_dims(PtGraph *g, PtNode *node, int ndim)
 {
 	const PtValue *v = pt_args_get(node->attrs, "dim");

@@ -166,6 +166,27 @@ gather(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given,
 	return true;
 }
 
+/* The ints given by position from given[0] on, if there are several, as one list. */
+static bool
+gather_sizes(PtArena *arena, const char *what, const PtParam *p, const PtGiven *given, int n,
+			 PtValue *v, PtError *err)
+{
+	int64_t *list = pt_arena_alloc(arena, (size_t) n * sizeof(int64_t));
+
+	if (list == NULL)
+		return pt_fail_memory(err, (size_t) n * sizeof(int64_t));
+	for (int i = 0; i < n; i++)
+	{
+		if (given[i].value.kind != PT_VALUE_INT)
+			return pt_fail(err, PT_ETYPE,
+						   "argument \"%s\" of %s must be integers or one list, not %s too",
+						   p->name, what, pt_value_kind(&given[i].value));
+		list[i] = given[i].value.integer;
+	}
+	*v = (PtValue){PT_VALUE_INTS, n, {.ints = list}};
+	return true;
+}
+
 PtArgs *
 pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGiven *given,
 			 int ngiven, PtError *err)
@@ -213,6 +234,13 @@ pt_args_bind(PtArena *arena, const char *what, const PtParam *params, const PtGi
 		if (params[i].type == PT_ARG_OBJECTS || params[i].type == PT_ARG_NAMED_OBJECTS)
 		{
 			if (!gather(arena, what, &params[i], given + i, positional - i, &args->values[i], err))
+				return NULL;
+			break;
+		}
+		if (params[i].type == PT_ARG_SIZES && i + 1 < positional)
+		{
+			if (!gather_sizes(arena, what, &params[i], given + i, positional - i, &args->values[i],
+							  err))
 				return NULL;
 			break;
 		}

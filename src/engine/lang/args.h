@@ -18,7 +18,8 @@ typedef enum PtArgType
 	PT_ARG_TENSORS, /* a list of them */
 	PT_ARG_NUMBER,	/* int, float or bool, kept as given */
 	PT_ARG_INT,
-	PT_ARG_INTS, /* an int or a list of ints */
+	PT_ARG_INTS,  /* an int or a list of ints */
+	PT_ARG_SIZES, /* the same, or ints by position, as many as there are: zeros(2, 3) */
 	PT_ARG_REAL,
 	PT_ARG_REALS, /* a fixed-length tuple of floats, e.g. betas */
 	PT_ARG_BOOL,

@@ -269,6 +269,7 @@ static const struct
 	[PT_ARG_NUMBER] = {"a number", to_number},
 	[PT_ARG_INT] = {"an integer", to_int},
 	[PT_ARG_INTS] = {"an integer or a list of integers", to_ints},
+	[PT_ARG_SIZES] = {"integers or a list of integers", to_ints},
 	[PT_ARG_REAL] = {"a number", to_real},
 	[PT_ARG_REALS] = {"a list of numbers", to_reals},
 	[PT_ARG_BOOL] = {"True or False", to_bool},
@@ -398,6 +399,7 @@ pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
 		case PT_ARG_TENSORS:
 			*v = (PtValue){PT_VALUE_TENSORS, 0, {.tensors = NULL}};
 			return true;
+		case PT_ARG_SIZES:
 		case PT_ARG_TENSOR:
 		case PT_ARG_OBJECT:
 		case PT_ARG_OBJECT_LIST:

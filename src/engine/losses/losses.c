@@ -14,7 +14,7 @@ pt_loss_range(PtGraph *g, int64_t n)
 {
 	PtGiven end = pt_given_int("end", n);
 
-	return pt_apply_name(g, "arange", NULL, 0, &end, 1);
+	return pt_apply_name(g, "arange.end", NULL, 0, &end, 1);
 }
 
 bool

@@ -1,10 +1,14 @@
 /*
  * create.c
- *	  Ops that make tensors from numbers.
+ *	  Ops that make tensors from sizes and numbers.
+ *
+ * All but arange are compositions: one number for all elements, or a function of the index.
  */
 #include <math.h>
 
-#include "engine/graph/graph.h"
+#include "engine/graph/build.h"
+
+/* ---------- arange ---------- */
 
 /* A float as int64, toward zero; false if it is none. */
 static bool
@@ -77,14 +81,231 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 	return true;
 }
 
-const PtOp pt_create_ops[] = {{.name = "arange",
-							   .params =
-								   (const PtParam[]){{"start", PT_ARG_NUMBER},
-													 {"end", PT_ARG_NUMBER, .required = true},
-													 {"step", PT_ARG_NUMBER, .init = 1},
-													 {"dtype", PT_ARG_DTYPE, .init_none = true},
-													 {0}},
-							   .flags = 0,
-							   .infer = infer_arange,
-							   .doc = "start, start + step, ... as long as end is not reached."},
-							  {0}};
+/* 0, 1, ... */
+static PtRef
+indices(PtGraph *g, int64_t n)
+{
+	PtGiven given[] = {{"start", {PT_VALUE_INT, 0, {.integer = 0}}},
+					   {"end", {PT_VALUE_INT, 0, {.integer = n}}}};
+
+	return pt_apply_name(g, "arange", NULL, 0, given, 2);
+}
+
+static bool
+decompose_arange_end(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	PtGiven given[] = {{"start", {PT_VALUE_INT, 0, {.integer = 0}}},
+					   {"end", *pt_args_get(attrs, "end")},
+					   {"dtype", *pt_args_get(attrs, "dtype")}};
+
+	(void) in;
+	(void) nin;
+	out[0] = pt_apply_name(g, "arange", NULL, 0, given, 3);
+	return out[0] != PT_NO_REF;
+}
+
+/* ---------- one number everywhere ---------- */
+
+/* The attribute "dtype", or what there is without it. */
+static PtDtype
+dtype_of(const PtArgs *attrs, PtDtype dtype)
+{
+	const PtValue *v = pt_args_get(attrs, "dtype");
+
+	return v->kind == PT_VALUE_DTYPE ? v->dtype : dtype;
+}
+
+static bool
+fill(PtGraph *g, PtRef number, PtDtype dtype, const PtArgs *attrs, PtRef *out)
+{
+	PtShape shape;
+
+	if (!pt_op_size(g, attrs, dtype, &shape))
+		return false;
+	out[0] = pt_expand(g, pt_cast(g, number, dtype), &shape);
+	return out[0] != PT_NO_REF;
+}
+
+static bool
+decompose_zeros(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) in;
+	(void) nin;
+	return fill(g, pt_integer(g, 0), dtype_of(attrs, PT_FLOAT32), attrs, out);
+}
+
+static bool
+decompose_ones(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) in;
+	(void) nin;
+	return fill(g, pt_integer(g, 1), dtype_of(attrs, PT_FLOAT32), attrs, out);
+}
+
+/* A number of a call, as a value of the graph; its dtype is that of torch.tensor(number). */
+static PtRef
+number(PtGraph *g, const PtValue *v, PtDtype *dtype)
+{
+	*dtype = v->kind == PT_VALUE_REAL ? PT_FLOAT32 : v->kind == PT_VALUE_INT ? PT_INT64 : PT_BOOL;
+	return v->kind == PT_VALUE_REAL	 ? pt_real(g, v->real)
+		   : v->kind == PT_VALUE_INT ? pt_integer(g, v->integer)
+									 : pt_boolean(g, v->boolean);
+}
+
+/* Refuses what a dtype cannot hold, infinity for a finite number included; fractions are cut off. */
+static bool
+check_fits(PtGraph *g, PtDtype dtype, const PtValue *v)
+{
+	PtDtype from = v->kind == PT_VALUE_REAL ? PT_FLOAT64 : PT_INT64;
+	int64_t integer = v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
+	const void *value = v->kind == PT_VALUE_REAL ? (const void *) &v->real : &integer;
+	double element;
+	char bytes[8], text[PT_ELEMENT_TEXT];
+
+	pt_convert(dtype, bytes, from, value, 1);
+	element = pt_element_get_double(dtype, bytes, 0);
+	if (pt_dtype_is_float(dtype) ? !isinf(element) || (v->kind == PT_VALUE_REAL && isinf(v->real))
+								 : pt_dtype_first_misfit(dtype, from, value, 1) == 1)
+		return true;
+	pt_element_print(from, value, 0, text);
+	return pt_graph_fail(g, PT_ERANGE, "value %s is out of range for dtype %s", text,
+						 pt_dtype_name(dtype));
+}
+
+static bool
+decompose_full(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	const PtValue *v = pt_args_get(attrs, "fill_value");
+	PtDtype dtype;
+	PtRef ref = number(g, v, &dtype);
+
+	(void) in;
+	(void) nin;
+	dtype = dtype_of(attrs, dtype);
+	return check_fits(g, dtype, v) && fill(g, ref, dtype, attrs, out);
+}
+
+/* ---------- functions of the index ---------- */
+
+static bool
+decompose_eye(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	int64_t n = pt_args_int(attrs, "n");
+	int64_t m = pt_args_is_none(attrs, "m") ? n : pt_args_int(attrs, "m");
+	PtRef same;
+
+	(void) in;
+	(void) nin;
+	same = pt_eq(g, pt_reshape(g, indices(g, n), &(PtShape){2, {n, 1}}), indices(g, m));
+	out[0] = pt_cast(g, same, dtype_of(attrs, PT_FLOAT32));
+	return out[0] != PT_NO_REF;
+}
+
+/*
+ * PyTorch counts from both ends, so that both are exact; integers are computed as float64 and cut off, halves as
+ * float32.
+ */
+static bool
+decompose_linspace(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	const PtValue *first = pt_args_get(attrs, "start"), *last = pt_args_get(attrs, "end");
+	int64_t steps = pt_args_int(attrs, "steps");
+	PtDtype dtype = dtype_of(attrs, PT_FLOAT32), unused;
+	PtDtype inner = dtype == PT_FLOAT64 || pt_dtype_is_int(dtype) ? PT_FLOAT64 : PT_FLOAT32;
+	double start = first->kind == PT_VALUE_REAL ? first->real : (double) first->integer;
+	double end = last->kind == PT_VALUE_REAL ? last->real : (double) last->integer;
+	PtVar vars[6];
+
+	(void) in;
+	(void) nin;
+	if (dtype == PT_BOOL)
+		return pt_graph_fail(g, PT_ETYPE, "linspace does not support dtype bool");
+	if (!check_fits(g, dtype, first) || !check_fits(g, dtype, last))
+		return false;
+	vars[0] = (PtVar){"i", pt_cast(g, indices(g, steps), inner)};
+	vars[1] = (PtVar){"start", number(g, first, &unused)};
+	vars[2] = (PtVar){"end", number(g, last, &unused)};
+	vars[3] = (PtVar){"step", pt_real(g, steps > 1 ? (end - start) / (double) (steps - 1) : 0)};
+	vars[4] = (PtVar){"half", pt_integer(g, steps / 2)};
+	vars[5] = (PtVar){"top", pt_integer(g, steps - 1)};
+	if (vars[0].ref == PT_NO_REF)
+		return false;
+	out[0] =
+		pt_cast(g,
+				steps == 1
+					? pt_expr_text(g, "i + start", vars, 6)
+					: pt_expr_text(g, "where(i < half, start + step * i, end - step * (top - i))",
+								   vars, 6),
+				dtype);
+	return out[0] != PT_NO_REF;
+}
+
+static const PtParam size_params[] = {{"size", PT_ARG_SIZES, .required = true},
+									  {"dtype", PT_ARG_DTYPE, .init_none = true},
+									  {0}};
+
+const PtOp pt_create_ops[] = {
+	{.name = "zeros",
+	 .params = size_params,
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_zeros,
+	 .doc = "Tensor of zeros; float32 unless a dtype is named."},
+	{.name = "ones",
+	 .params = size_params,
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_ones,
+	 .doc = "Tensor of ones; float32 unless a dtype is named."},
+	{.name = "empty",
+	 .params = size_params,
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_zeros,
+	 .doc = "Tensor whose elements do not matter: zeros; float32 unless a dtype is named."},
+	{.name = "full",
+	 .params = (const PtParam[]){{"size", PT_ARG_INTS, .required = true},
+								 {"fill_value", PT_ARG_NUMBER, .required = true},
+								 {"dtype", PT_ARG_DTYPE, .init_none = true},
+								 {0}},
+	 .flags = PT_OP_PUBLIC | PT_OP_TRUTH,
+	 .decompose = decompose_full,
+	 .doc =
+		 "Tensor with one value everywhere; its dtype is that of torch.tensor(fill_value) unless one is named."},
+	{.name = "eye",
+	 .params =
+		 (const PtParam[]){{"n", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX},
+						   {"m", PT_ARG_INT, .init_none = true, .bounded = true, .max = INT32_MAX},
+						   {"dtype", PT_ARG_DTYPE, .init_none = true},
+						   {0}},
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_eye,
+	 .doc =
+		 "Matrix of n rows and m columns (n by default) with ones on the diagonal; float32 unless a dtype is named."},
+	{.name = "arange",
+	 .params = (const PtParam[]){{"start", PT_ARG_NUMBER, .required = true},
+								 {"end", PT_ARG_NUMBER, .required = true},
+								 {"step", PT_ARG_NUMBER, .init = 1},
+								 {"dtype", PT_ARG_DTYPE, .init_none = true},
+								 {0}},
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_arange,
+	 .doc =
+		 "start, start + step, ... as long as end is not reached; int64 for integers, float32 for other numbers, unless a dtype is named."},
+	{.name = "arange.end",
+	 .params = (const PtParam[]){{"end", PT_ARG_NUMBER, .required = true},
+								 {"dtype", PT_ARG_DTYPE, .init_none = true},
+								 {0}},
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_arange_end,
+	 .doc =
+		 "0, 1, ... as long as end is not reached; int64 for integers, float32 for other numbers, unless a dtype is named."},
+	{.name = "linspace",
+	 .params = (const PtParam[]){{"start", PT_ARG_NUMBER, .required = true},
+								 {"end", PT_ARG_NUMBER, .required = true},
+								 {"steps", PT_ARG_INT, .required = true, .bounded = true,
+								  .max = INT32_MAX},
+								 {"dtype", PT_ARG_DTYPE, .init_none = true},
+								 {0}},
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_linspace,
+	 .doc =
+		 "So many numbers from start to end, both included, at equal distances; float32 unless a dtype is named."},
+	{0}};

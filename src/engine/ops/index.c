@@ -383,7 +383,30 @@ decompose_t(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *ou
 	return give(out, ndim < 2 ? in[0] : swap(g, in[0], 0, 1));
 }
 
-/* ---------- stack ---------- */
+/* ---------- unbind, stack ---------- */
+
+static bool
+list_unbind(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef **out, int *nout)
+{
+	PtShape shape = shape_of(g, in[0]);
+	int64_t dim;
+
+	(void) nin;
+	if (shape.ndim == 0)
+		return pt_graph_fail(g, PT_ESHAPE, "unbind cannot be applied to a 0-d tensor");
+	if (!pt_op_dim(g, "unbind", pt_args_int(attrs, "dim"), shape.ndim, &dim))
+		return false;
+	if (shape.dim[dim] > PT_MAX_RESULT_LIST)
+		return pt_graph_fail(g, PT_ELIMIT, "unbind gives at most %d tensors, not %lld",
+							 PT_MAX_RESULT_LIST, (long long) shape.dim[dim]);
+	*nout = (int) shape.dim[dim];
+	*out = pt_arena_alloc(g->arena, (size_t) *nout * sizeof(PtRef) + 1);
+	if (*out == NULL)
+		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+	for (int i = 0; i < *nout; i++)
+		(*out)[i] = select_index(g, in[0], dim, i);
+	return g->error.code == PT_OK;
+}
 
 static bool
 infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
@@ -506,6 +529,11 @@ const PtOp pt_index_ops[] =
 	  .params = (const PtParam[]){INPUT, {0}},
 	  .flags = PT_OP_PUBLIC,
 	  COMPOSED(t, "The transpose of a matrix; a vector stays as it is.")},
+	 {.name = "unbind",
+	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT}, {0}},
+	  .flags = PT_OP_PUBLIC,
+	  .list = list_unbind,
+	  .doc = "The slices of a dimension, without that dimension."},
 	 {.name = "stack",
 	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
 								  {"dim", PT_ARG_INT},

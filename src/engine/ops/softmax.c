@@ -128,7 +128,7 @@ one_hot(PtGraph *g, PtRef logits, PtRef target)
 {
 	const PtShape s = pt_value(g, logits)->shape;
 	PtGiven given = {"end", {PT_VALUE_INT, 0, {.integer = s.dim[1]}}};
-	PtRef classes = pt_apply_name(g, "arange", NULL, 0, &given, 1);
+	PtRef classes = pt_apply_name(g, "arange.end", NULL, 0, &given, 1);
 
 	return pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), classes);
 }

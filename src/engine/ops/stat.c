@@ -231,7 +231,47 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	return x != PT_NO_REF && give(out, pt_cast(g, x, result));
 }
 
-/* ---------- max and min over a dimension ---------- */
+/* ---------- max and min: of all elements, over a dimension, of two tensors ---------- */
+
+/* There is no largest of nothing. */
+static bool
+check_any(PtGraph *g, const char *op, int64_t n)
+{
+	return n > 0 ||
+		   pt_graph_fail(g, PT_ESHAPE, "%s expects at least one element to choose from", op);
+}
+
+static bool
+decompose_largest(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) attrs;
+	return check_any(g, "max", pt_shape_numel(&pt_value(g, in[0])->shape)) &&
+		   give(out, pt_apply_name(g, "amax", in, nin, NULL, 0));
+}
+
+static bool
+decompose_smallest(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) attrs;
+	return check_any(g, "min", pt_shape_numel(&pt_value(g, in[0])->shape)) &&
+		   give(out, pt_apply_name(g, "amin", in, nin, NULL, 0));
+}
+
+static bool
+decompose_larger(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) nin;
+	(void) attrs;
+	return give(out, pt_maximum(g, in[0], in[1]));
+}
+
+static bool
+decompose_smaller(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	(void) nin;
+	(void) attrs;
+	return give(out, pt_minimum(g, in[0], in[1]));
+}
 
 static bool
 decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out,
@@ -248,7 +288,8 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	PtRef at, mask, x;
 
 	(void) nin;
-	if (!pt_op_dim(g, op, pt_args_int(attrs, "dim"), shape.ndim, &dim))
+	if (!pt_op_dim(g, op, pt_args_int(attrs, "dim"), shape.ndim, &dim) ||
+		!check_any(g, op, shape.ndim > 0 ? shape.dim[dim] : 1))
 		return false;
 	given[0] = (PtGiven) GIVE_INT("dim", dim);
 	given[1] = (PtGiven) GIVE_BOOL("keepdim", true);
@@ -270,7 +311,7 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	}
 	/* the chosen element, once: its gradient goes to it alone */
 	range[0].value.integer = shape.dim[dim];
-	x = pt_apply_name(g, "arange", NULL, 0, range, 1);
+	x = pt_apply_name(g, "arange.end", NULL, 0, range, 1);
 	along.ndim = kept.ndim;
 	for (int d = 0; d < kept.ndim; d++)
 		along.dim[d] = d == dim ? shape.dim[dim] : 1;
@@ -317,7 +358,9 @@ static const PtParam spread_params[] = {INPUT,
 										{"correction", PT_ARG_REAL, .init_none = true,
 										 .keyword = true},
 										{0}};
+static const PtParam input_params[] = {INPUT, {0}};
 static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
+static const PtParam pair_params[] = {INPUT, {"other", PT_ARG_TENSOR, .required = true}, {0}};
 
 const PtOp pt_stat_ops[] = {
 	{.name = "clamp",
@@ -352,17 +395,34 @@ const PtOp pt_stat_ops[] = {
 	 .flags = PT_OP_PUBLIC,
 	 .casting = PT_CAST_FULL,
 	 COMPOSED(norm, "Vector norm of order p over the given dimensions (all by default).")},
-	/* several results: in the expression language; not a function of SQL yet */
 	{.name = "max",
+	 .params = input_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(largest, "Largest element; NaN if there is one.")},
+	{.name = "max.dim",
 	 .params = extreme_params,
+	 .flags = PT_OP_PUBLIC,
 	 .nout = 2,
 	 .decompose = decompose_max,
 	 .results = extreme_results,
 	 .doc = "Largest elements along a dimension, and where they are."},
+	{.name = "max.other",
+	 .params = pair_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(larger, "The larger of two elements; NaN if either is NaN.")},
 	{.name = "min",
+	 .params = input_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(smallest, "Smallest element; NaN if there is one.")},
+	{.name = "min.dim",
 	 .params = extreme_params,
+	 .flags = PT_OP_PUBLIC,
 	 .nout = 2,
 	 .decompose = decompose_min,
 	 .results = extreme_results,
 	 .doc = "Smallest elements along a dimension, and where they are."},
+	{.name = "min.other",
+	 .params = pair_params,
+	 .flags = PT_OP_PUBLIC,
+	 COMPOSED(smaller, "The smaller of two elements; NaN if either is NaN.")},
 	{0}};

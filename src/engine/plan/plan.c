@@ -56,8 +56,10 @@ find_live(PtPlanning *p)
 	{
 		const PtNode *node = &g->nodes[i];
 
+		/* a result that is memory already (graph/read.c) is not computed again */
 		for (int k = 0; k < pt_op_nout(node->op); k++)
-			p->live[i] = p->live[i] || wanted[node->out[k]];
+			p->live[i] = p->live[i] || (wanted[node->out[k]] &&
+										pt_value(g, node->out[k])->role == PT_ROLE_RESULT);
 		if (!p->live[i])
 			continue;
 		for (int k = 0; k < node->nin; k++)
@@ -193,7 +195,7 @@ allocate(PtPlan *plan, PtPlanning *p)
 	size_t bytes;
 
 	plan->bytes = p->arena_bytes;
-	bytes = pt_plan_bytes(plan);
+	bytes = pt_plan_bytes(plan) + p->options->held;
 	if (p->options->max_bytes > 0 && bytes > p->options->max_bytes)
 	{
 		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB", bytes >> 20,

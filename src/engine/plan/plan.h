@@ -25,6 +25,7 @@ typedef struct PtPlanOptions
 	bool no_reuse;	  /* every value its own memory (tests) */
 	bool poison;	  /* fill the arena with NaN before the first run (tests) */
 	size_t max_bytes; /* limit of pt_plan_bytes; 0: none */
+	size_t held;	  /* bytes that count against it, too */
 } PtPlanOptions;
 
 typedef struct PtPlan PtPlan;
