@@ -1,6 +1,6 @@
 /*
  * declare.c
- *	  Prints SQL declarations generated from the engine's tables: declare nn.module | nn | ... | ops.
+ *	  Prints SQL declarations generated from the engine's tables: declare nn.module | nn | ... | ops | train.
  *
  * Runs at build time, linked with the engine.  Argument names, order and defaults are those of the
  * tables' PtParam lists, so that SQL, the expression language and Python text agree.
@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "engine/graph/op.h"
+#include "engine/train/options.h"
 #include "engine/train/types.h"
 
 #define TENSOR "@extschema@.tensor"
@@ -432,6 +433,67 @@ declare_ops(void)
 	}
 }
 
+/* ---------- training ---------- */
+
+static const char *
+option_type(PtOptionKind kind)
+{
+	switch (kind)
+	{
+		case PT_OPTION_INT:
+			return "integer";
+		case PT_OPTION_LONG:
+			return "bigint";
+		case PT_OPTION_REAL:
+			return "double precision";
+		case PT_OPTION_BOOL:
+			return "boolean";
+		case PT_OPTION_AUTOCAST:
+		case PT_OPTION_TEXT:
+			return "text";
+		case PT_OPTION_MODULE:
+			return "nn.module";
+		case PT_OPTION_OPTIMIZER:
+			return "optim.optimizer";
+		case PT_OPTION_SCHEDULER:
+			return "lr_scheduler.scheduler";
+		case PT_OPTION_NAMES:
+			return "text[]";
+	}
+	return NULL;
+}
+
+static void
+declare_train(void)
+{
+	printf("CREATE FUNCTION @extschema@.pgtorch_train(");
+	for (const PtOption *o = pt_options; o->name != NULL; o++)
+	{
+		print_name(o->name);
+		printf(" %s", option_type(o->kind));
+		if (o->init != NULL)
+			printf(" DEFAULT ");
+		if (o->init != NULL && pt_option_is_nullable(o))
+			printf("NULL");
+		else if (o->init != NULL)
+			print_lower(o->init);
+		printf(", ");
+	}
+	printf("OUT run bigint, OUT status text, OUT epochs integer, OUT steps bigint, "
+		   "OUT loss double precision, OUT version integer, OUT seconds double precision)\n"
+		   "\tRETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 "
+		   "AS 'MODULE_PATHNAME', 'pgtorch_train';\n"
+		   "COMMENT ON FUNCTION @extschema@.pgtorch_train(");
+	for (const PtOption *o = pt_options; o->name != NULL; o++)
+		printf("%s%s", o > pt_options ? ", " : "", option_type(o->kind));
+	printf(") IS ");
+	print_quoted(
+		"Trains a model on the rows of a query (features, then the target) and makes its next "
+		"version.  Gradients are clipped by their norm first, then each by its value.  "
+		"autocast => 'bfloat16' computes as in torch.autocast; weights stay float32.");
+	printf(";\n");
+}
+
 int
 main(int argc, char **argv)
 {
@@ -439,9 +501,12 @@ main(int argc, char **argv)
 
 	if (strcmp(part, "ops") == 0)
 		declare_ops();
+	else if (strcmp(part, "train") == 0)
+		declare_train();
 	else if (!declare_text(part))
 	{
-		fprintf(stderr, "usage: declare nn.module | nn | optim.optimizer | optim | ... | ops\n");
+		fprintf(stderr,
+				"usage: declare nn.module | nn | optim.optimizer | optim | ... | ops | train\n");
 		return 2;
 	}
 	return ferror(stdout) ? 1 : 0;

@@ -1,6 +1,6 @@
 /*
  * train.c
- *	  pgtorch_train: reading its arguments, returning its row.
+ *	  pgtorch_train: reading its arguments by the table of options, returning its row.
  */
 #include "postgres.h"
 
@@ -8,6 +8,7 @@
 
 #include "access/htup_details.h"
 #include "api/call.h"
+#include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "store/tables.h"
 #include "fmgr.h"
@@ -16,113 +17,87 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
-/* Arguments by position; the order is that of sql/50_train.sql. */
-enum
-{
-	ARG_MODEL,
-	ARG_DATASET,
-	ARG_LOSS,
-	ARG_OPTIMIZER,
-	ARG_SCHEDULER,
-	ARG_EPOCHS,
-	ARG_BATCH_SIZE,
-	ARG_SHUFFLE,
-	ARG_DROP_LAST,
-	ARG_TARGET,
-	ARG_CLIP_GRAD_NORM,
-	ARG_CLIP_GRAD_VALUE,
-	ARG_SEED,
-	ARG_DEVICE,
-	ARG_DEPLOY,
-	ARG_AUTOCAST
-};
-
-#define MAX_EPOCHS 1000000
-
-static int32
-positive_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	pgt_arg_require(fcinfo, arg, name);
-	if (PG_GETARG_INT32(arg) < 1)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be at least 1, not %d", name, PG_GETARG_INT32(arg))));
-	return PG_GETARG_INT32(arg);
-}
-
-/* Each leaves a record: what nobody waits for is not worth a file for it. */
-static int32
-epochs_arg(FunctionCallInfo fcinfo)
-{
-	int32 epochs = positive_arg(fcinfo, ARG_EPOCHS, "epochs");
-
-	if (epochs > MAX_EPOCHS)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"epochs\" must be at most %d, not %d", MAX_EPOCHS, epochs)));
-	return epochs;
-}
-
-static bool
-bool_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	pgt_arg_require(fcinfo, arg, name);
-	return PG_GETARG_BOOL(arg);
-}
-
-/* NULL as 0 */
-static double
-clip_arg(FunctionCallInfo fcinfo, int arg, const char *name)
-{
-	double value;
-
-	if (PG_ARGISNULL(arg))
-		return 0;
-	value = PG_GETARG_FLOAT8(arg);
-	if (!(value > 0))
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"%s\" must be greater than 0, not %g", name, value),
-						errhint("Use NULL not to clip.")));
-	return value;
-}
-
-/* NULL as off */
 static PtAutocast
-autocast_arg(FunctionCallInfo fcinfo)
+read_autocast(const PtOption *o, text *value)
 {
-	char *name;
+	char *name = text_to_cstring(value);
 	PtDtype dtype;
 	PtError err;
 
-	if (PG_ARGISNULL(ARG_AUTOCAST))
-		return PT_AUTOCAST_OFF;
-	name = text_to_cstring(PG_GETARG_TEXT_PP(ARG_AUTOCAST));
 	if (!pt_dtype_parse(name, &dtype, &err) || dtype != PT_BFLOAT16)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("argument \"autocast\" must be 'bfloat16', not '%s'", name),
-						errhint("Use NULL to compute in float32.")));
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("argument \"%s\" must be 'bfloat16', not '%s'", o->name, name),
+				 errhint("%s", o->hint)));
 	return PT_AUTOCAST_BFLOAT16;
 }
 
-static void
-target_arg(FunctionCallInfo fcinfo, PgtTrainArgs *args)
+static PtNames
+read_names(const PtOption *o, ArrayType *array)
 {
+	PtNames result;
 	Datum *names;
 	bool *nulls;
 
-	if (PG_ARGISNULL(ARG_TARGET))
-		return;
-	deconstruct_array(PG_GETARG_ARRAYTYPE_P(ARG_TARGET), TEXTOID, -1, false, TYPALIGN_INT, &names,
-					  &nulls, &args->ntargets);
-	if (args->ntargets == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("argument \"target\" names no column"),
-						errhint("Leave it out to take the last column.")));
-	args->targets = palloc(sizeof(char *) * args->ntargets);
-	for (int i = 0; i < args->ntargets; i++)
+	deconstruct_array(array, TEXTOID, -1, false, TYPALIGN_INT, &names, &nulls, &result.count);
+	if (result.count == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("argument \"%s\" names no column", o->name),
+						errhint("%s", o->hint)));
+	result.names = palloc(sizeof(char *) * result.count);
+	for (int i = 0; i < result.count; i++)
 	{
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-							errmsg("argument \"target\" must not contain nulls")));
-		args->targets[i] = TextDatumGetCString(names[i]);
+							errmsg("argument \"%s\" must not contain nulls", o->name)));
+		result.names[i] = TextDatumGetCString(names[i]);
 	}
+	return result;
+}
+
+/* Argument i, checked, into a member that is 0. */
+static void
+read_argument(FunctionCallInfo fcinfo, int i, const PtOption *o, void *to)
+{
+	PtError err;
+
+	if (PG_ARGISNULL(i))
+	{
+		if (!pt_option_is_nullable(o))
+			pgt_arg_require(fcinfo, i, o->name);
+		return;
+	}
+	switch (o->kind)
+	{
+		case PT_OPTION_INT:
+			*(int64_t *) to = PG_GETARG_INT32(i);
+			pgt_check(pt_option_check(o, PG_GETARG_INT32(i), &err), &err);
+			return;
+		case PT_OPTION_LONG:
+			*(int64_t *) to = PG_GETARG_INT64(i);
+			pgt_check(pt_option_check(o, (double) PG_GETARG_INT64(i), &err), &err);
+			return;
+		case PT_OPTION_REAL:
+			*(double *) to = PG_GETARG_FLOAT8(i);
+			pgt_check(pt_option_check(o, PG_GETARG_FLOAT8(i), &err), &err);
+			return;
+		case PT_OPTION_BOOL:
+			*(bool *) to = PG_GETARG_BOOL(i);
+			return;
+		case PT_OPTION_AUTOCAST:
+			*(PtAutocast *) to = read_autocast(o, PG_GETARG_TEXT_PP(i));
+			return;
+		case PT_OPTION_TEXT:
+		case PT_OPTION_MODULE:
+		case PT_OPTION_OPTIMIZER:
+		case PT_OPTION_SCHEDULER:
+			*(const char **) to = text_to_cstring(PG_GETARG_TEXT_PP(i));
+			return;
+		case PT_OPTION_NAMES:
+			*(PtNames *) to = read_names(o, PG_GETARG_ARRAYTYPE_P(i));
+			return;
+	}
+	elog(ERROR, "option \"%s\" is of an unknown kind", o->name);
 }
 
 /*
@@ -143,24 +118,8 @@ pgtorch_train(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &desc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	pgt_catalog_check_writable("pgtorch_train()");
-	args.model = pgt_arg_text(fcinfo, ARG_MODEL, "model");
-	args.dataset = pgt_arg_text(fcinfo, ARG_DATASET, "dataset");
-	args.loss = pgt_arg_text(fcinfo, ARG_LOSS, "loss");
-	args.optimizer = pgt_arg_text(fcinfo, ARG_OPTIMIZER, "optimizer");
-	args.scheduler =
-		PG_ARGISNULL(ARG_SCHEDULER) ? NULL : pgt_arg_text(fcinfo, ARG_SCHEDULER, "scheduler");
-	args.epochs = epochs_arg(fcinfo);
-	args.batch_size = positive_arg(fcinfo, ARG_BATCH_SIZE, "batch_size");
-	args.shuffle = bool_arg(fcinfo, ARG_SHUFFLE, "shuffle");
-	args.drop_last = bool_arg(fcinfo, ARG_DROP_LAST, "drop_last");
-	target_arg(fcinfo, &args);
-	args.clip_grad_norm = clip_arg(fcinfo, ARG_CLIP_GRAD_NORM, "clip_grad_norm");
-	args.clip_grad_value = clip_arg(fcinfo, ARG_CLIP_GRAD_VALUE, "clip_grad_value");
-	pgt_arg_require(fcinfo, ARG_SEED, "seed");
-	args.seed = PG_GETARG_INT64(ARG_SEED);
-	args.device = PG_ARGISNULL(ARG_DEVICE) ? NULL : pgt_arg_text(fcinfo, ARG_DEVICE, "device");
-	args.deploy = bool_arg(fcinfo, ARG_DEPLOY, "deploy");
-	args.autocast = autocast_arg(fcinfo);
+	for (int i = 0; pt_options[i].name != NULL; i++)
+		read_argument(fcinfo, i, &pt_options[i], pgt_train_arg(&args, i));
 
 	pgt_train(&args, &result);
 

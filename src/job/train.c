@@ -11,8 +11,6 @@
 
 #include "job/train.h"
 
-#include <math.h>
-
 #include "access/xact.h"
 #include "bridge/bridge.h"
 #include "bridge/clock.h"
@@ -26,8 +24,6 @@
 #include "store/checkpoint.h"
 #include "store/run.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
-#include "utils/json.h"
 #include "utils/jsonb.h"
 #include "utils/timestamp.h"
 
@@ -56,7 +52,7 @@ open_training(Training *t, const PgtTrainArgs *args)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("loss must be a loss function, not nn.%s", t->loss->type->name),
 						errhint("For example: loss => nn.CrossEntropyLoss().")));
-	if (args->autocast != PT_AUTOCAST_OFF)
+	if (args->options.autocast != PT_AUTOCAST_OFF)
 		pgt_check(pt_module_can_autocast(t->module.root, &err) &&
 					  pt_module_can_autocast(t->loss, &err),
 				  &err);
@@ -88,8 +84,8 @@ read_dataset(const Training *t, const PgtTrainArgs *args)
 	spec.decode.nlabels = t->from->nlabels;
 	spec.decode.labels = (const char *const *) t->from->labels;
 	spec.decode.training = true;
-	spec.ntargets = args->ntargets;
-	spec.targets = args->targets;
+	spec.ntargets = args->target.count;
+	spec.targets = args->target.names;
 	data = pgt_dataset_read(args->dataset, &spec);
 	if (data->rows == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the dataset has no rows")));
@@ -122,35 +118,25 @@ check_shapes(const PtModule *module, const PgtDataset *data)
 	pgt_check(pt_module_output_shape(module, shapes, data->ninputs, &out, &err), &err);
 }
 
-static size_t
-put_text(PgtTask *task, const char *text)
-{
-	size_t at = task->size;
-
-	strcpy((char *) task + at, text);
-	task->size += strlen(text) + 1;
-	return at;
-}
-
 static PgtTask *
 make_task(const Training *t, const PgtDataset *data, const PgtTrainerFile *file,
 		  const PgtTrainArgs *args, const char *device)
 {
-	size_t texts = strlen(t->module_text) + strlen(args->loss) + strlen(args->optimizer) +
-				   (args->scheduler ? strlen(args->scheduler) : 0) + strlen(data->path) +
-				   strlen(file->path) + 6;
-	PgtTask *task = palloc0(sizeof(PgtTask) + texts);
+	StringInfoData texts;
+	PgtTask *task;
 
-	task->size = sizeof(PgtTask);
-	task->module = put_text(task, t->module_text);
-	task->loss = put_text(task, args->loss);
-	task->optimizer = put_text(task, args->optimizer);
-	task->scheduler = args->scheduler ? put_text(task, args->scheduler) : 0;
-	task->rows_path = put_text(task, data->path);
-	task->file_path = put_text(task, file->path);
+	initStringInfo(&texts);
+	appendBinaryStringInfo(&texts, t->module_text, strlen(t->module_text) + 1);
+	pgt_train_args_pack(args, &texts);
+	task = palloc0(sizeof(PgtTask) + texts.len);
+	task->size = sizeof(PgtTask) + texts.len;
+	memcpy(task->texts, texts.data, texts.len);
+	task->args = *args;
 	strlcpy(task->device, device, sizeof(task->device));
 	task->threads = pgt_threads > 0 ? pgt_threads : pgt_cpu_count();
+	strlcpy(task->file_path, file->path, sizeof(task->file_path));
 
+	strlcpy(task->rows_path, data->path, sizeof(task->rows_path));
 	task->nrows = data->rows;
 	task->stride = data->stride;
 	task->ninputs = data->ninputs;
@@ -158,50 +144,18 @@ make_task(const Training *t, const PgtDataset *data, const PgtTrainerFile *file,
 		task->inputs[i] =
 			(PtRowsetColumn){data->inputs[i].dtype, data->inputs[i].shape, data->inputs[i].offset};
 	task->target = (PtRowsetColumn){data->target.dtype, data->target.shape, data->target.offset};
-	task->epochs = args->epochs;
-	task->batch_size = args->batch_size;
-	task->shuffle = args->shuffle;
-	task->drop_last = args->drop_last;
-	task->clip_grad_norm = args->clip_grad_norm;
-	task->clip_grad_value = args->clip_grad_value;
-	task->autocast = args->autocast;
-	task->seed = args->seed;
 	return task;
 }
 
-/* The other arguments, for the history. */
+/* What the history has no columns for. */
 static Jsonb *
 options_json(const PgtTrainArgs *args, const PgtDataset *data)
 {
 	StringInfoData s;
 
 	initStringInfo(&s);
-	appendStringInfo(
-		&s,
-		"{\"epochs\": %d, \"batch_size\": %d, \"shuffle\": %s, \"drop_last\": %s, \"seed\": " INT64_FORMAT
-		", \"deploy\": %s, \"read_seconds\": %.3f",
-		args->epochs, args->batch_size, args->shuffle ? "true" : "false",
-		args->drop_last ? "true" : "false", args->seed, args->deploy ? "true" : "false",
-		data->seconds);
-	if (args->clip_grad_norm > 0 && !isinf(args->clip_grad_norm))
-		appendStringInfo(&s, ", \"clip_grad_norm\": %s", float8out_internal(args->clip_grad_norm));
-	if (args->clip_grad_value > 0 && !isinf(args->clip_grad_value))
-		appendStringInfo(&s, ", \"clip_grad_value\": %s",
-						 float8out_internal(args->clip_grad_value));
-	if (args->autocast != PT_AUTOCAST_OFF)
-		appendStringInfo(&s, ", \"autocast\": \"%s\"",
-						 pt_dtype_name(pt_autocast_dtype(args->autocast)));
-	if (args->ntargets > 0)
-	{
-		appendStringInfoString(&s, ", \"target\": [");
-		for (int i = 0; i < args->ntargets; i++)
-		{
-			if (i > 0)
-				appendStringInfoString(&s, ", ");
-			escape_json(&s, args->targets[i]);
-		}
-		appendStringInfoChar(&s, ']');
-	}
+	appendStringInfo(&s, "{\"read_seconds\": %.3f", data->seconds);
+	pgt_train_args_print(args, &s);
 	appendStringInfoChar(&s, '}');
 	return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(s.data)));
 }
@@ -213,7 +167,8 @@ write_results(const Training *t, const PgtDataset *data, const PgtTrainerFile *f
 {
 	const PgtTimedEpoch *epochs = file->epochs;
 	const PtStateDict *sd = &t->module.state;
-	PgtEpochRow *rows = palloc0(sizeof(PgtEpochRow) * args->epochs);
+	int n = (int) args->options.epochs;
+	PgtEpochRow *rows = palloc0(sizeof(PgtEpochRow) * n);
 	PgtCheckpoint c = {0};
 	PgtRunRow run = {.status = "done",
 					 .dataset = args->dataset,
@@ -221,9 +176,8 @@ write_results(const Training *t, const PgtDataset *data, const PgtTrainerFile *f
 					 .optimizer = args->optimizer,
 					 .scheduler = args->scheduler};
 
-	if (file->header->epochs != args->epochs)
-		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", file->header->epochs,
-			 args->epochs);
+	if (file->header->epochs != n)
+		elog(ERROR, "training ended after " INT64_FORMAT " of %d epochs", file->header->epochs, n);
 	run.options = options_json(args, data);
 	run.device = file->header->device;
 	run.rows = data->rows;
@@ -232,9 +186,9 @@ write_results(const Training *t, const PgtDataset *data, const PgtTrainerFile *f
 	result->run = pgt_run_insert(&t->model, &run);
 
 	c.run = result->run;
-	c.epoch = args->epochs;
+	c.epoch = n;
 	c.has_loss = true;
-	c.loss = epochs[args->epochs - 1].epoch.loss;
+	c.loss = epochs[n - 1].epoch.loss;
 	c.loss_module = pstrdup(args->loss);
 	c.ninputs = data->ninputs;
 	c.inputs = palloc0(sizeof(PtTensor) * data->ninputs);
@@ -251,15 +205,15 @@ write_results(const Training *t, const PgtDataset *data, const PgtTrainerFile *f
 	result->version = pgt_checkpoint_write(&t->model, &c, args->deploy);
 	pgt_run_set_version(result->run, result->version);
 
-	for (int i = 0; i < args->epochs; i++)
+	for (int i = 0; i < n; i++)
 		rows[i] = (PgtEpochRow){.epoch = i + 1,
 								.loss = epochs[i].epoch.loss,
 								.has_lr = true,
 								.lr = epochs[i].epoch.lr,
 								.rows = epochs[i].epoch.rows,
 								.seconds = epochs[i].seconds};
-	pgt_epoch_insert(result->run, rows, args->epochs);
-	result->epochs = args->epochs;
+	pgt_epoch_insert(result->run, rows, n);
+	result->epochs = n;
 	result->steps = file->header->steps;
 	result->loss = c.loss;
 }
@@ -281,7 +235,7 @@ pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 	check_unchanged(&t.model);
 	check_shapes(t.module.root, data);
 
-	file = pgt_trainer_file_create(&t.module.state, args->epochs);
+	file = pgt_trainer_file_create(&t.module.state, args->options.epochs);
 	weights = palloc(sizeof(void *) * (t.module.state.count + 1));
 	for (int i = 0; i < t.module.state.count; i++)
 		weights[i] = file->weights[i].data;

@@ -7,28 +7,7 @@
 
 #include "postgres.h"
 
-#include "engine/graph/op.h"
-
-typedef struct PgtTrainArgs
-{
-	const char *model; /* 'm' or 'm@3' */
-	const char *dataset;
-	const char *loss; /* canonical texts */
-	const char *optimizer;
-	const char *scheduler; /* NULL: none */
-	int32 epochs;
-	int32 batch_size;
-	bool shuffle;
-	bool drop_last;
-	int ntargets; /* 0: the last column */
-	const char **targets;
-	double clip_grad_norm; /* 0: none */
-	double clip_grad_value;
-	PtAutocast autocast;
-	int64 seed;
-	const char *device; /* NULL: the setting */
-	bool deploy;
-} PgtTrainArgs;
+#include "job/train_args.h"
 
 typedef struct PgtTrainResult
 {

@@ -18,12 +18,12 @@
 #include "utils/memutils.h"
 
 static void
-notice_epoch(const PgtTask *task, const PgtTimedEpoch *r, double elapsed)
+notice_epoch(int64 epochs, const PgtTimedEpoch *r, double elapsed)
 {
-	int64 left = task->epochs - r->epoch.epoch;
+	int64 left = epochs - r->epoch.epoch;
 
 	ereport(NOTICE,
-			(errmsg("epoch " INT64_FORMAT "/" INT64_FORMAT ": loss %.6g, %.0f rows/s%s", r->epoch.epoch, task->epochs,
+			(errmsg("epoch " INT64_FORMAT "/" INT64_FORMAT ": loss %.6g, %.0f rows/s%s", r->epoch.epoch, epochs,
 					r->epoch.loss, r->epoch.rows / Max(r->seconds, 1e-9),
 					left > 0 ? psprintf(", %.0f s left", elapsed / r->epoch.epoch * left) : "")));
 }
@@ -40,7 +40,7 @@ close_fit(void *fit)
 
 /* The epochs: each is recorded, and told. */
 static void
-run_epochs(const PgtTask *task, PtFit *fit, PgtTrainerFile *file)
+run_epochs(int64 epochs, PtFit *fit, PgtTrainerFile *file)
 {
 	MemoryContext cxt =
 		AllocSetContextCreate(CurrentMemoryContext, "pgtorch epoch", ALLOCSET_SMALL_SIZES);
@@ -65,7 +65,7 @@ run_epochs(const PgtTask *task, PtFit *fit, PgtTrainerFile *file)
 			INSTR_TIME_SET_CURRENT(epoch_start);
 			file->header->epochs = epoch.epoch;
 			file->header->steps = epoch.steps;
-			notice_epoch(task, r, pgt_seconds_since(start));
+			notice_epoch(epochs, r, pgt_seconds_since(start));
 			MemoryContextSwitchTo(old);
 			MemoryContextReset(cxt);
 		}
@@ -81,31 +81,25 @@ read_task(const PgtTask *task, PtFitSpec *spec)
 {
 	/* the fit reads it while it is freed, after an ERROR too */
 	PgtOpenModule *module = palloc0(sizeof(PgtOpenModule));
+	PgtTrainArgs args = task->args;
 
-	pgt_module_open(module, PGT_TASK_TEXT(task, module));
+	pgt_train_args_unpack(&args, task->texts + strlen(task->texts) + 1);
+	pgt_module_open(module, task->texts);
 	spec->module = module->root;
 	spec->sd = &module->state;
-	spec->loss = pgt_module_parse(module->arena, PGT_TASK_TEXT(task, loss));
-	spec->optimizer = pgt_optimizer_parse(module->arena, PGT_TASK_TEXT(task, optimizer));
-	if (task->scheduler != 0)
-		spec->scheduler = pgt_scheduler_parse(module->arena, PGT_TASK_TEXT(task, scheduler));
+	spec->loss = pgt_module_parse(module->arena, args.loss);
+	spec->optimizer = pgt_optimizer_parse(module->arena, args.optimizer);
+	if (args.scheduler != NULL)
+		spec->scheduler = pgt_scheduler_parse(module->arena, args.scheduler);
+	spec->options = args.options;
 
-	spec->rows = pgt_dataset_map(CurrentMemoryContext, PGT_TASK_TEXT(task, rows_path),
-								 task->nrows * task->stride)
-					 ->data;
+	spec->rows =
+		pgt_dataset_map(CurrentMemoryContext, task->rows_path, task->nrows * task->stride)->data;
 	spec->nrows = task->nrows;
 	spec->stride = task->stride;
 	spec->inputs = task->inputs;
 	spec->ninputs = task->ninputs;
 	spec->target = task->target;
-	spec->epochs = task->epochs;
-	spec->batch_size = task->batch_size;
-	spec->shuffle = task->shuffle;
-	spec->drop_last = task->drop_last;
-	spec->clip_grad_norm = task->clip_grad_norm;
-	spec->clip_grad_value = task->clip_grad_value;
-	spec->autocast = task->autocast;
-	spec->seed = task->seed;
 }
 
 /* Says, each op once, what the device has no kernel for. */
@@ -142,7 +136,7 @@ open_fit(PtFitSpec *spec, PtDevice *dev, const PgtTrainerFile *file)
 		entries[i].data = NULL; /* written below, in pieces */
 	}
 	spec->values = entries;
-	spec->options = pgt_plan_options(dev);
+	spec->plan = pgt_plan_options(dev);
 	pgt_signals_block(&saved);
 	fit = pt_fit_new(spec, dev, &err);
 	pgt_signals_restore(&saved);
@@ -150,7 +144,7 @@ open_fit(PtFitSpec *spec, PtDevice *dev, const PgtTrainerFile *file)
 	/* callbacks run last to first: before the device is closed */
 	pgt_release_with(CurrentMemoryContext, close_fit, fit);
 	log_host_ops(fit, dev);
-	if (spec->options.max_bytes > 0)
+	if (spec->plan.max_bytes > 0)
 		pgt_check_memory(pt_fit_bytes(fit), "training memory");
 	for (int i = 0; i < spec->sd->count; i++)
 		pgt_network_write(pt_fit_network(fit), i, &file->weights[i]);
@@ -169,12 +163,12 @@ pgt_trainer_run(const PgtTask *task)
 	PtFit *fit;
 
 	read_task(task, &spec);
-	file = pgt_trainer_file_open(PGT_TASK_TEXT(task, file_path), spec.sd, task->epochs);
+	file = pgt_trainer_file_open(task->file_path, spec.sd, task->args.options.epochs);
 	dev = pgt_device_open(cxt, task->device, task->threads);
 	strlcpy(file->header->device,
 			strcmp(task->device, "auto") == 0 ? dev->type->name : task->device, PGT_DEVICE_NAME);
 	fit = open_fit(&spec, dev, file);
-	run_epochs(task, fit, file);
+	run_epochs(task->args.options.epochs, fit, file);
 	for (int i = 0; i < spec.sd->count; i++)
 		pgt_network_read(pt_fit_network(fit), i, &file->weights[i]);
 	MemoryContextSwitchTo(old);

@@ -147,8 +147,8 @@ make_rows(Fit *f, PtError *err)
 	f->spec.stride = stride;
 	f->spec.inputs = &f->input;
 	f->spec.ninputs = 1;
-	f->spec.target =
-		classes > 1 ? (PtRowsetColumn){PT_INT64, {0}, 0} : (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 0};
+	f->spec.target = classes > 1 ? (PtRowsetColumn){PT_INT64, {0}, 0}
+								 : (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 0};
 	return true;
 }
 
@@ -208,11 +208,11 @@ make_host(Fit *f, const char *request, PtError *err)
 	memset(f, 0, sizeof(*f));
 	if (!parse(request, f, err) || !make_network(f, err) || !make_rows(f, err))
 		return false;
-	f->spec.autocast = f->autocast;
-	f->spec.epochs = 1000000000;
-	f->spec.batch_size = f->batch;
-	f->spec.shuffle = true;
-	f->spec.seed = 1;
+	f->spec.options.autocast = f->autocast;
+	f->spec.options.epochs = 1000000000;
+	f->spec.options.batch_size = f->batch;
+	f->spec.options.shuffle = true;
+	f->spec.options.seed = 1;
 	return true;
 }
 

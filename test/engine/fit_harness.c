@@ -69,10 +69,10 @@ set_up(Setup *s, const char *model, const char *loss, const char *optimizer, int
 	s->spec.ninputs = 1;
 	s->spec.target = classes > 0 ? (PtRowsetColumn){PT_INT64, {0}, 0}
 								 : (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 0};
-	s->spec.epochs = 1;
-	s->spec.batch_size = 32;
-	s->spec.seed = (uint64_t) seed;
-	s->spec.options.poison = true;
+	s->spec.options.epochs = 1;
+	s->spec.options.batch_size = 32;
+	s->spec.options.seed = (uint64_t) seed;
+	s->spec.plan.poison = true;
 	return true;
 }
 

@@ -528,7 +528,7 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 	void *data[8];
 	PtRng rng;
 	PtRowsetColumn feature = {PT_FLOAT32, {1, {2}}, 0};
-	PtFitSpec spec = {.module = m, .autocast = autocast};
+	PtFitSpec spec = {.module = m, .options = {.autocast = autocast}};
 	PtEpoch epoch;
 	PtFit *fit;
 	double loss = NAN;
@@ -557,9 +557,9 @@ train(PtAutocast autocast, const char *module, float *weights, PtError *err)
 	spec.inputs = &feature;
 	spec.ninputs = 1;
 	spec.target = (PtRowsetColumn){PT_FLOAT32, {1, {1}}, 2 * sizeof(float)};
-	spec.epochs = 60;
-	spec.batch_size = 40;
-	spec.shuffle = true;
+	spec.options.epochs = 60;
+	spec.options.batch_size = 40;
+	spec.options.shuffle = true;
 	fit = pt_fit_new(&spec, dev, err);
 	if (fit != NULL)
 	{

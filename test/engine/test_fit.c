@@ -44,11 +44,11 @@ follow(Golden *f, PtDevice *on, const PtPlanOptions *options)
 		classes = strtoll(strchr(last, ',') + 1, NULL, 10);
 	if (!set_up(&s, model, loss, golden_text(f, "optimizer"), seed, rows, width, classes))
 		return;
-	s.spec.epochs = epochs;
-	s.spec.batch_size = batch;
-	s.spec.shuffle = shuffle;
-	s.spec.drop_last = drop_last;
-	s.spec.options = *options;
+	s.spec.options.epochs = epochs;
+	s.spec.options.batch_size = batch;
+	s.spec.options.shuffle = shuffle;
+	s.spec.options.drop_last = drop_last;
+	s.spec.plan = *options;
 	s.fit = pt_fit_new(&s.spec, on, &s.err);
 	got = calloc((size_t) epochs, sizeof(PtEpoch));
 	if (CHECK(s.fit != NULL, "%s: %s", f->name, s.err.message) &&
@@ -136,10 +136,10 @@ train(PtDevice *on, int64_t budget, bool fuse, PtEpoch *epochs, int *slices)
 	if (!set_up(&s, "nn.Sequential(nn.Linear(64, 96), nn.ReLU(), nn.Linear(96, 10))",
 				"nn.CrossEntropyLoss()", "optim.Adam()", 3, tries(on, 700, 200), 64, 10))
 		return NULL;
-	s.spec.epochs = 3;
-	s.spec.batch_size = 128;
-	s.spec.shuffle = true;
-	s.spec.options.no_fuse = !fuse;
+	s.spec.options.epochs = 3;
+	s.spec.options.batch_size = 128;
+	s.spec.options.shuffle = true;
+	s.spec.plan.no_fuse = !fuse;
 	s.fit = pt_fit_new(&s.spec, on, &s.err);
 	if (CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, slices) == PT_RUN_DONE && n == 3,
 			  "%s", s.err.message))
@@ -203,8 +203,8 @@ test_sizes(void)
 			if (!set_up(&s, "nn.Linear(3, 2)", "nn.CrossEntropyLoss()", "optim.SGD(0.1)", 1, rows,
 						3, 2))
 				return;
-			s.spec.batch_size = batch;
-			s.spec.epochs = 2;
+			s.spec.options.batch_size = batch;
+			s.spec.options.epochs = 2;
 			s.fit = pt_fit_new(&s.spec, dev, &s.err);
 			CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE, "%s",
 				  s.err.message);
@@ -236,7 +236,7 @@ test_plans(void)
 
 		if (!set_up(&s, "nn.Linear(3, 2)", "nn.CrossEntropyLoss()", "optim.SGD(0.1)", 1, 50, 3, 2))
 			return;
-		s.spec.drop_last = drop_last;
+		s.spec.options.drop_last = drop_last;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		if (!CHECK(s.fit != NULL, "%s", s.err.message))
 			return;
@@ -267,7 +267,7 @@ test_refusals(void)
 		refuse(&s, PT_EINVAL, "the module has no parameters to train");
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(0.1)", 0, 4, 3, 0))
 	{
-		s.spec.drop_last = true;
+		s.spec.options.drop_last = true;
 		refuse(&s, PT_EINVAL, "the dataset has 4 rows, fewer than one batch of 32");
 	}
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(0.1)", 0, 4, 3, 0))
@@ -277,7 +277,7 @@ test_refusals(void)
 	}
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(0.1)", 0, 4, 3, 0))
 	{
-		s.spec.batch_size = 0;
+		s.spec.options.batch_size = 0;
 		refuse(&s, PT_EINVAL, "batch_size must be at least 1, not 0");
 	}
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss(reduction='none')", "optim.SGD(0.1)", 0, 4, 3, 0))
@@ -297,7 +297,7 @@ test_refusals(void)
 	}
 	if (set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(0.1)", 0, 4, 3, 0))
 	{
-		s.spec.options.max_bytes = 1;
+		s.spec.plan.max_bytes = 1;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		CHECK(s.fit == NULL && s.err.code == PT_ELIMIT, "%s", s.err.message);
 		tear_down(&s);
@@ -326,8 +326,8 @@ test_divergence(void)
 
 			if (!set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(0.01)", 0, 22, 3, 0))
 				return;
-			s.spec.batch_size = 4;
-			s.spec.epochs = 8;
+			s.spec.options.batch_size = 4;
+			s.spec.options.epochs = 8;
 			memcpy((char *) row_at(&s, cases[i].row) + 12, &cases[i].value, sizeof(float));
 			s.fit = pt_fit_new(&s.spec, dev, &s.err);
 			CHECK(s.fit != NULL && run_fit(&s, budget, epochs, &n, NULL) == PT_RUN_ERROR &&
@@ -345,8 +345,8 @@ test_divergence(void)
 
 		if (!set_up(&s, "nn.Linear(3, 1)", "nn.MSELoss()", "optim.SGD(50)", 0, 22, 3, 0))
 			return;
-		s.spec.batch_size = 4;
-		s.spec.epochs = 100;
+		s.spec.options.batch_size = 4;
+		s.spec.options.epochs = 100;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_ERROR &&
 				  s.err.code == PT_EDIVERGED &&
@@ -412,7 +412,7 @@ test_unused(void)
 		((float *) s.values[0].data)[k] = 0;
 	for (int k = 0; k < 5; k++)
 		((float *) s.values[1].data)[k] = -1;
-	s.spec.epochs = 3;
+	s.spec.options.epochs = 3;
 	s.fit = pt_fit_new(&s.spec, dev, &s.err);
 	CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE && n == 3, "%s",
 		  s.err.message);
@@ -448,8 +448,8 @@ test_untouched(void)
 				"nn.Graph('x -> fc1(x)', 'fc0', nn.Linear(3, 3), 'fc1', nn.Linear(4, 1), 'fc2', nn.Linear(2, 2))",
 				"nn.MSELoss()", optimizers[i / 2], 0, 40, 4, 0))
 			return;
-		s.spec.epochs = 3;
-		s.spec.options.no_fuse = s.spec.options.no_reuse = i % 2;
+		s.spec.options.epochs = 3;
+		s.spec.plan.no_fuse = s.spec.plan.no_reuse = i % 2;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, epochs, &n, NULL) == PT_RUN_DONE && n == 3,
 			  "%s: %s", optimizers[i / 2], s.err.message);

@@ -33,10 +33,10 @@ begin_regime(Setup *s, const Regime *r, size_t resident)
 	if (!set_up(s, "nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Dropout(0.2), nn.Linear(8, 3))",
 				"nn.CrossEntropyLoss()", "optim.SGD(0.05, momentum=0.9)", 5, r->rows, 6, 3))
 		return false;
-	s->spec.batch_size = r->batch;
-	s->spec.epochs = r->epochs;
-	s->spec.shuffle = r->shuffle;
-	s->spec.drop_last = r->drop_last;
+	s->spec.options.batch_size = r->batch;
+	s->spec.options.epochs = r->epochs;
+	s->spec.options.shuffle = r->shuffle;
+	s->spec.options.drop_last = r->drop_last;
 	s->spec.resident = resident;
 	if (r->scheduler != NULL)
 		s->spec.scheduler = pt_sched_parse(s->arena, r->scheduler, &s->err);
@@ -123,7 +123,7 @@ test_limit(void)
 	CHECK(bytes > limit, "%zu bytes", bytes);
 	if (w != NULL && begin_regime(&s, &r, 0))
 	{
-		s.spec.options.max_bytes = limit;
+		s.spec.plan.max_bytes = limit;
 		s.fit = pt_fit_new(&s.spec, dev, &s.err);
 		if (CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, &got, &n, NULL) == PT_RUN_DONE, "%s",
 				  s.err.message))

@@ -225,16 +225,16 @@ check_training(Golden *f, const Case *c, PtDevice *dev, const PtTensor *x, const
 					  .loss = c->loss,
 					  .optimizer = c->optimizer,
 					  .scheduler = c->scheduler,
-					  .clip_grad_norm = c->norm,
-					  .clip_grad_value = c->value,
 					  .nrows = 16,
 					  .stride = 7 * sizeof(float),
 					  .inputs = &input,
 					  .ninputs = 1,
 					  .target = {PT_FLOAT32, {1, {3}}, 4 * sizeof(float)},
-					  .epochs = c->epochs,
-					  .batch_size = c->batch,
-					  .options = {.poison = true}};
+					  .options = {.epochs = c->epochs,
+								  .batch_size = c->batch,
+								  .clip_grad_norm = c->norm,
+								  .clip_grad_value = c->value},
+					  .plan = {.poison = true}};
 	float rows[16][7];
 	PtFit *fit;
 	int64_t ended = 0;
@@ -307,8 +307,7 @@ test_long_epoch(PtDevice *dev)
 					  .inputs = &input,
 					  .ninputs = 1,
 					  .target = {PT_FLOAT32, {1, {1}}, sizeof(float)},
-					  .epochs = epochs,
-					  .batch_size = 1};
+					  .options = {.epochs = epochs, .batch_size = 1}};
 	PtFit *fit;
 	PtPace *p;
 	double want = 0;

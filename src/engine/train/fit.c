@@ -133,8 +133,8 @@ prepare_rates(PtFit *fit, PtError *err)
 	fit->rate = pt_args_real(spec->optimizer->args, "lr");
 	if (spec->scheduler != NULL)
 	{
-		fit->pace =
-			pt_pace_new(fit->arena, spec->scheduler, spec->optimizer, spec->epochs, steps, err);
+		fit->pace = pt_pace_new(fit->arena, spec->scheduler, spec->optimizer, spec->options.epochs,
+								steps, err);
 		if (fit->pace == NULL)
 			return false;
 		fit->rate = pt_pace_lr(fit->pace);
@@ -194,14 +194,14 @@ prepare(PtFit *fit, PtError *err)
 	s->net = pt_network_new(spec->module, spec->sd, spec->values, dev, err);
 	if (s->net == NULL)
 		return false;
-	fit->full.rows = spec->batch_size;
-	fit->full.count = spec->nrows / spec->batch_size;
-	fit->tail.rows = spec->nrows % spec->batch_size;
-	fit->tail.count = fit->tail.rows > 0 && !spec->drop_last ? 1 : 0;
+	fit->full.rows = spec->options.batch_size;
+	fit->full.count = spec->nrows / spec->options.batch_size;
+	fit->tail.rows = spec->nrows % spec->options.batch_size;
+	fit->tail.count = fit->tail.rows > 0 && !spec->options.drop_last ? 1 : 0;
 	if (!prepare_rates(fit, err))
 		return false;
 	s->nslots = pt_optim_slots(&s->optimizer, fit->rate, s->slot);
-	pt_rng_seed(&fit->rng, spec->seed);
+	pt_rng_seed(&fit->rng, spec->options.seed);
 	if ((s->grads = room(fit, flat, err)) == NULL ||
 		(s->ctl = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
 		(s->stats = room(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
@@ -214,9 +214,9 @@ prepare(PtFit *fit, PtError *err)
 											  .stride = spec->stride,
 											  .used = fit->full.count * fit->full.rows +
 													  fit->tail.count * fit->tail.rows,
-											  .batch_size = spec->batch_size,
+											  .batch_size = spec->options.batch_size,
 											  .resident = spec->resident,
-											  .limit = spec->options.max_bytes},
+											  .limit = spec->plan.max_bytes},
 							  dev, err);
 	if (s->rowset == NULL)
 		return false;
@@ -232,10 +232,10 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 	PtArena *arena;
 	PtFit *fit;
 
-	if (spec->batch_size < 1)
+	if (spec->options.batch_size < 1)
 	{
 		pt_fail(err, PT_EINVAL, "batch_size must be at least 1, not %lld",
-				(long long) spec->batch_size);
+				(long long) spec->options.batch_size);
 		return NULL;
 	}
 	if (spec->ninputs > PT_MAX_INPUTS)
@@ -249,10 +249,10 @@ pt_fit_new(const PtFitSpec *spec, PtDevice *dev, PtError *err)
 		pt_fail(err, PT_EINVAL, "the dataset has no rows");
 		return NULL;
 	}
-	if (spec->drop_last && spec->nrows < spec->batch_size)
+	if (spec->options.drop_last && spec->nrows < spec->options.batch_size)
 	{
 		pt_fail(err, PT_EINVAL, "the dataset has %lld rows, fewer than one batch of %lld",
-				(long long) spec->nrows, (long long) spec->batch_size);
+				(long long) spec->nrows, (long long) spec->options.batch_size);
 		pt_hint(err, "Use a smaller batch_size, or drop_last => false.");
 		return NULL;
 	}
@@ -320,7 +320,7 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	if (fit->cursor == 0)
 		for (int64_t i = 0; i < spec->nrows; i++)
 			order[i] = i;
-	if (spec->shuffle)
+	if (spec->options.shuffle)
 	{
 		pt_rng_shuffle(&fit->rng, order, spec->nrows, fit->cursor, to);
 		fit->cursor = to;
@@ -362,7 +362,7 @@ static bool
 refill(PtFit *fit, int64_t steps, PtError *err)
 {
 	int64_t ctl[PT_CTL_SIZE] = {0};
-	int64_t all = fit->spec.epochs * (fit->full.count + fit->tail.count);
+	int64_t all = fit->spec.options.epochs * (fit->full.count + fit->tail.count);
 	int64_t n = steps < fit->state.nrates ? steps : fit->state.nrates;
 
 	for (int64_t i = 0; i < n; i++)
@@ -446,7 +446,7 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 static bool
 pace_epoch(PtFit *fit, double loss, PtError *err)
 {
-	if (fit->pace == NULL || fit->state.nrates > 0 || fit->epoch == fit->spec.epochs)
+	if (fit->pace == NULL || fit->state.nrates > 0 || fit->epoch == fit->spec.options.epochs)
 		return true;
 	if (!pt_pace_step(fit->pace, loss, err))
 		return false;
@@ -462,7 +462,7 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 	PtRun run;
 
 	epoch->epoch = 0;
-	if (fit->epoch >= fit->spec.epochs)
+	if (fit->epoch >= fit->spec.options.epochs)
 		return PT_RUN_DONE;
 	switch (fit->phase)
 	{

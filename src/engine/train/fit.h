@@ -11,6 +11,7 @@
 #define PT_FIT_H
 
 #include "engine/nn/network.h"
+#include "engine/train/options.h"
 #include "engine/train/rowset.h"
 #include "engine/train/sched.h"
 
@@ -22,22 +23,17 @@ typedef struct PtFitSpec
 	const PtModule *loss;
 	const PtOptimizer *optimizer;
 	const PtScheduler *scheduler; /* NULL: the learning rate stays */
-	double clip_grad_norm;		  /* of all gradients together, first; 0: none */
-	double clip_grad_value;		  /* of each; 0: none */
-	PtAutocast autocast;		  /* of forward and loss; weights and gradients stay float32 */
 
 	const void *rows; /* nrows x stride bytes; stays mapped while the fit lives */
 	int64_t nrows, stride;
-	/* most bytes of rows that a GPU keeps; 0: half of what is free there, and of options.max_bytes */
+	/* most bytes of rows that a GPU keeps; 0: half of what is free there, and of plan.max_bytes */
 	size_t resident;
 	const PtRowsetColumn *inputs;
 	int ninputs;
 	PtRowsetColumn target;
 
-	int64_t epochs, batch_size;
-	bool shuffle, drop_last;
-	uint64_t seed;
-	PtPlanOptions options;
+	PtFitOptions options;
+	PtPlanOptions plan;
 } PtFitSpec;
 
 typedef struct PtFit PtFit;

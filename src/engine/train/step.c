@@ -154,9 +154,9 @@ build_loss(Draft *d)
 		pt_graph_fail(g, PT_ENOMEM, "out of memory");
 		return;
 	}
-	b.autocast = spec->autocast;
+	b.autocast = spec->options.autocast;
 	b.updates = d->updates;
-	b.seed = pt_integer(g, (int64_t) spec->seed);
+	b.seed = pt_integer(g, (int64_t) spec->options.seed);
 	b.step = pt_slice(g, d->ctl, PT_CTL_STEPS, &(PtShape){0});
 	d->loss = apply_loss(d, &b);
 	if (d->loss != PT_NO_REF && pt_shape_numel(&pt_value(g, d->loss)->shape) != 1)
@@ -278,7 +278,7 @@ keep_unused(const Draft *d, const bool *unused, PtRef new_p)
 static PtRef
 clip(const Draft *d, PtRef grads)
 {
-	double norm = d->spec->clip_grad_norm, value = d->spec->clip_grad_value;
+	double norm = d->spec->options.clip_grad_norm, value = d->spec->options.clip_grad_value;
 	PtGraph *g = d->g;
 
 	if (norm > 0)
@@ -361,7 +361,7 @@ pt_step_compile(const PtFitSpec *spec, const PtFitState *state, PtDevice *dev, c
 	build_input(&d);
 	build_loss(&d);
 	build_update(&d);
-	if (pt_graph_ok(d.g, err) && (plan = pt_plan_compile(d.g, dev, &spec->options, err)) != NULL)
+	if (pt_graph_ok(d.g, err) && (plan = pt_plan_compile(d.g, dev, &spec->plan, err)) != NULL)
 		bind(&d, plan);
 	pt_graph_free(d.g);
 	return plan;
