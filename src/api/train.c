@@ -28,7 +28,7 @@ read_autocast(const PtOption *o, text *value)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("argument \"%s\" must be 'bfloat16', not '%s'", o->name, name),
-				 errhint("%s", o->hint)));
+				 o->hint ? errhint("%s", o->hint) : 0));
 	return PT_AUTOCAST_BFLOAT16;
 }
 
@@ -43,7 +43,7 @@ read_names(const PtOption *o, ArrayType *array)
 	if (result.count == 0)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("argument \"%s\" names no column", o->name),
-						errhint("%s", o->hint)));
+						o->hint ? errhint("%s", o->hint) : 0));
 	result.names = palloc(sizeof(char *) * result.count);
 	for (int i = 0; i < result.count; i++)
 	{

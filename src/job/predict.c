@@ -237,7 +237,7 @@ largest(const PtTensor *y)
 
 /* Of the probability of label 1: 1 from one half on. */
 static int64
-answer(const PtTensor *p)
+label_at_half(const PtTensor *p)
 {
 	char text[PT_SHAPE_TEXT];
 
@@ -267,6 +267,6 @@ pgt_predict_label(FunctionCallInfo fcinfo)
 	y = run_row(site, fcinfo, binary ? PGT_PREDICT_PROBABILITY : PGT_PREDICT_RAW);
 	if (y == NULL)
 		return NULL;
-	best = binary ? answer(y) : largest(y);
+	best = binary ? label_at_half(y) : largest(y);
 	return best < c->nlabels ? pstrdup(c->labels[best]) : psprintf(INT64_FORMAT, best);
 }

@@ -23,10 +23,10 @@
 #define SLOT_BYTES ((size_t) 1 << 20)
 
 /*
- * Steps between two looks at the loss on a device with memory of its own.  Fetching it waits for all that is under
- * way there, so it is fetched when nothing is: a cancel would wait, too, and the device would idle.
+ * Steps between two reads of the counters on a device with memory of its own.  Fetching them waits for all that is under
+ * way there, so they are fetched when nothing is: a cancel would wait, too, and the device would idle.
  */
-#define LOOK_STEPS 4096
+#define STEPS_BETWEEN_READS 4096
 
 typedef struct Step
 {
@@ -78,19 +78,19 @@ struct PtFit
 /* ---------- making and freeing ---------- */
 
 static void *
-room(PtFit *fit, size_t bytes, PtError *err)
+device_alloc(PtFit *fit, size_t bytes, PtError *err)
 {
 	return fit->dev->type->alloc(fit->dev, bytes > 0 ? bytes : 1, err);
 }
 
 static void
-free_room(PtFit *fit, void *p)
+device_free(PtFit *fit, void *p)
 {
 	if (p != NULL)
 		fit->dev->type->free(fit->dev, p);
 }
 
-/* Room for a slot, filled with what it starts as. */
+/* Memory of a slot, filled with what it starts as. */
 static bool
 make_slot(PtFit *fit, int i, PtError *err)
 {
@@ -102,7 +102,7 @@ make_slot(PtFit *fit, int i, PtError *err)
 	float *part;
 	bool ok = true;
 
-	if ((s->slots[i] = room(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
+	if ((s->slots[i] = device_alloc(fit, slot->scalar ? sizeof(double) : flat, err)) == NULL)
 		return false;
 	if (slot->scalar)
 		return dev->type->upload(dev, s->slots[i], &slot->init, sizeof(double), err);
@@ -141,7 +141,7 @@ prepare_rates(PtFit *fit, PtError *err)
 		s->optimizer.cycled = pt_sched_cycles(spec->scheduler);
 	}
 	if (spec->scheduler == NULL || !spec->scheduler->per_step)
-		return (s->lr = room(fit, sizeof(double), err)) != NULL;
+		return (s->lr = device_alloc(fit, sizeof(double), err)) != NULL;
 	s->nrates = steps < RATES ? steps : RATES;
 	fit->rates = pt_arena_alloc(fit->arena, s->nrates * sizeof(*fit->rates));
 	entries = pt_arena_alloc(fit->arena, s->nrates * sizeof(int64_t));
@@ -149,9 +149,9 @@ prepare_rates(PtFit *fit, PtError *err)
 		return pt_fail_memory(err, s->nrates * sizeof(*fit->rates));
 	for (int64_t i = 0; i < s->nrates; i++)
 		entries[i] = i;
-	return (s->lr = room(fit, s->nrates * sizeof(*fit->rates), err)) != NULL &&
-		   (s->at = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) != NULL &&
-		   (s->entries = room(fit, s->nrates * sizeof(int64_t), err)) != NULL &&
+	return (s->lr = device_alloc(fit, s->nrates * sizeof(*fit->rates), err)) != NULL &&
+		   (s->at = device_alloc(fit, PT_CTL_SIZE * sizeof(int64_t), err)) != NULL &&
+		   (s->entries = device_alloc(fit, s->nrates * sizeof(int64_t), err)) != NULL &&
 		   dev->type->upload(dev, s->entries, entries, s->nrates * sizeof(int64_t), err);
 }
 
@@ -202,9 +202,9 @@ prepare(PtFit *fit, PtError *err)
 		return false;
 	s->nslots = pt_optim_slots(&s->optimizer, fit->rate, s->slot);
 	pt_rng_seed(&fit->rng, spec->options.seed);
-	if ((s->grads = room(fit, flat, err)) == NULL ||
-		(s->ctl = room(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
-		(s->stats = room(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
+	if ((s->grads = device_alloc(fit, flat, err)) == NULL ||
+		(s->ctl = device_alloc(fit, PT_CTL_SIZE * sizeof(int64_t), err)) == NULL ||
+		(s->stats = device_alloc(fit, PT_STATS_SIZE * sizeof(double), err)) == NULL)
 		return false;
 	for (int i = 0; i < s->nslots; i++)
 		if (!make_slot(fit, i, err))
@@ -294,13 +294,13 @@ pt_fit_free(PtFit *fit)
 	pt_network_free(s->net);
 	pt_rowset_free(s->rowset);
 	for (int i = 0; i < s->nslots; i++)
-		free_room(fit, s->slots[i]);
-	free_room(fit, s->grads);
-	free_room(fit, s->ctl);
-	free_room(fit, s->stats);
-	free_room(fit, s->lr);
-	free_room(fit, s->at);
-	free_room(fit, s->entries);
+		device_free(fit, s->slots[i]);
+	device_free(fit, s->grads);
+	device_free(fit, s->ctl);
+	device_free(fit, s->stats);
+	device_free(fit, s->lr);
+	device_free(fit, s->at);
+	device_free(fit, s->entries);
 	pt_arena_free(fit->arena);
 }
 
@@ -336,7 +336,7 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 
 /* Fetches the counters; a loss that was not finite is an error. */
 static bool
-look(PtFit *fit, double *stats, PtError *err)
+read_counters(PtFit *fit, double *stats, PtError *err)
 {
 	const PtLossType *loss = pt_module_loss(fit->spec.loss);
 	int64_t ctl[PT_CTL_SIZE];
@@ -403,8 +403,8 @@ start_steps(PtFit *fit, const Batches *batches, PtError *err)
 		fit->running = fit->todo;
 	if (fit->state.nrates > 0 && fit->running > fit->rates_left)
 		fit->running = fit->rates_left;
-	if (!fit->dev->type->shares_host && fit->running > LOOK_STEPS)
-		fit->running = LOOK_STEPS;
+	if (!fit->dev->type->shares_host && fit->running > STEPS_BETWEEN_READS)
+		fit->running = STEPS_BETWEEN_READS;
 	pt_rowset_take(fit->state.rowset, fit->running * batches->rows);
 	return PT_RUN_DONE;
 }
@@ -431,7 +431,7 @@ run_steps(PtFit *fit, int64_t budget_ns, PtError *err)
 		return PT_RUN_ERROR;
 	if (run == PT_RUN_MORE && !fit->dev->type->shares_host)
 		return PT_RUN_MORE;
-	if (!look(fit, stats, err))
+	if (!read_counters(fit, stats, err))
 		return PT_RUN_ERROR;
 	if (run == PT_RUN_MORE)
 		return PT_RUN_MORE;
@@ -485,7 +485,7 @@ pt_fit_run(PtFit *fit, int64_t budget_ns, PtEpoch *epoch, PtError *err)
 			fit->phase = fit->phase == FULL ? TAIL : REPORT;
 			return PT_RUN_MORE;
 		case REPORT:
-			if (!look(fit, stats, err))
+			if (!read_counters(fit, stats, err))
 				return PT_RUN_ERROR;
 			fit->phase = SHUFFLE;
 			*epoch = (PtEpoch){++fit->epoch, stats[PT_STATS_LOSS] / stats[PT_STATS_ROWS], fit->rate,
