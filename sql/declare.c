@@ -151,7 +151,7 @@ print_comment(const char *schema, const char *name, const PtParam *params, const
 static void
 print_body(const char *entry, bool strict)
 {
-	printf("\tLANGUAGE c IMMUTABLE %sPARALLEL SAFE AS 'MODULE_PATHNAME', '%s';\n",
+	printf("\tLANGUAGE C IMMUTABLE %sPARALLEL SAFE AS 'MODULE_PATHNAME', '%s';\n",
 		   strict ? "STRICT " : "", entry);
 }
 
@@ -159,7 +159,7 @@ print_body(const char *entry, bool strict)
 static void
 print_drawing_body(const char *entry)
 {
-	printf("\tLANGUAGE c VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', '%s';\n", entry);
+	printf("\tLANGUAGE C VOLATILE PARALLEL RESTRICTED AS 'MODULE_PATHNAME', '%s';\n", entry);
 }
 
 /* ---------- types of text, and their constructors ---------- */

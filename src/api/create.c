@@ -12,15 +12,12 @@
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "compat.h"
-#include "miscadmin.h"
 #include "tensor/cast.h"
+#include "tensor/convert.h"
 #include "tensor/datum.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
-
-/* elements between two checks for interrupts */
-#define PIECE 65536
 
 /* ---------- arguments ---------- */
 
@@ -38,70 +35,11 @@ dtype_arg(FunctionCallInfo fcinfo, int i, PtDtype *dtype)
 
 /* ---------- torch.tensor ---------- */
 
-static void
-fail_range(PtDtype dtype, const void *values, PtDtype from, Size i)
-{
-	char number[PT_ELEMENT_TEXT];
-
-	pt_element_print(from, values, i, number);
-	ereport(ERROR, (errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
-					errmsg("value %s is out of range for dtype %s", number, pt_dtype_name(dtype))));
-}
-
-/* Refuses what an integer dtype cannot hold. */
-static void
-check_range(PtDtype dtype, const PtTensor *t, Size n)
-{
-	for (Size i = 0; i < n; i += PIECE)
-	{
-		Size piece = Min(n - i, PIECE);
-		Size bad = pt_dtype_first_misfit(dtype, t->dtype, pt_tensor_at(t, i), piece);
-
-		if (bad < piece)
-			fail_range(dtype, t->data, t->dtype, i + bad);
-		CHECK_FOR_INTERRUPTS();
-	}
-}
-
-static PgtTensor *
-convert(const PtTensor *from, PtDtype dtype)
-{
-	Size n = pt_shape_numel(&from->shape);
-	PtTensor view;
-	PgtTensor *t;
-
-	check_range(dtype, from, n);
-	t = pgt_tensor_result(dtype, &from->shape, &view);
-	for (Size i = 0; i < n; i += PIECE)
-	{
-		pt_convert(dtype, (char *) view.data + i * pt_dtype_size(dtype), from->dtype,
-				   pt_tensor_at(from, i), Min(n - i, PIECE));
-		CHECK_FOR_INTERRUPTS();
-	}
-	return t;
-}
-
 /* What PyTorch makes of Python's numbers. */
 static PtDtype
 inferred(PtDtype dtype)
 {
 	return pt_dtype_is_float(dtype) ? PT_FLOAT32 : dtype == PT_BOOL ? PT_BOOL : PT_INT64;
-}
-
-/* The text of a tensor; with a dtype, it is read in that one at once unless it states its own. */
-static PgtTensor *
-from_text(const char *text, bool typed, PtDtype dtype)
-{
-	const char *s = text + strspn(text, " \t\n\r\f\v");
-	bool bracket = *s == '[';
-	PgtTensor *t;
-	PtTensor view;
-
-	if (typed && (bracket || strpbrk(s, "[(") == NULL))
-		text = psprintf("%s%s%s", pt_dtype_name(dtype), bracket ? "" : "()", s);
-	t = pgt_tensor_read(text);
-	pgt_tensor_view(t, &view);
-	return typed && view.dtype != dtype ? convert(&view, dtype) : t;
 }
 
 /* A number; returns its dtype. */
@@ -150,11 +88,15 @@ pgtorch_tensor(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0))
 		PG_RETURN_NULL();
 	if (type == TEXTOID)
-		PG_RETURN_TENSOR(from_text(text_to_cstring(PG_GETARG_TEXT_PP(0)), typed, dtype));
+	{
+		char *source = text_to_cstring(PG_GETARG_TEXT_PP(0));
+
+		PG_RETURN_TENSOR(typed ? pgt_tensor_read_as(source, dtype) : pgt_tensor_read(source));
+	}
 	if (pgt_tensor_is_type(type))
 	{
 		pgt_tensor_open(PG_GETARG_DATUM(0), &view);
-		PG_RETURN_TENSOR(convert(&view, typed ? dtype : view.dtype));
+		PG_RETURN_TENSOR(pgt_tensor_convert(&view, typed ? dtype : view.dtype));
 	}
 	if (OidIsValid(get_element_type(type)))
 		pgt_tensor_view(pgt_tensor_from_array(PG_GETARG_ARRAYTYPE_P(0)), &view);
@@ -164,7 +106,7 @@ pgtorch_tensor(PG_FUNCTION_ARGS)
 		view.shape.ndim = 0;
 		view.data = &number;
 	}
-	PG_RETURN_TENSOR(convert(&view, typed ? dtype : inferred(view.dtype)));
+	PG_RETURN_TENSOR(pgt_tensor_convert(&view, typed ? dtype : inferred(view.dtype)));
 }
 
 /* ---------- what a tensor is ---------- */

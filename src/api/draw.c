@@ -1,40 +1,13 @@
 /*
  * draw.c
- *	  Tensors by chance: torch.rand and its kin, rows of ops/draw.c, drawn from the session's generator.
- *
- * It is PyTorch's.  Unlike PyTorch's it starts with a random seed, so that no two sessions draw the same numbers
- * unless torch.manual_seed says so.  A rollback does not turn it back.
+ *	  Tensors by chance: torch.rand and its kin, rows of ops/draw.c.
  */
 #include "postgres.h"
 
 #include "api/call.h"
 #include "bridge/bridge.h"
 #include "compat.h"
-#include "engine/data/rng.h"
-#include "engine/graph/graph.h"
-#include "miscadmin.h"
-#include "tensor/datum.h"
-
-/* elements between two checks for interrupts; a multiple of 16, the block of pt_rng_normal */
-#define PIECE 65536
-
-static PtRng generator;
-static bool seeded = false;
-
-static PtRng *
-session_generator(void)
-{
-	uint64 seed;
-
-	if (!seeded)
-	{
-		if (!pg_strong_random(&seed, sizeof(seed)))
-			ereport(ERROR, (errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate a random seed")));
-		pt_rng_seed(&generator, seed);
-		seeded = true;
-	}
-	return &generator;
-}
+#include "compute/draw.h"
 
 static void
 free_graph(void *g)
@@ -70,7 +43,7 @@ describe(FunctionCallInfo fcinfo, const PgtCall *call, const PtOp *op, const PtP
 /*
  * torch.rand(...) and the like return tensor
  *
- * NULL if a required argument is NULL.  Drawn in pieces, which give the same stream as one draw.
+ * NULL if a required argument is NULL.
  */
 PG_FUNCTION_INFO_V1(pgtorch_draw);
 Datum
@@ -82,9 +55,6 @@ pgtorch_draw(PG_FUNCTION_ARGS)
 	const PtArgs *args;
 	PtGraph *g;
 	PtTensorType type;
-	PtTensor view;
-	PgtTensor *t;
-	int64 n;
 	PtError err;
 
 	for (int i = 0; i < call->nargs; i++)
@@ -94,18 +64,7 @@ pgtorch_draw(PG_FUNCTION_ARGS)
 	pgt_check(g != NULL, &err);
 	pgt_release_with(CurrentMemoryContext, free_graph, g);
 	args = describe(fcinfo, call, op, params, g, &type);
-	t = pgt_tensor_result(type.dtype, &type.shape, &view);
-	n = pt_shape_numel(&type.shape);
-	for (int64 i = 0; i < n;)
-	{
-		/* the last piece of normals must not be shorter than a block */
-		int64 end = n - i < PIECE + 16 ? n : i + PIECE;
-
-		op->draw(session_generator(), args, &view, i, end);
-		i = end;
-		CHECK_FOR_INTERRUPTS();
-	}
-	PG_RETURN_TENSOR(t);
+	PG_RETURN_TENSOR(pgt_draw(op, args, &type));
 }
 
 /* torch.manual_seed(seed bigint) returns void */
@@ -114,7 +73,6 @@ Datum
 pgtorch_manual_seed(PG_FUNCTION_ARGS)
 {
 	pgt_arg_require(fcinfo, 0, "seed");
-	pt_rng_seed(&generator, (uint64) PG_GETARG_INT64(0));
-	seeded = true;
+	pgt_draw_seed(PG_GETARG_INT64(0));
 	PG_RETURN_VOID();
 }

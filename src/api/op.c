@@ -10,11 +10,11 @@
 
 #include "compat.h"
 
+#include "access/htup_details.h"
 #include "api/call.h"
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
 #include "compute/compute.h"
-#include "access/htup_details.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "lib/stringinfo.h"
@@ -46,7 +46,6 @@ typedef struct Operands
 	PtRef results[PT_MAX_RESULTS]; /* of a graph */
 } Operands;
 
-
 static const OpSite *
 make_site(FunctionCallInfo fcinfo, PgtCall *call)
 {
@@ -70,7 +69,7 @@ make_site(FunctionCallInfo fcinfo, PgtCall *call)
 /* ---------- reading the arguments ---------- */
 
 static void
-take_tensor(Operands *o, Datum datum)
+add_tensor(Operands *o, Datum datum)
 {
 	if (o->count == MAX_TENSORS)
 		ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -79,7 +78,7 @@ take_tensor(Operands *o, Datum datum)
 }
 
 static void
-take_tensors(Operands *o, ArrayType *array, const char *name)
+add_tensors(Operands *o, ArrayType *array, const char *name)
 {
 	Datum *elements;
 	bool *nulls;
@@ -97,7 +96,7 @@ take_tensors(Operands *o, ArrayType *array, const char *name)
 		if (nulls[i])
 			ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 							errmsg("argument \"%s\" must not contain nulls", name)));
-		take_tensor(o, elements[i]);
+		add_tensor(o, elements[i]);
 	}
 }
 
@@ -127,9 +126,9 @@ read_operands(Operands *o)
 		if (PG_ARGISNULL(i))
 			continue;
 		if (p != NULL && p->type == PT_ARG_TENSORS)
-			take_tensors(o, PG_GETARG_ARRAYTYPE_P(i), p->name);
+			add_tensors(o, PG_GETARG_ARRAYTYPE_P(i), p->name);
 		else if (is_tensor(o->call, i))
-			take_tensor(o, PG_GETARG_DATUM(i));
+			add_tensor(o, PG_GETARG_DATUM(i));
 		else
 		{
 			get_typlenbyval(o->call->types[i], &len, &byval);
@@ -213,7 +212,7 @@ build(PtGraph *g, const PtRef *tensors, PtRef **out, void *arg)
 /* ---------- the function ---------- */
 
 static Datum
-give_columns(TupleDesc columns, PgtTensor **results)
+make_columns(TupleDesc columns, PgtTensor **results)
 {
 	Datum values[PT_MAX_RESULTS];
 	bool nulls[PT_MAX_RESULTS] = {false};
@@ -224,7 +223,7 @@ give_columns(TupleDesc columns, PgtTensor **results)
 }
 
 static Datum
-give_array(Oid type, PgtTensor **results, int n)
+make_array(Oid type, PgtTensor **results, int n)
 {
 	Datum *elements = palloc((n + 1) * sizeof(Datum));
 	int16 len;
@@ -259,8 +258,8 @@ pgtorch_op(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	results = pgt_compute(s->site, &o.key, build, &o, o.tensors, o.count, &n);
 	if (s->op->list != NULL)
-		return give_array(pgt_tensor_oid(), results, n);
+		return make_array(pgt_tensor_oid(), results, n);
 	if (s->columns != NULL)
-		return give_columns(s->columns, results);
+		return make_columns(s->columns, results);
 	PG_RETURN_TENSOR(results[0]);
 }
