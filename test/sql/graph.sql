@@ -29,6 +29,7 @@ SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.graph('x -> y = x')$$),
 	($$SELECT nn.graph('x -> fc2(x)', 'fc1', nn.relu())$$),
 	($$SELECT nn.graph('x -> F.sofmax(x, 1)')$$),
+	($$SELECT nn.graph('x -> concatenat([x, x], 1)')$$),
 	($$SELECT nn.graph('x -> x.sum()')$$),
 	($$SELECT nn.graph('x -> relu(x).sum()')$$),
 	($$SELECT nn.graph('x -> 0 < x < 1')$$),

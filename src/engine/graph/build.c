@@ -106,7 +106,7 @@ pt_build_name(PtBuilder *b, const PtExpr *e, PtValue *out)
 		return true;
 	if (pt_dtype_parse(e->text, &dtype, &ignored))
 	{
-		*out = (PtValue){PT_VALUE_DTYPE, 0, {.dtype = dtype}};
+		*out = pt_value_dtype(dtype);
 		return true;
 	}
 	pt_build_fail_name(b, e, "name", e->text);
@@ -392,10 +392,10 @@ pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out)
 		case PT_EXPR_NAME:
 			return pt_build_name(b, e, out);
 		case PT_EXPR_INT:
-			*out = (PtValue){PT_VALUE_INT, 0, {.integer = e->integer}};
+			*out = pt_value_int(e->integer);
 			return true;
 		case PT_EXPR_REAL:
-			*out = (PtValue){PT_VALUE_REAL, 0, {.real = e->real}};
+			*out = pt_value_real(e->real);
 			return true;
 		case PT_EXPR_STRING:
 			/* the tree may go before what keeps the word */
@@ -405,7 +405,7 @@ pt_build_expr(PtBuilder *b, const PtExpr *e, PtValue *out)
 			*out = (PtValue){PT_VALUE_NONE, 0, {0}};
 			return true;
 		case PT_EXPR_BOOL:
-			*out = (PtValue){PT_VALUE_BOOL, 0, {.boolean = e->integer != 0}};
+			*out = pt_value_bool(e->integer != 0);
 			return true;
 		case PT_EXPR_LIST:
 			return eval_list(b, e, out);
@@ -437,6 +437,6 @@ pt_build_unused(PtBuilder *b, const PtExpr *e, PtValue *out)
 	if (b->err->code != PT_EZERODIV && b->err->code != PT_ERANGE && b->err->code != PT_EINVAL)
 		return false;
 	*b->err = (PtError){PT_OK};
-	*out = (PtValue){PT_VALUE_INT, 0, {.integer = 0}};
+	*out = pt_value_int(0);
 	return b->g == NULL || b->g->error.code == PT_OK;
 }

@@ -96,9 +96,17 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 						   b->vars[i].name, callee->text);
 	for (int i = 0; n < 512 && b->functions != NULL && i < b->functions->count; i++)
 		names[n++] = b->functions->names[i];
-	for (int i = 0; n < 1024 && pt_op_at(i) != NULL; i++)
-		if ((pt_op_at(i)->flags & PT_OP_PUBLIC) && !pt_op_is_form(pt_op_at(i)))
-			names[n++] = pt_op_at(i)->name;
+	for (int i = 0; pt_op_at(i) != NULL; i++)
+	{
+		const PtOp *op = pt_op_at(i);
+
+		if ((op->flags & PT_OP_PUBLIC) == 0 || pt_op_is_form(op))
+			continue;
+		for (const char *const *a = op->aliases; n < 1023 && a != NULL && *a != NULL; a++)
+			names[n++] = *a;
+		if (n < 1024)
+			names[n++] = op->name;
+	}
 	nearest = name ? pt_nearest(name, names, n) : NULL;
 	return nearest ? pt_hint(b->err, "Perhaps you meant \"%s\".", nearest) : false;
 }

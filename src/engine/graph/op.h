@@ -130,7 +130,7 @@ typedef struct PtOp
 	 * (optional: without it the op is not differentiable and its inputs get no gradient)
 	 * Adds nodes that compute the gradient of each input, given those of the results
 	 * (PT_NO_REF where there is none), and sets grad[i] for inputs with want[i]; those of a list come
-	 * after the others (i = nin + place in the list).
+	 * after the others (i = nin + place in the list).  Like the others, false says that the graph has failed.
 	 */
 	bool (*gradient)(struct PtGraph *g, const struct PtNode *node, const PtRef *gout,
 					 const bool *want, PtRef *grad);
@@ -204,16 +204,5 @@ extern bool pt_op_asks(const PtOp *op, const PtParam *param);
  */
 extern const PtOp *pt_op_choose(PtArena *arena, const PtOp *first, const PtGiven *given, int ngiven,
 								PtArgs **args, PtError *err);
-
-/* op_util.c, for infer functions: replaces one attribute of a node by a normalised value. */
-extern bool pt_op_set(struct PtGraph *g, struct PtNode *node, const char *name, PtValue value);
-/* A dimension counted from either end, -ndim <= dim < ndim (0-d tensors: -1 and 0); fails as PyTorch does. */
-extern bool pt_op_dim(struct PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out);
-/* *n times a size; fails on overflow, which sizes beside an empty dimension can give. */
-extern bool pt_op_times(struct PtGraph *g, const char *op, int64_t *n, int64_t size);
-/* The attribute "size" as a shape of a new tensor. */
-extern bool pt_op_size(struct PtGraph *g, const PtArgs *attrs, PtDtype dtype, PtShape *shape);
-/* The attribute "dim" (None: all) as sorted, distinct, non-negative dimensions. */
-extern bool pt_op_dims(struct PtGraph *g, struct PtNode *node, int ndim);
 
 #endif

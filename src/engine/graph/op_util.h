@@ -1,7 +1,6 @@
 /*
  * op_util.h
- *	  What the files of ops/ share: parameters that many rows have, and help for infer, gradient and decompose
- *	  (more of it stands in op.h).
+ *	  What the files of ops/ share: parameters that many rows have, and help for infer, gradient and decompose.
  */
 #ifndef PT_OP_UTIL_H
 #define PT_OP_UTIL_H
@@ -32,6 +31,16 @@ pt_op_give(PtRef *out, PtRef y)
 
 /* Room for one number a dimension and one more, for as long as the graph, zeros; NULL if that failed. */
 extern int64_t *pt_op_new_dims(PtGraph *g);
+/* Replaces one attribute of a node by a normalised value, for infer. */
+extern bool pt_op_set(PtGraph *g, PtNode *node, const char *name, PtValue value);
+/* A dimension counted from either end, -ndim <= dim < ndim (0-d tensors: -1 and 0); fails as PyTorch does. */
+extern bool pt_op_dim(PtGraph *g, const char *op, int64_t dim, int ndim, int64_t *out);
+/* The attribute "dim" (None: all) as sorted, distinct, non-negative dimensions. */
+extern bool pt_op_dims(PtGraph *g, PtNode *node, int ndim);
+/* The attribute "size" as the shape of a new tensor. */
+extern bool pt_op_size(PtGraph *g, const PtArgs *attrs, PtDtype dtype, PtShape *shape);
+/* *n times a size; fails on overflow, which sizes beside an empty dimension can give. */
+extern bool pt_op_times(PtGraph *g, const char *op, int64_t *n, int64_t size);
 /* n dimensions are more than a tensor has: false. */
 extern bool pt_op_fail_rank(PtGraph *g, const char *op, int n);
 

@@ -26,7 +26,7 @@ bool
 pt_expr_number(const PtExpr *expr, const char *name, int64_t x, double *out, PtError *err)
 {
 	PtArena *scratch = pt_arena_new();
-	PtBinding var = {name, {PT_VALUE_INT, 0, {.integer = x}}};
+	PtBinding var = {name, pt_value_int(x)};
 	PtBuilder b = {.arena = scratch, .vars = &var, .nvars = 1, .room = 1, .err = err};
 	PtValue v;
 	bool ok = scratch != NULL ? pt_build_expr(&b, expr, &v) : pt_fail_memory(err, sizeof(PtValue));

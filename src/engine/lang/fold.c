@@ -18,24 +18,6 @@
 
 /* ---------- arithmetic ---------- */
 
-static PtValue
-integer_value(int64_t x)
-{
-	return (PtValue){PT_VALUE_INT, 0, {.integer = x}};
-}
-
-static PtValue
-real_value(double x)
-{
-	return (PtValue){PT_VALUE_REAL, 0, {.real = x}};
-}
-
-static PtValue
-bool_value(bool x)
-{
-	return (PtValue){PT_VALUE_BOOL, 0, {.boolean = x}};
-}
-
 static int64_t
 as_integer(const PtValue *v)
 {
@@ -58,13 +40,13 @@ bool
 pt_fold_unary(const char *op, const PtValue *a, PtValue *out, PtError *err)
 {
 	if (op[0] == 'n')
-		*out = bool_value(!pt_fold_truth(a));
+		*out = pt_value_bool(!pt_fold_truth(a));
 	else if (a->kind == PT_VALUE_REAL)
-		*out = real_value(op[0] == '-' ? -a->real : a->real);
+		*out = pt_value_real(op[0] == '-' ? -a->real : a->real);
 	else if (op[0] == '-' && as_integer(a) == INT64_MIN)
 		return fail_overflow(err);
 	else
-		*out = integer_value(op[0] == '-' ? -as_integer(a) : as_integer(a));
+		*out = pt_value_int(op[0] == '-' ? -as_integer(a) : as_integer(a));
 	return true;
 }
 
@@ -127,7 +109,7 @@ fold_integers(const char *op, int64_t a, int64_t b, PtValue *out, PtError *err)
 	}
 	if (overflow)
 		return fail_overflow(err);
-	*out = integer_value(y);
+	*out = pt_value_int(y);
 	return true;
 }
 
@@ -191,7 +173,7 @@ fold_reals(const char *op, double a, double b, PtValue *out, PtError *err)
 			}
 			break;
 	}
-	*out = real_value(y);
+	*out = pt_value_real(y);
 	return true;
 }
 
@@ -235,7 +217,7 @@ pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
 	else if (op[0] == 'o')
 		*out = pt_fold_truth(a) ? *a : *b;
 	else if (is_comparison(op))
-		*out = bool_value(compare(op, a, b));
+		*out = pt_value_bool(compare(op, a, b));
 	else if (op[0] == '@')
 		return pt_fail(err, PT_ETYPE, "operator @ needs tensors, not numbers");
 	else if (a->kind == PT_VALUE_REAL || b->kind == PT_VALUE_REAL || divide ||
@@ -258,18 +240,18 @@ fold_convert(const char *name, const PtValue *v, PtValue *out, PtError *err)
 		x = strtod(v->word, &end);
 		if (end == v->word || *end != '\0' || name[0] == 'i')
 			return pt_fail(err, PT_EINVAL, "%s() cannot read \"%.64s\"", name, v->word);
-		*out = real_value(x);
+		*out = pt_value_real(x);
 		return true;
 	}
 	x = pt_value_number(v);
 	if (name[0] == 'b')
-		*out = bool_value(pt_fold_truth(v));
+		*out = pt_value_bool(pt_fold_truth(v));
 	else if (name[0] == 'f')
-		*out = real_value(x);
+		*out = pt_value_real(x);
 	else if (v->kind != PT_VALUE_REAL)
-		*out = integer_value(as_integer(v));
+		*out = pt_value_int(as_integer(v));
 	else if (x >= -0x1p63 && x < 0x1p63)
-		*out = integer_value((int64_t) x);
+		*out = pt_value_int((int64_t) x);
 	else
 		return fail_overflow(err);
 	return true;
@@ -299,7 +281,7 @@ typedef struct Function
 static bool
 fold_function(const Function *f, double x, PtValue *out, PtError *err)
 {
-	PtValue y = real_value(f->f(x));
+	PtValue y = pt_value_real(f->f(x));
 
 	if (f->open ? x <= f->min : x < f->min)
 		return pt_fail(err, PT_EINVAL, "%s() is not defined for %g", f->name, x);
@@ -378,13 +360,13 @@ pt_fold_constant(const char *name, PtValue *out)
 	else
 		qualified = false;
 	if (strcmp(name, "inf") == 0)
-		*out = real_value(INFINITY);
+		*out = pt_value_real(INFINITY);
 	else if (strcmp(name, "nan") == 0)
-		*out = real_value(NAN);
+		*out = pt_value_real(NAN);
 	else if (qualified && strcmp(name, "pi") == 0)
-		*out = real_value(3.14159265358979323846);
+		*out = pt_value_real(3.14159265358979323846);
 	else if (qualified && strcmp(name, "e") == 0)
-		*out = real_value(2.71828182845904523536);
+		*out = pt_value_real(2.71828182845904523536);
 	else
 		return false;
 	return true;

@@ -160,7 +160,7 @@ to_ints(const Want *w, PtValue *v)
 		if (one == NULL)
 			return pt_fail_memory(w->err, sizeof(int64_t));
 		*one = v->integer;
-		*v = (PtValue){PT_VALUE_INTS, 1, {.ints = one}};
+		*v = pt_value_ints(one, 1);
 	}
 	if (v->kind != PT_VALUE_INTS)
 		return fail_type(w, v);
@@ -174,7 +174,7 @@ static bool
 to_real(const Want *w, PtValue *v)
 {
 	if (v->kind == PT_VALUE_INT)
-		*v = (PtValue){PT_VALUE_REAL, 0, {.real = (double) v->integer}};
+		*v = pt_value_real((double) v->integer);
 	return v->kind == PT_VALUE_REAL ? check_range(w, v->real) : fail_type(w, v);
 }
 
@@ -215,7 +215,7 @@ static bool
 to_bool(const Want *w, PtValue *v)
 {
 	if (v->kind == PT_VALUE_INT && (v->integer == 0 || v->integer == 1))
-		*v = (PtValue){PT_VALUE_BOOL, 0, {.boolean = v->integer != 0}};
+		*v = pt_value_bool(v->integer != 0);
 	return v->kind == PT_VALUE_BOOL || fail_type(w, v);
 }
 
@@ -228,7 +228,7 @@ to_dtype(const Want *w, PtValue *v)
 		return v->kind == PT_VALUE_DTYPE || fail_type(w, v);
 	if (!pt_dtype_parse(v->word, &dtype, w->err))
 		return false;
-	*v = (PtValue){PT_VALUE_DTYPE, 0, {.dtype = dtype}};
+	*v = pt_value_dtype(dtype);
 	return true;
 }
 
@@ -364,19 +364,19 @@ pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
 	switch (p->type)
 	{
 		case PT_ARG_BOOL:
-			*v = (PtValue){PT_VALUE_BOOL, 0, {.boolean = p->init != 0}};
+			*v = pt_value_bool(p->init != 0);
 			return true;
 		case PT_ARG_INT:
-			*v = (PtValue){PT_VALUE_INT, 0, {.integer = (int64_t) p->init}};
+			*v = pt_value_int((int64_t) p->init);
 			return true;
 		case PT_ARG_NUMBER:
 			if (p->init == floor(p->init) && fabs(p->init) < 0x1p62)
-				*v = (PtValue){PT_VALUE_INT, 0, {.integer = (int64_t) p->init}};
+				*v = pt_value_int((int64_t) p->init);
 			else
-				*v = (PtValue){PT_VALUE_REAL, 0, {.real = p->init}};
+				*v = pt_value_real(p->init);
 			return true;
 		case PT_ARG_REAL:
-			*v = (PtValue){PT_VALUE_REAL, 0, {.real = p->init}};
+			*v = pt_value_real(p->init);
 			return true;
 		case PT_ARG_WORD:
 		case PT_ARG_DTYPE:
@@ -386,7 +386,7 @@ pt_param_default(PtArena *arena, const char *what, const PtParam *p, PtValue *v,
 		case PT_ARG_INTS:
 			if (p->text == NULL)
 			{
-				*v = (PtValue){PT_VALUE_INT, 0, {.integer = (int64_t) p->init}};
+				*v = pt_value_int((int64_t) p->init);
 				return pt_param_convert(arena, what, p, v, err);
 			}
 			return text_numbers(arena, p, v, err);

@@ -57,9 +57,9 @@ pt_value_element(const PtValue *v, int i, PtValue *out)
 	else if (v->kind == PT_VALUE_TENSORS)
 		*out = (PtValue){PT_VALUE_TENSOR, 0, {.tensor = v->tensors[i]}};
 	else if (v->kind == PT_VALUE_INTS)
-		*out = (PtValue){PT_VALUE_INT, 0, {.integer = v->ints[i]}};
+		*out = pt_value_int(v->ints[i]);
 	else if (v->kind == PT_VALUE_REALS)
-		*out = (PtValue){PT_VALUE_REAL, 0, {.real = v->reals[i]}};
+		*out = pt_value_real(v->reals[i]);
 	else
 		return false;
 	return true;

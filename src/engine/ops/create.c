@@ -7,6 +7,7 @@
 #include <math.h>
 
 #include "engine/graph/build.h"
+#include "engine/graph/op_util.h"
 
 /* ---------- arange ---------- */
 
@@ -74,9 +75,7 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 		return pt_graph_fail(g, PT_ELIMIT, "arange: %.0f elements are too many", count);
 	out->shape = (PtShape){1, {(int64_t) count}};
 	for (int i = 0; i < 3; i++)
-		if (!pt_op_set(g, node, names[i],
-					   real ? (PtValue){PT_VALUE_REAL, 0, {.real = x[i]}}
-							: (PtValue){PT_VALUE_INT, 0, {.integer = n[i]}}))
+		if (!pt_op_set(g, node, names[i], real ? pt_value_real(x[i]) : pt_value_int(n[i])))
 			return false;
 	return true;
 }
@@ -85,8 +84,7 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 static PtRef
 indices(PtGraph *g, int64_t n)
 {
-	PtGiven given[] = {{"start", {PT_VALUE_INT, 0, {.integer = 0}}},
-					   {"end", {PT_VALUE_INT, 0, {.integer = n}}}};
+	PtGiven given[] = {pt_given_int("start", 0), pt_given_int("end", n)};
 
 	return pt_apply_name(g, "arange", NULL, 0, given, 2);
 }
@@ -94,14 +92,11 @@ indices(PtGraph *g, int64_t n)
 static bool
 decompose_arange_end(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtGiven given[] = {{"start", {PT_VALUE_INT, 0, {.integer = 0}}},
+	PtGiven given[] = {pt_given_int("start", 0),
 					   {"end", *pt_args_get(attrs, "end")},
 					   {"dtype", *pt_args_get(attrs, "dtype")}};
 
-	(void) in;
-	(void) nin;
-	out[0] = pt_apply_name(g, "arange", NULL, 0, given, 3);
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_apply_name(g, "arange", NULL, 0, given, 3));
 }
 
 /* ---------- one number everywhere ---------- */
@@ -122,23 +117,18 @@ fill(PtGraph *g, PtRef number, PtDtype dtype, const PtArgs *attrs, PtRef *out)
 
 	if (!pt_op_size(g, attrs, dtype, &shape))
 		return false;
-	out[0] = pt_expand(g, pt_cast(g, number, dtype), &shape);
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_expand(g, pt_cast(g, number, dtype), &shape));
 }
 
 static bool
 decompose_zeros(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) in;
-	(void) nin;
 	return fill(g, pt_integer(g, 0), dtype_of(attrs, PT_FLOAT32), attrs, out);
 }
 
 static bool
 decompose_ones(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) in;
-	(void) nin;
 	return fill(g, pt_integer(g, 1), dtype_of(attrs, PT_FLOAT32), attrs, out);
 }
 
@@ -147,9 +137,7 @@ static PtRef
 number(PtGraph *g, const PtValue *v, PtDtype *dtype)
 {
 	*dtype = v->kind == PT_VALUE_REAL ? PT_FLOAT32 : v->kind == PT_VALUE_INT ? PT_INT64 : PT_BOOL;
-	return v->kind == PT_VALUE_REAL	 ? pt_real(g, v->real)
-		   : v->kind == PT_VALUE_INT ? pt_integer(g, v->integer)
-									 : pt_boolean(g, v->boolean);
+	return pt_number(g, v);
 }
 
 /* Refuses what a dtype cannot hold, infinity for a finite number included; fractions are cut off. */
@@ -179,8 +167,6 @@ decompose_full(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	PtDtype dtype;
 	PtRef ref = number(g, v, &dtype);
 
-	(void) in;
-	(void) nin;
 	dtype = dtype_of(attrs, dtype);
 	return check_fits(g, dtype, v) && fill(g, ref, dtype, attrs, out);
 }
@@ -194,11 +180,8 @@ decompose_eye(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 	int64_t m = pt_args_is_none(attrs, "m") ? n : pt_args_int(attrs, "m");
 	PtRef same;
 
-	(void) in;
-	(void) nin;
 	same = pt_eq(g, pt_reshape(g, indices(g, n), &(PtShape){2, {n, 1}}), indices(g, m));
-	out[0] = pt_cast(g, same, dtype_of(attrs, PT_FLOAT32));
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_cast(g, same, dtype_of(attrs, PT_FLOAT32)));
 }
 
 /*
@@ -216,8 +199,6 @@ decompose_linspace(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, Pt
 	double end = last->kind == PT_VALUE_REAL ? last->real : (double) last->integer;
 	PtVar vars[6];
 
-	(void) in;
-	(void) nin;
 	if (dtype == PT_BOOL)
 		return pt_graph_fail(g, PT_ETYPE, "linspace does not support dtype bool");
 	if (!check_fits(g, dtype, first) || !check_fits(g, dtype, last))
@@ -230,18 +211,18 @@ decompose_linspace(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, Pt
 	vars[5] = (PtVar){"top", pt_integer(g, steps - 1)};
 	if (vars[0].ref == PT_NO_REF)
 		return false;
-	out[0] =
+	return pt_op_give(
+		out,
 		pt_cast(g,
 				steps == 1
 					? pt_expr_text(g, "i + start", vars, 6)
 					: pt_expr_text(g, "where(i < half, start + step * i, end - step * (top - i))",
 								   vars, 6),
-				dtype);
-	return out[0] != PT_NO_REF;
+				dtype));
 }
 
 static const PtParam size_params[] = {{"size", PT_ARG_SIZES, .required = true},
-									  {"dtype", PT_ARG_DTYPE, .init_none = true},
+									  {PT_DTYPE_OR_NONE},
 									  {0}};
 
 const PtOp pt_create_ops[] = {
@@ -261,51 +242,42 @@ const PtOp pt_create_ops[] = {
 	 .decompose = decompose_zeros,
 	 .doc = "Tensor whose elements do not matter: zeros; float32 unless a dtype is named."},
 	{.name = "full",
-	 .params = (const PtParam[]){{"size", PT_ARG_INTS, .required = true},
-								 {"fill_value", PT_ARG_NUMBER, .required = true},
-								 {"dtype", PT_ARG_DTYPE, .init_none = true},
-								 {0}},
+	 .params = PT_PARAMS({"size", PT_ARG_INTS, .required = true},
+						 {"fill_value", PT_ARG_NUMBER, .required = true}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC | PT_OP_TRUTH,
 	 .decompose = decompose_full,
 	 .doc =
 		 "Tensor with one value everywhere; its dtype is that of torch.tensor(fill_value) unless one is named."},
 	{.name = "eye",
-	 .params =
-		 (const PtParam[]){{"n", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX},
-						   {"m", PT_ARG_INT, .init_none = true, .bounded = true, .max = INT32_MAX},
-						   {"dtype", PT_ARG_DTYPE, .init_none = true},
-						   {0}},
+	 .params = PT_PARAMS({"n", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX},
+						 {"m", PT_ARG_INT, .init_none = true, .bounded = true, .max = INT32_MAX},
+						 {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC,
 	 .decompose = decompose_eye,
 	 .doc =
 		 "Matrix of n rows and m columns (n by default) with ones on the diagonal; float32 unless a dtype is named."},
 	{.name = "arange",
-	 .params = (const PtParam[]){{"start", PT_ARG_NUMBER, .required = true},
-								 {"end", PT_ARG_NUMBER, .required = true},
-								 {"step", PT_ARG_NUMBER, .init = 1},
-								 {"dtype", PT_ARG_DTYPE, .init_none = true},
-								 {0}},
+	 .params = PT_PARAMS({"start", PT_ARG_NUMBER, .required = true},
+						 {"end", PT_ARG_NUMBER, .required = true},
+						 {"step", PT_ARG_NUMBER, .init = 1}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC,
 	 .infer = infer_arange,
 	 .doc =
 		 "start, start + step, ... as long as end is not reached; int64 for integers, float32 for other numbers, unless a dtype is named."},
 	{.name = "arange.end",
-	 .params = (const PtParam[]){{"end", PT_ARG_NUMBER, .required = true},
-								 {"dtype", PT_ARG_DTYPE, .init_none = true},
-								 {0}},
+	 .params = PT_PARAMS({"end", PT_ARG_NUMBER, .required = true}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC,
 	 .decompose = decompose_arange_end,
 	 .doc =
 		 "0, 1, ... as long as end is not reached; int64 for integers, float32 for other numbers, unless a dtype is named."},
 	{.name = "linspace",
-	 .params = (const PtParam[]){{"start", PT_ARG_NUMBER, .required = true},
-								 {"end", PT_ARG_NUMBER, .required = true},
-								 {"steps", PT_ARG_INT, .required = true, .bounded = true,
-								  .max = INT32_MAX},
-								 {"dtype", PT_ARG_DTYPE, .init_none = true},
-								 {0}},
+	 .params = PT_PARAMS({"start", PT_ARG_NUMBER, .required = true},
+						 {"end", PT_ARG_NUMBER, .required = true},
+						 {"steps", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX},
+						 {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC,
 	 .decompose = decompose_linspace,
 	 .doc =
 		 "So many numbers from start to end, both included, at equal distances; float32 unless a dtype is named."},
-	{0}};
+	{0},
+};

@@ -9,7 +9,7 @@
 #include <math.h>
 
 #include "engine/data/rng.h"
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 /* Sizes from attribute "size"; a float dtype, float32 by default. */
 static bool
@@ -27,7 +27,6 @@ infer_real(PtGraph *g, PtNode *node, PtTensorType *out)
 static void
 draw_uniform(PtRng *rng, const PtArgs *attrs, PtTensor *t, int64_t first, int64_t last)
 {
-	(void) attrs;
 	pt_rng_uniform(rng, t->dtype, pt_tensor_at(t, first), last - first, 0, 1);
 }
 
@@ -82,7 +81,6 @@ draw_integers(PtRng *rng, const PtArgs *attrs, PtTensor *t, int64_t first, int64
 static bool
 infer_permutation(PtGraph *g, PtNode *node, PtTensorType *out)
 {
-	(void) g;
 	*out = (PtTensorType){PT_INT64, {1, {pt_args_int(node->attrs, "n")}}};
 	return true;
 }
@@ -92,26 +90,14 @@ draw_permutation(PtRng *rng, const PtArgs *attrs, PtTensor *t, int64_t first, in
 {
 	int64_t *perm = t->data, n = t->shape.dim[0];
 
-	(void) attrs;
 	for (int64_t i = 0; first == 0 && i < n; i++)
 		perm[i] = i;
 	pt_rng_shuffle(rng, perm, n, first, last);
 }
 
-#define SIZE(type)                     \
-	{                                  \
-		"size", type, .required = true \
-	}
-#define DTYPE                                    \
-	{                                            \
-		"dtype", PT_ARG_DTYPE, .init_none = true \
-	}
-#define BOUND(name)                        \
-	{                                      \
-		name, PT_ARG_INT, .required = true \
-	}
-
-static const PtParam size_params[] = {SIZE(PT_ARG_SIZES), DTYPE, {0}};
+static const PtParam size_params[] = {{"size", PT_ARG_SIZES, .required = true},
+									  {PT_DTYPE_OR_NONE},
+									  {0}};
 
 const PtOp pt_draw_ops[] = {
 	{.name = "rand",
@@ -127,35 +113,34 @@ const PtOp pt_draw_ops[] = {
 	 .draw = draw_normal,
 	 .doc = "Random numbers, normal with mean 0 and variance 1; float32 unless a dtype is named."},
 	{.name = "normal",
-	 .params =
-		 (const PtParam[]){{"mean", PT_ARG_REAL, .required = true},
-						   {"std", PT_ARG_REAL, .required = true, .bounded = true, .max = INFINITY},
-						   SIZE(PT_ARG_INTS),
-						   DTYPE,
-						   {0}},
+	 .params = PT_PARAMS({"mean", PT_ARG_REAL, .required = true},
+						 {"std", PT_ARG_REAL, .required = true, .bounded = true, .max = INFINITY},
+						 {"size", PT_ARG_INTS, .required = true}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DRAWS,
 	 .infer = infer_real,
 	 .draw = draw_normal,
 	 .doc =
 		 "Random numbers, normal with this mean and standard deviation; float32 unless a dtype is named."},
 	{.name = "randint",
-	 .params = (const PtParam[]){BOUND("high"), SIZE(PT_ARG_INTS), DTYPE, {0}},
+	 .params = PT_PARAMS({"high", PT_ARG_INT, .required = true},
+						 {"size", PT_ARG_INTS, .required = true}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DRAWS,
 	 .infer = infer_integers,
 	 .draw = draw_integers,
 	 .doc = "Random integers from 0 to high - 1; int64 unless a dtype is named."},
 	{.name = "randint.low",
-	 .params = (const PtParam[]){BOUND("low"), BOUND("high"), SIZE(PT_ARG_INTS), DTYPE, {0}},
+	 .params =
+		 PT_PARAMS({"low", PT_ARG_INT, .required = true}, {"high", PT_ARG_INT, .required = true},
+				   {"size", PT_ARG_INTS, .required = true}, {PT_DTYPE_OR_NONE}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DRAWS,
 	 .infer = infer_integers,
 	 .draw = draw_integers,
 	 .doc = "Random integers from low to high - 1; int64 unless a dtype is named."},
 	{.name = "randperm",
-	 .params =
-		 (const PtParam[]){{"n", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX},
-						   {0}},
+	 .params = PT_PARAMS({"n", PT_ARG_INT, .required = true, .bounded = true, .max = INT32_MAX}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DRAWS,
 	 .infer = infer_permutation,
 	 .draw = draw_permutation,
 	 .doc = "The integers from 0 to n - 1 in random order."},
-	{0}};
+	{0},
+};

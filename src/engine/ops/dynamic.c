@@ -5,24 +5,21 @@
  * Each is a composition that reads a number (graph/read.c) between two ops of fixed shapes: one that finds out how
  * many elements there will be, and one that writes so many.  No gradient goes through them, as PyTorch has none.
  */
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 /* ---------- nonzero ---------- */
 
 static bool
 decompose_nonzero(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtGiven given = {"count", {PT_VALUE_INT, 0, {.integer = 0}}};
+	PtGiven given = pt_given_int("count", 0);
 	PtRef x = in[0];
 	/* NaN is not zero */
 	PtRef count = pt_sum(g, pt_ne(g, x, pt_integer(g, 0)), NULL, 0, false);
 
-	(void) nin;
-	(void) attrs;
 	if (!pt_graph_read(g, "nonzero", count, &x, 1, &given.value.integer))
 		return false;
-	out[0] = pt_apply_name(g, "nonzero_indices", &x, 1, &given, 1);
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_apply_name(g, "nonzero_indices", &x, 1, &given, 1));
 }
 
 static bool
@@ -67,7 +64,7 @@ move_dim(PtGraph *g, PtRef x, int64_t dim, bool back)
 {
 	PtShape shape = pt_value(g, x)->shape;
 	int64_t *dims = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
-	PtGiven given = {"dims", {PT_VALUE_INTS, shape.ndim, {.ints = dims}}};
+	PtGiven given = pt_given_ints("dims", dims, shape.ndim);
 
 	if (dims == NULL)
 		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
@@ -116,12 +113,11 @@ rows_of(PtGraph *g, PtRef x, const PtArgs *attrs, int64_t *dim, PtRef *rows)
 static bool
 decompose_unique(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtGiven given = {"count", {PT_VALUE_INT, 0, {.integer = 0}}};
+	PtGiven given = pt_given_int("count", 0);
 	PtShape shape = pt_value(g, in[0])->shape;
 	PtRef keep[3], first;
 	int64_t dim;
 
-	(void) nin;
 	if (!rows_of(g, in[0], attrs, &dim, &keep[0]))
 		return false;
 	keep[1] = pt_apply_name(g, "unique_order", keep, 1, NULL, 0);
@@ -154,23 +150,19 @@ decompose_unique(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 
 const PtOp pt_dynamic_ops[] = {
 	{.name = "nonzero",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true}, {0}},
+	 .params = PT_PARAMS({PT_INPUT}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DYNAMIC,
 	 .decompose = decompose_nonzero,
 	 .doc = "Indices of the elements that are not zero, a row each."},
 	{.name = "nonzero_indices",
-	 .params =
-		 (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true}, {"count", PT_ARG_INT}, {0}},
+	 .params = PT_PARAMS({PT_INPUT}, {"count", PT_ARG_INT}),
 	 .flags = PT_OP_INTERNAL,
 	 .infer = infer_indices,
 	 .doc = "Indices of the count elements that are not zero."},
 	{.name = "unique",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"sorted", PT_ARG_BOOL, .init = 1},
-								 {"return_inverse", PT_ARG_BOOL},
-								 {"return_counts", PT_ARG_BOOL},
-								 {"dim", PT_ARG_INT, .init_none = true},
-								 {0}},
+	 .params =
+		 PT_PARAMS({PT_INPUT}, {"sorted", PT_ARG_BOOL, .init = 1}, {"return_inverse", PT_ARG_BOOL},
+				   {"return_counts", PT_ARG_BOOL}, {PT_DIM_OR_NONE}),
 	 .flags = PT_OP_PUBLIC | PT_OP_DYNAMIC,
 	 .nout = 3,
 	 .decompose = decompose_unique,
@@ -179,19 +171,17 @@ const PtOp pt_dynamic_ops[] = {
 	 .doc =
 		 "Distinct elements in order (or slices of a dimension), where each element's is, and how often each is there."},
 	{.name = "unique_order",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true}, {0}},
+	 .params = PT_PARAMS({PT_INPUT}),
 	 .flags = PT_OP_INTERNAL,
 	 .nout = 2,
 	 .infer = infer_order,
 	 .doc = "The order of a matrix' rows, and where in it a row differs from the one before."},
 	{.name = "unique_groups",
-	 .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								 {"order", PT_ARG_TENSOR, .required = true},
-								 {"first", PT_ARG_TENSOR, .required = true},
-								 {"count", PT_ARG_INT},
-								 {0}},
+	 .params =
+		 PT_PARAMS({PT_INPUT}, {PT_TENSOR("order")}, {PT_TENSOR("first")}, {"count", PT_ARG_INT}),
 	 .flags = PT_OP_INTERNAL,
 	 .nout = 3,
 	 .infer = infer_groups,
 	 .doc = "The count distinct rows, which of them each row is, and how often each is there."},
-	{0}};
+	{0},
+};

@@ -7,44 +7,7 @@
  * writes into zeros, and is the other's gradient in turn.  The rest are names for compositions: what
  * they are made of has gradients and kernels already.
  */
-#include <string.h>
-
-#include "engine/graph/graph.h"
-
-#define GIVE_INTS(key, n, list) \
-	{                           \
-		key,                    \
-		{                       \
-			PT_VALUE_INTS, (n), \
-			{                   \
-				.ints = (list)  \
-			}                   \
-		}                       \
-	}
-
-/* Room for one number a dimension, for as long as the graph. */
-static int64_t *
-new_dims(PtGraph *g)
-{
-	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
-
-	if (dims == NULL)
-		pt_graph_fail(g, PT_ENOMEM, "out of memory");
-	return dims;
-}
-
-static PtShape
-shape_of(const PtGraph *g, PtRef x)
-{
-	return pt_value(g, x)->shape;
-}
-
-static bool
-give(PtRef *out, PtRef y)
-{
-	out[0] = y;
-	return y != PT_NO_REF;
-}
+#include "engine/graph/op_util.h"
 
 /* ---------- getitem ---------- */
 
@@ -82,20 +45,22 @@ infer_getitem(PtGraph *g, PtNode *node, PtTensorType *out)
 	return check_item(g, node, &x->shape, &out->shape);
 }
 
+/* Where one takes elements, the other puts them: sized is its attribute for the shape of the node's input. */
+static PtRef
+inverse(PtGraph *g, const PtNode *node, PtRef x, const char *op, const char *sized)
+{
+	PtShape shape = pt_shape_of(g, node->in[0]);
+	PtGiven given[] = {{"start", *pt_args_get(node->attrs, "start")},
+					   {"step", *pt_args_get(node->attrs, "step")},
+					   pt_given_ints(sized, pt_keep_ints(g, shape.dim, shape.ndim), shape.ndim)};
+
+	return pt_apply_name(g, op, &x, 1, given, 3);
+}
+
 static bool
 gradient_getitem(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, PtRef *grad)
 {
-	PtShape shape = shape_of(g, node->in[0]);
-	int64_t *dims = new_dims(g);
-	PtGiven given[] = {{"start", *pt_args_get(node->attrs, "start")},
-					   {"step", *pt_args_get(node->attrs, "step")},
-					   GIVE_INTS("shape", shape.ndim, dims)};
-
-	(void) want;
-	if (dims == NULL)
-		return false;
-	memcpy(dims, shape.dim, sizeof(shape.dim));
-	return give(grad, pt_apply_name(g, "getitem_backward", gout, 1, given, 3));
+	return pt_op_give(grad, inverse(g, node, gout[0], "getitem_backward", "shape"));
 }
 
 static bool
@@ -115,29 +80,20 @@ static bool
 gradient_getitem_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want,
 						  PtRef *grad)
 {
-	PtShape shape = shape_of(g, node->in[0]);
-	int64_t *dims = new_dims(g);
-	PtGiven given[] = {{"start", *pt_args_get(node->attrs, "start")},
-					   {"step", *pt_args_get(node->attrs, "step")},
-					   GIVE_INTS("size", shape.ndim, dims)};
-
-	(void) want;
-	if (dims == NULL)
-		return false;
-	memcpy(dims, shape.dim, sizeof(shape.dim));
-	return give(grad, pt_apply_name(g, "getitem", gout, 1, given, 3));
+	return pt_op_give(grad, inverse(g, node, gout[0], "getitem", "size"));
 }
 
 /* Elements start, start + 1, ... of one dimension. */
 static PtRef
 narrow(PtGraph *g, PtRef x, int64_t dim, int64_t start, int64_t length)
 {
-	PtShape shape = shape_of(g, x);
-	int64_t *starts = new_dims(g);
-	int64_t *steps = new_dims(g);
-	int64_t *sizes = new_dims(g);
-	PtGiven given[] = {GIVE_INTS("start", shape.ndim, starts), GIVE_INTS("step", shape.ndim, steps),
-					   GIVE_INTS("size", shape.ndim, sizes)};
+	PtShape shape = pt_shape_of(g, x);
+	int64_t *starts = pt_op_new_dims(g);
+	int64_t *steps = pt_op_new_dims(g);
+	int64_t *sizes = pt_op_new_dims(g);
+	PtGiven given[] = {pt_given_ints("start", starts, shape.ndim),
+					   pt_given_ints("step", steps, shape.ndim),
+					   pt_given_ints("size", sizes, shape.ndim)};
 
 	if (starts == NULL || steps == NULL || sizes == NULL)
 		return PT_NO_REF;
@@ -154,12 +110,11 @@ narrow(PtGraph *g, PtRef x, int64_t dim, int64_t start, int64_t length)
 static bool
 decompose_narrow(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	int64_t start = pt_args_int(attrs, "start");
 	int64_t length = pt_args_int(attrs, "length");
 	int64_t dim;
 
-	(void) nin;
 	if (shape.ndim == 0)
 		return pt_graph_fail(g, PT_ESHAPE, "narrow cannot be applied to a 0-d tensor");
 	if (!pt_op_dim(g, "narrow", pt_args_int(attrs, "dim"), shape.ndim, &dim))
@@ -173,32 +128,29 @@ decompose_narrow(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return pt_graph_fail(
 			g, PT_EINVAL, "narrow: start %lld and length %lld exceed dimension %lld of size %lld",
 			(long long) start, (long long) length, (long long) dim, (long long) shape.dim[dim]);
-	return give(out, narrow(g, in[0], dim, start, length));
+	return pt_op_give(out, narrow(g, in[0], dim, start, length));
 }
 
 /* Element index of dimension dim, which goes. */
 static PtRef
 select_index(PtGraph *g, PtRef x, int64_t dim, int64_t index)
 {
-	PtShape shape = shape_of(g, x);
+	PtShape shape = pt_shape_of(g, x);
 	PtRef y = narrow(g, x, dim, index, 1);
 
 	if (y == PT_NO_REF)
 		return PT_NO_REF;
-	memmove(shape.dim + dim, shape.dim + dim + 1,
-			(size_t) (shape.ndim - dim - 1) * sizeof(int64_t));
-	shape.ndim--;
+	pt_shape_remove(&shape, dim);
 	return pt_reshape(g, y, &shape);
 }
 
 static bool
 decompose_select(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	int64_t index = pt_args_int(attrs, "index");
 	int64_t dim;
 
-	(void) nin;
 	if (shape.ndim == 0)
 		return pt_graph_fail(g, PT_ESHAPE, "select cannot be applied to a 0-d tensor");
 	if (!pt_op_dim(g, "select", pt_args_int(attrs, "dim"), shape.ndim, &dim))
@@ -207,46 +159,35 @@ decompose_select(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 		return pt_graph_fail(g, PT_EINVAL,
 							 "select: index %lld is out of bounds for dimension %lld of size %lld",
 							 (long long) index, (long long) dim, (long long) shape.dim[dim]);
-	return give(out, select_index(g, in[0], dim, index < 0 ? index + shape.dim[dim] : index));
+	return pt_op_give(out, select_index(g, in[0], dim, index < 0 ? index + shape.dim[dim] : index));
 }
 
 /* ---------- dimensions ---------- */
 
 static bool
-fail_rank(PtGraph *g, const char *op, int n)
-{
-	pt_graph_fail(g, PT_ELIMIT, "%s: %d dimensions are too many", op, n);
-	return pt_hint(&g->error, "A tensor has at most %d dimensions.", PT_MAX_DIM);
-}
-
-static bool
 decompose_unsqueeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	int64_t dim;
 
-	(void) nin;
 	if (shape.ndim == PT_MAX_DIM)
-		return fail_rank(g, "unsqueeze", PT_MAX_DIM + 1);
+		return pt_op_fail_rank(g, "unsqueeze", PT_MAX_DIM + 1);
 	if (!pt_op_dim(g, "unsqueeze", pt_args_int(attrs, "dim"), shape.ndim + 1, &dim))
 		return false;
-	memmove(shape.dim + dim + 1, shape.dim + dim, (size_t) (shape.ndim - dim) * sizeof(int64_t));
-	shape.dim[dim] = 1;
-	shape.ndim++;
-	return give(out, pt_reshape(g, in[0], &shape));
+	pt_shape_insert(&shape, dim, 1);
+	return pt_op_give(out, pt_reshape(g, in[0], &shape));
 }
 
 static bool
 decompose_squeeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	PtShape left = {0};
 	const PtValue *dims = pt_args_get(attrs, "dim");
 	bool all = dims->kind == PT_VALUE_NONE;
 	bool chosen[PT_MAX_DIM] = {false};
 	int64_t dim;
 
-	(void) nin;
 	for (int i = 0; !all && i < dims->count; i++)
 	{
 		if (!pt_op_dim(g, "squeeze", dims->ints[i], shape.ndim, &dim))
@@ -260,17 +201,16 @@ decompose_squeeze(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	for (int d = 0; d < shape.ndim; d++)
 		if (shape.dim[d] != 1 || !(all || chosen[d]))
 			left.dim[left.ndim++] = shape.dim[d];
-	return give(out, pt_reshape(g, in[0], &left));
+	return pt_op_give(out, pt_reshape(g, in[0], &left));
 }
 
 static bool
 decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	PtShape flat = {0};
 	int64_t first, last;
 
-	(void) nin;
 	if (!pt_op_dim(g, "flatten", pt_args_int(attrs, "start_dim"), shape.ndim, &first) ||
 		!pt_op_dim(g, "flatten", pt_args_int(attrs, "end_dim"), shape.ndim, &last))
 		return false;
@@ -278,7 +218,7 @@ decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		return pt_graph_fail(g, PT_EINVAL, "flatten: start_dim %lld comes after end_dim %lld",
 							 (long long) first, (long long) last);
 	if (shape.ndim == 0)
-		return give(out, pt_reshape(g, in[0], &(PtShape){1, {1}}));
+		return pt_op_give(out, pt_reshape(g, in[0], &(PtShape){1, {1}}));
 	for (int d = 0; d < shape.ndim; d++)
 	{
 		if (d <= first || d > last)
@@ -286,19 +226,18 @@ decompose_flatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		else if (!pt_op_times(g, "flatten", &flat.dim[flat.ndim - 1], shape.dim[d]))
 			return false;
 	}
-	return give(out, pt_reshape(g, in[0], &flat));
+	return pt_op_give(out, pt_reshape(g, in[0], &flat));
 }
 
 static bool
 decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	const PtValue *sizes = pt_args_get(attrs, "sizes");
 	PtShape into = {0};
 	int64_t dim, product = 1;
 	int open = -1;
 
-	(void) nin;
 	if (!pt_op_dim(g, "unflatten", pt_args_int(attrs, "dim"), shape.ndim, &dim))
 		return false;
 	if (shape.ndim == 0 || sizes->count == 0)
@@ -306,7 +245,7 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 							 shape.ndim == 0 ? "unflatten cannot be applied to a 0-d tensor"
 											 : "unflatten: sizes must not be empty");
 	if (shape.ndim - 1 + sizes->count > PT_MAX_DIM)
-		return fail_rank(g, "unflatten", shape.ndim - 1 + sizes->count);
+		return pt_op_fail_rank(g, "unflatten", shape.ndim - 1 + sizes->count);
 	for (int d = 0; d < shape.ndim; d++)
 	{
 		if (d != dim)
@@ -339,15 +278,15 @@ decompose_unflatten(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, P
 		return pt_graph_fail(
 			g, PT_ESHAPE, "unflatten: sizes do not multiply up to %lld, the size of dimension %lld",
 			(long long) shape.dim[dim], (long long) dim);
-	return give(out, pt_reshape(g, in[0], &into));
+	return pt_op_give(out, pt_reshape(g, in[0], &into));
 }
 
 static PtRef
 swap(PtGraph *g, PtRef x, int64_t a, int64_t b)
 {
-	int ndim = shape_of(g, x).ndim;
-	int64_t *dims = new_dims(g);
-	PtGiven given[] = {GIVE_INTS("dims", ndim, dims)};
+	int ndim = pt_shape_of(g, x).ndim;
+	int64_t *dims = pt_op_new_dims(g);
+	PtGiven given[] = {pt_given_ints("dims", dims, ndim)};
 
 	if (dims == NULL)
 		return PT_NO_REF;
@@ -359,28 +298,25 @@ swap(PtGraph *g, PtRef x, int64_t a, int64_t b)
 static bool
 decompose_transpose(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	int ndim = shape_of(g, in[0]).ndim;
+	int ndim = pt_shape_of(g, in[0]).ndim;
 	int64_t a, b;
 
-	(void) nin;
 	return pt_op_dim(g, "transpose", pt_args_int(attrs, "dim0"), ndim, &a) &&
 		   pt_op_dim(g, "transpose", pt_args_int(attrs, "dim1"), ndim, &b) &&
-		   give(out, swap(g, in[0], a, b));
+		   pt_op_give(out, swap(g, in[0], a, b));
 }
 
 static bool
 decompose_t(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	int ndim = shape_of(g, in[0]).ndim;
+	int ndim = pt_shape_of(g, in[0]).ndim;
 
-	(void) nin;
-	(void) attrs;
 	if (ndim > 2)
 	{
 		pt_graph_fail(g, PT_ESHAPE, "t expects a tensor with at most 2 dimensions, not %d", ndim);
 		return pt_hint(&g->error, "Use transpose(x, -2, -1).");
 	}
-	return give(out, ndim < 2 ? in[0] : swap(g, in[0], 0, 1));
+	return pt_op_give(out, ndim < 2 ? in[0] : swap(g, in[0], 0, 1));
 }
 
 /* ---------- unbind, stack ---------- */
@@ -388,10 +324,9 @@ decompose_t(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *ou
 static bool
 list_unbind(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef **out, int *nout)
 {
-	PtShape shape = shape_of(g, in[0]);
+	PtShape shape = pt_shape_of(g, in[0]);
 	int64_t dim;
 
-	(void) nin;
 	if (shape.ndim == 0)
 		return pt_graph_fail(g, PT_ESHAPE, "unbind cannot be applied to a 0-d tensor");
 	if (!pt_op_dim(g, "unbind", pt_args_int(attrs, "dim"), shape.ndim, &dim))
@@ -416,15 +351,15 @@ infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
 
 	if (node->nlist == 0)
 		return pt_graph_fail(g, PT_EINVAL, "stack expects at least one tensor");
-	first = shape_of(g, node->list[0]);
+	first = pt_shape_of(g, node->list[0]);
 	if (first.ndim == PT_MAX_DIM)
-		return fail_rank(g, "stack", PT_MAX_DIM + 1);
+		return pt_op_fail_rank(g, "stack", PT_MAX_DIM + 1);
 	if (!pt_op_dim(g, "stack", pt_args_int(node->attrs, "dim"), first.ndim + 1, &dim))
 		return false;
 	out->dtype = pt_result_type(g, node->list, node->nlist);
 	for (int i = 0; i < node->nlist; i++)
 	{
-		PtShape shape = shape_of(g, node->list[i]);
+		PtShape shape = pt_shape_of(g, node->list[i]);
 
 		if (!pt_shape_equal(&shape, &first))
 		{
@@ -437,11 +372,8 @@ infer_stack(PtGraph *g, PtNode *node, PtTensorType *out)
 		node->list[i] = pt_cast(g, node->list[i], out->dtype);
 	}
 	out->shape = first;
-	memmove(out->shape.dim + dim + 1, out->shape.dim + dim,
-			(size_t) (first.ndim - dim) * sizeof(int64_t));
-	out->shape.dim[dim] = node->nlist;
-	out->shape.ndim++;
-	return pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
+	pt_shape_insert(&out->shape, dim, node->nlist);
+	return pt_op_set(g, node, "dim", pt_value_int(dim));
 }
 
 static bool
@@ -455,91 +387,75 @@ gradient_stack(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *wa
 	return true;
 }
 
-#define INPUT                                    \
-	{                                            \
-		"input", PT_ARG_TENSOR, .required = true \
-	}
-#define DIM                                 \
-	{                                       \
-		"dim", PT_ARG_INT, .required = true \
-	}
-#define COMPOSED(op, what) .decompose = decompose_##op, .doc = what
-
-const PtOp pt_index_ops[] =
-	{{.name = "getitem",
-	  .params = (const PtParam[]){INPUT,
-								  {"start", PT_ARG_INTS, .text = "[]"},
-								  {"step", PT_ARG_INTS, .text = "[]"},
-								  {"size", PT_ARG_INTS, .text = "[]"},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .infer = infer_getitem,
-	  .gradient = gradient_getitem,
-	  .doc = "Every step-th element from start on, in each dimension."},
-	 {.name = "getitem_backward",
-	  .params = (const PtParam[]){INPUT,
-								  {"start", PT_ARG_INTS, .text = "[]"},
-								  {"step", PT_ARG_INTS, .text = "[]"},
-								  {"shape", PT_ARG_INTS, .text = "[]"},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .infer = infer_getitem_backward,
-	  .gradient = gradient_getitem_backward,
-	  .doc = "The elements where getitem took them from, and zeros elsewhere."},
-	 {.name = "narrow",
-	  .params = (const PtParam[]){INPUT,
-								  DIM,
-								  {"start", PT_ARG_INT, .required = true},
-								  {"length", PT_ARG_INT, .required = true},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(narrow, "The elements start to start + length - 1 of a dimension.")},
-	 {.name = "select",
-	  .params = (const PtParam[]){INPUT, DIM, {"index", PT_ARG_INT, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(select, "One element of a dimension, without that dimension.")},
-	 {.name = "unsqueeze",
-	  .params = (const PtParam[]){INPUT, DIM, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(unsqueeze, "A new dimension of size 1 at this place.")},
-	 {.name = "squeeze",
-	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INTS, .init_none = true}, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(squeeze, "Without dimensions of size 1 (all of them by default).")},
-	 {.name = "flatten",
-	  .params = (const PtParam[]){INPUT,
-								  {"start_dim", PT_ARG_INT},
-								  {"end_dim", PT_ARG_INT, .init = -1},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(flatten, "Dimensions start_dim to end_dim as one.")},
-	 {.name = "unflatten",
-	  .params = (const PtParam[]){INPUT, DIM, {"sizes", PT_ARG_INTS, .required = true}, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(unflatten, "One dimension as several; one size may be -1.")},
-	 {.name = "transpose",
-	  .aliases = PT_ALIASES("swapdims"),
-	  .params = (const PtParam[]){INPUT,
-								  {"dim0", PT_ARG_INT, .required = true},
-								  {"dim1", PT_ARG_INT, .required = true},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(transpose, "Two dimensions exchanged.")},
-	 {.name = "t",
-	  .params = (const PtParam[]){INPUT, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  COMPOSED(t, "The transpose of a matrix; a vector stays as it is.")},
-	 {.name = "unbind",
-	  .params = (const PtParam[]){INPUT, {"dim", PT_ARG_INT}, {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .list = list_unbind,
-	  .doc = "The slices of a dimension, without that dimension."},
-	 {.name = "stack",
-	  .params = (const PtParam[]){{"tensors", PT_ARG_TENSORS, .required = true},
-								  {"dim", PT_ARG_INT},
-								  {0}},
-	  .flags = PT_OP_PUBLIC,
-	  .infer = infer_stack,
-	  .gradient = gradient_stack,
-	  .doc = "Tensors of one shape along a new dimension."},
-	 {0}};
+const PtOp pt_index_ops[] = {
+	{.name = "getitem",
+	 .params = PT_PARAMS({PT_INPUT}, {"start", PT_ARG_INTS, .text = "[]"},
+						 {"step", PT_ARG_INTS, .text = "[]"}, {"size", PT_ARG_INTS, .text = "[]"}),
+	 .flags = PT_OP_INTERNAL,
+	 .infer = infer_getitem,
+	 .gradient = gradient_getitem,
+	 .doc = "Every step-th element from start on, in each dimension."},
+	{.name = "getitem_backward",
+	 .params = PT_PARAMS({PT_INPUT}, {"start", PT_ARG_INTS, .text = "[]"},
+						 {"step", PT_ARG_INTS, .text = "[]"}, {"shape", PT_ARG_INTS, .text = "[]"}),
+	 .flags = PT_OP_INTERNAL,
+	 .infer = infer_getitem_backward,
+	 .gradient = gradient_getitem_backward,
+	 .doc = "The elements where getitem took them from, and zeros elsewhere."},
+	{.name = "narrow",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_DIM}, {"start", PT_ARG_INT, .required = true},
+						 {"length", PT_ARG_INT, .required = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_narrow,
+	 .doc = "The elements start to start + length - 1 of a dimension."},
+	{.name = "select",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_DIM}, {"index", PT_ARG_INT, .required = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_select,
+	 .doc = "One element of a dimension, without that dimension."},
+	{.name = "unsqueeze",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_DIM}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_unsqueeze,
+	 .doc = "A new dimension of size 1 at this place."},
+	{.name = "squeeze",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_DIMS_OR_NONE}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_squeeze,
+	 .doc = "Without dimensions of size 1 (all of them by default)."},
+	{.name = "flatten",
+	 .params =
+		 PT_PARAMS({PT_INPUT}, {"start_dim", PT_ARG_INT}, {"end_dim", PT_ARG_INT, .init = -1}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_flatten,
+	 .doc = "Dimensions start_dim to end_dim as one."},
+	{.name = "unflatten",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_DIM}, {"sizes", PT_ARG_INTS, .required = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_unflatten,
+	 .doc = "One dimension as several; one size may be -1."},
+	{.name = "transpose",
+	 .aliases = PT_ALIASES("swapdims"),
+	 .params = PT_PARAMS({PT_INPUT}, {"dim0", PT_ARG_INT, .required = true},
+						 {"dim1", PT_ARG_INT, .required = true}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_transpose,
+	 .doc = "Two dimensions exchanged."},
+	{.name = "t",
+	 .params = PT_PARAMS({PT_INPUT}),
+	 .flags = PT_OP_PUBLIC,
+	 .decompose = decompose_t,
+	 .doc = "The transpose of a matrix; a vector stays as it is."},
+	{.name = "unbind",
+	 .params = PT_PARAMS({PT_INPUT}, {"dim", PT_ARG_INT}),
+	 .flags = PT_OP_PUBLIC,
+	 .list = list_unbind,
+	 .doc = "The slices of a dimension, without that dimension."},
+	{.name = "stack",
+	 .params = PT_PARAMS({"tensors", PT_ARG_TENSORS, .required = true}, {"dim", PT_ARG_INT}),
+	 .flags = PT_OP_PUBLIC,
+	 .infer = infer_stack,
+	 .gradient = gradient_stack,
+	 .doc = "Tensors of one shape along a new dimension."},
+	{0},
+};

@@ -6,7 +6,7 @@
  * softmax anew from the logits: exp(logits - lse) would lose what rounding lse has lost.  Weights, smoothing and probability targets are
  * composed from log_softmax by the loss module.
  */
-#include "engine/graph/graph.h"
+#include "engine/graph/op_util.h"
 
 /* ---------- softmax ---------- */
 
@@ -29,7 +29,7 @@ infer_softmax(PtGraph *g, PtNode *node, PtTensorType *out)
 	out->dtype = x->dtype;
 	out->shape = x->shape;
 	return pt_op_dim(g, node->op->name, pt_args_int(node->attrs, "dim"), x->shape.ndim, &dim) &&
-		   pt_op_set(g, node, "dim", (PtValue){PT_VALUE_INT, 0, {.integer = dim}});
+		   pt_op_set(g, node, "dim", pt_value_int(dim));
 }
 
 /* Sum along the softmax dimension, kept with size 1; the only element of a 0-d tensor is its sum. */
@@ -48,7 +48,6 @@ gradient_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *
 	PtRef y = node->out[0];
 	PtRef s = sum_along(g, node, pt_mul(g, gout[0], y));
 
-	(void) want;
 	grad[0] = pt_mul(g, y, pt_sub(g, gout[0], s));
 	return true;
 }
@@ -60,7 +59,6 @@ gradient_log_softmax(PtGraph *g, const PtNode *node, const PtRef *gout, const bo
 {
 	PtRef p = pt_exp(g, node->out[0]);
 
-	(void) want;
 	grad[0] = pt_sub(g, gout[0], pt_mul(g, p, sum_along(g, node, gout[0])));
 	return true;
 }
@@ -97,7 +95,7 @@ as_column(PtGraph *g, PtRef x)
 static PtRef
 probabilities(PtGraph *g, PtRef logits)
 {
-	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
+	PtGiven dim = pt_given_int("dim", 1);
 
 	return pt_apply_name(g, "softmax", &logits, 1, &dim, 1);
 }
@@ -127,7 +125,7 @@ static PtRef
 one_hot(PtGraph *g, PtRef logits, PtRef target)
 {
 	const PtShape s = pt_value(g, logits)->shape;
-	PtGiven given = {"end", {PT_VALUE_INT, 0, {.integer = s.dim[1]}}};
+	PtGiven given = pt_given_int("end", s.dim[1]);
 	PtRef classes = pt_apply_name(g, "arange.end", NULL, 0, &given, 1);
 
 	return pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), classes);
@@ -138,10 +136,9 @@ decompose_cross_entropy(PtGraph *g, const PtRef *in, int nin, const PtArgs *attr
 {
 	PtNode probe = {.in = {in[0], in[1]}, .nin = nin};
 	PtTensorType result[2];
-	PtGiven dim = {"dim", {PT_VALUE_INT, 0, {.integer = 1}}};
+	PtGiven dim = pt_given_int("dim", 1);
 	PtRef logp, peak;
 
-	(void) attrs;
 	if (!infer_cross_entropy(g, &probe, result))
 		return false;
 	logp = pt_apply_name(g, "log_softmax", in, 1, &dim, 1);
@@ -175,10 +172,7 @@ residual(PtGraph *g, const PtRef *in)
 static bool
 decompose_backward(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) nin;
-	(void) attrs;
-	out[0] = pt_mul(g, residual(g, in), as_column(g, in[3]));
-	return out[0] != PT_NO_REF;
+	return pt_op_give(out, pt_mul(g, residual(g, in), as_column(g, in[3])));
 }
 
 /* Of logits and g; lse says nothing that the logits do not. */
@@ -200,48 +194,41 @@ gradient_backward(PtGraph *g, const PtNode *node, const PtRef *gout, const bool 
 	return true;
 }
 
-static const PtParam softmax_params[] = {{"input", PT_ARG_TENSOR, .required = true},
-										 {"dim", PT_ARG_INT, .required = true},
-										 {"dtype", PT_ARG_DTYPE, .init_none = true},
-										 {0}};
+static const PtParam softmax_params[] = {{PT_INPUT}, {PT_DIM}, {PT_DTYPE_OR_NONE}, {0}};
 
-const PtOp pt_softmax_ops[] =
-	{{.name = "softmax",
-	  .aliases = PT_ALIASES("special_softmax"),
-	  .params = softmax_params,
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_FULL,
-	  .infer = infer_softmax,
-	  .gradient = gradient_softmax,
-	  .doc = "exp(input) over its sum along a dimension."},
-	 {.name = "log_softmax",
-	  .aliases = PT_ALIASES("special_log_softmax"),
-	  .params = softmax_params,
-	  .flags = PT_OP_PUBLIC,
-	  .casting = PT_CAST_FULL,
-	  .infer = infer_softmax,
-	  .gradient = gradient_log_softmax,
-	  .doc = "Logarithm of the softmax, computed without overflow."},
-	 {.name = "cross_entropy",
-	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								  {"target", PT_ARG_TENSOR, .required = true},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .nout = 2,
-	  .casting = PT_CAST_FULL,
-	  .infer = infer_cross_entropy,
-	  .gradient = gradient_cross_entropy,
-	  .decompose = decompose_cross_entropy,
-	  .doc = "Negative log-probability of each row's class, and each row's log-sum-exp."},
-	 {.name = "cross_entropy_backward",
-	  .params = (const PtParam[]){{"input", PT_ARG_TENSOR, .required = true},
-								  {"target", PT_ARG_TENSOR, .required = true},
-								  {"lse", PT_ARG_TENSOR, .required = true},
-								  {"grad", PT_ARG_TENSOR, .required = true},
-								  {0}},
-	  .flags = PT_OP_INTERNAL,
-	  .infer = infer_backward,
-	  .gradient = gradient_backward,
-	  .decompose = decompose_backward,
-	  .doc = "Gradient of cross_entropy: (softmax - one-hot) times each row's incoming gradient."},
-	 {0}};
+const PtOp pt_softmax_ops[] = {
+	{.name = "softmax",
+	 .aliases = PT_ALIASES("special_softmax"),
+	 .params = softmax_params,
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_FULL,
+	 .infer = infer_softmax,
+	 .gradient = gradient_softmax,
+	 .doc = "exp(input) over its sum along a dimension."},
+	{.name = "log_softmax",
+	 .aliases = PT_ALIASES("special_log_softmax"),
+	 .params = softmax_params,
+	 .flags = PT_OP_PUBLIC,
+	 .casting = PT_CAST_FULL,
+	 .infer = infer_softmax,
+	 .gradient = gradient_log_softmax,
+	 .doc = "Logarithm of the softmax, computed without overflow."},
+	{.name = "cross_entropy",
+	 .params = PT_PARAMS({PT_INPUT}, {PT_TENSOR("target")}),
+	 .flags = PT_OP_INTERNAL,
+	 .nout = 2,
+	 .casting = PT_CAST_FULL,
+	 .infer = infer_cross_entropy,
+	 .gradient = gradient_cross_entropy,
+	 .decompose = decompose_cross_entropy,
+	 .doc = "Negative log-probability of each row's class, and each row's log-sum-exp."},
+	{.name = "cross_entropy_backward",
+	 .params =
+		 PT_PARAMS({PT_INPUT}, {PT_TENSOR("target")}, {PT_TENSOR("lse")}, {PT_TENSOR("grad")}),
+	 .flags = PT_OP_INTERNAL,
+	 .infer = infer_backward,
+	 .gradient = gradient_backward,
+	 .decompose = decompose_backward,
+	 .doc = "Gradient of cross_entropy: (softmax - one-hot) times each row's incoming gradient."},
+	{0},
+};

@@ -7,37 +7,9 @@
  * gives its gradient to the element it chose.
  */
 #include <math.h>
-#include <string.h>
 
 #include "engine/graph/build.h"
-
-#define GIVE_INT(key, value)       \
-	{                              \
-		key,                       \
-		{                          \
-			PT_VALUE_INT, 0,       \
-			{                      \
-				.integer = (value) \
-			}                      \
-		}                          \
-	}
-#define GIVE_BOOL(key, value)      \
-	{                              \
-		key,                       \
-		{                          \
-			PT_VALUE_BOOL, 0,      \
-			{                      \
-				.boolean = (value) \
-			}                      \
-		}                          \
-	}
-
-static bool
-give(PtRef *out, PtRef y)
-{
-	out[0] = y;
-	return y != PT_NO_REF;
-}
+#include "engine/graph/op_util.h"
 
 /* ---------- clamp ---------- */
 
@@ -81,7 +53,6 @@ decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef
 	static const char *const bounds[] = {"min", "max"};
 	PtRef x = in[0], bounded = x, inside = PT_NO_REF;
 
-	(void) nin;
 	if (pt_args_is_none(attrs, "min") && pt_args_is_none(attrs, "max"))
 		return pt_graph_fail(g, PT_EINVAL, "clamp needs min, max, or both");
 	for (int i = 0; i < 2; i++)
@@ -102,7 +73,7 @@ decompose_clamp(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef
 		inside = inside == PT_NO_REF ? in : pt_logical_and(g, inside, in);
 	}
 	/* between the bounds the gradient passes, on them not */
-	return give(out, inside == PT_NO_REF ? x : pt_where(g, inside, x, pt_detach(g, bounded)));
+	return pt_op_give(out, inside == PT_NO_REF ? x : pt_where(g, inside, x, pt_detach(g, bounded)));
 }
 
 /* ---------- statistics ---------- */
@@ -121,7 +92,7 @@ static PtRef
 variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 {
 	const PtValue *dim = pt_args_get(attrs, "dim");
-	PtGiven keep[] = {{"dim", *dim}, GIVE_BOOL("keepdim", true)};
+	PtGiven keep[] = {{"dim", *dim}, pt_given_bool("keepdim", true)};
 	PtGiven given[] = {{"dim", *dim}, {"keepdim", *pt_args_get(attrs, "keepdim")}};
 	const PtValue *unbiased = pt_args_get(attrs, "unbiased");
 	PtDtype dtype = pt_value(g, x)->dtype;
@@ -154,8 +125,7 @@ variance(PtGraph *g, const char *op, PtRef x, const PtArgs *attrs)
 static bool
 decompose_var(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) nin;
-	return give(out, pt_cast(g, variance(g, "var", in[0], attrs), pt_value(g, in[0])->dtype));
+	return pt_op_give(out, pt_cast(g, variance(g, "var", in[0], attrs), pt_value(g, in[0])->dtype));
 }
 
 static bool
@@ -164,14 +134,13 @@ decompose_std(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 	PtRef v = variance(g, "std", in[0], attrs);
 	PtVar vars[] = {{"v", v}};
 
-	(void) nin;
 	/* the root has no derivative at 0, where PyTorch's gradient is 0 */
-	return v != PT_NO_REF && give(out, pt_cast(g,
-											   pt_expr_text(g,
-															"where(v == 0, 0, "
-															"sqrt(where(v == 0, 1, v)))",
-															vars, 1),
-											   pt_value(g, in[0])->dtype));
+	return v != PT_NO_REF && pt_op_give(out, pt_cast(g,
+													 pt_expr_text(g,
+																  "where(v == 0, 0, "
+																  "sqrt(where(v == 0, 1, v)))",
+																  vars, 1),
+													 pt_value(g, in[0])->dtype));
 }
 
 static bool
@@ -189,7 +158,6 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	PtVar vars[3];
 	char text[PT_REAL_TEXT];
 
-	(void) nin;
 	if (!pt_dtype_is_float(result))
 		return pt_graph_fail(g, PT_ETYPE, "norm expects a floating point dtype, not %s",
 							 pt_dtype_name(result));
@@ -219,7 +187,7 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 							 "norm of order %s has no identity for a dimension of size 0",
 							 pt_real_print(power, text));
 	if (power == 0 || power == 1 || isinf(power) || empty)
-		return give(out, pt_cast(g, x, result));
+		return pt_op_give(out, pt_cast(g, x, result));
 	/* powers and roots have no derivative at 0, where PyTorch's gradient is 0 */
 	vars[0].ref = x;
 	vars[2] = (PtVar){"safe", pt_expr_text(g, "where(x == 0, 1, x)", vars, 2)};
@@ -228,7 +196,7 @@ decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	vars[0].ref = pt_expr_text(g, root, vars, 2);
 	x = pt_expr_text(g, power > 0 ? "where(sum == 0, 0, x)" : "where(sum == 0, sum ** (1 / p), x)",
 					 vars, 3);
-	return x != PT_NO_REF && give(out, pt_cast(g, x, result));
+	return x != PT_NO_REF && pt_op_give(out, pt_cast(g, x, result));
 }
 
 /* ---------- max and min: of all elements, over a dimension, of two tensors ---------- */
@@ -244,33 +212,27 @@ check_any(PtGraph *g, const char *op, int64_t n)
 static bool
 decompose_largest(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) attrs;
 	return check_any(g, "max", pt_shape_numel(&pt_value(g, in[0])->shape)) &&
-		   give(out, pt_apply_name(g, "amax", in, nin, NULL, 0));
+		   pt_op_give(out, pt_apply_name(g, "amax", in, nin, NULL, 0));
 }
 
 static bool
 decompose_smallest(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) attrs;
 	return check_any(g, "min", pt_shape_numel(&pt_value(g, in[0])->shape)) &&
-		   give(out, pt_apply_name(g, "amin", in, nin, NULL, 0));
+		   pt_op_give(out, pt_apply_name(g, "amin", in, nin, NULL, 0));
 }
 
 static bool
 decompose_larger(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) nin;
-	(void) attrs;
-	return give(out, pt_maximum(g, in[0], in[1]));
+	return pt_op_give(out, pt_maximum(g, in[0], in[1]));
 }
 
 static bool
 decompose_smaller(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	(void) nin;
-	(void) attrs;
-	return give(out, pt_minimum(g, in[0], in[1]));
+	return pt_op_give(out, pt_minimum(g, in[0], in[1]));
 }
 
 static bool
@@ -282,27 +244,22 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	PtShape along = {0};
 	PtShape kept, result;
 	int64_t dim;
-	PtGiven given[2], range[] = {{"end", {PT_VALUE_INT, 0, {.integer = 0}}}};
+	PtGiven given[2], range[] = {pt_given_int("end", 0)};
 	/* truth values are ordered as numbers */
 	PtRef numbers = dtype == PT_BOOL ? pt_cast(g, in[0], PT_UINT8) : in[0];
 	PtRef at, mask, x;
 
-	(void) nin;
 	if (!pt_op_dim(g, op, pt_args_int(attrs, "dim"), shape.ndim, &dim) ||
 		!check_any(g, op, shape.ndim > 0 ? shape.dim[dim] : 1))
 		return false;
-	given[0] = (PtGiven) GIVE_INT("dim", dim);
-	given[1] = (PtGiven) GIVE_BOOL("keepdim", true);
+	given[0] = pt_given_int("dim", dim);
+	given[1] = pt_given_bool("keepdim", true);
 	at = pt_apply_name(g, arg, &numbers, 1, given, 2);
 	if (at == PT_NO_REF)
 		return false;
 	kept = result = pt_value(g, at)->shape;
 	if (!pt_args_bool(attrs, "keepdim") && shape.ndim > 0)
-	{
-		memmove(result.dim + dim, result.dim + dim + 1,
-				(size_t) (result.ndim - dim - 1) * sizeof(int64_t));
-		result.ndim--;
-	}
+		pt_shape_remove(&result, dim);
 	if (shape.ndim == 0)
 	{
 		out[0] = in[0];
@@ -337,68 +294,49 @@ decompose_min(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 
 static const char *const extreme_results[] = {"values", "indices", NULL};
 
-#define INPUT                                    \
-	{                                            \
-		"input", PT_ARG_TENSOR, .required = true \
-	}
-#define DIM                                 \
-	{                                       \
-		"dim", PT_ARG_INT, .required = true \
-	}
-#define KEEPDIM                \
-	{                          \
-		"keepdim", PT_ARG_BOOL \
-	}
-#define COMPOSED(op, what) .decompose = decompose_##op, .doc = what
-
-static const PtParam spread_params[] = {INPUT,
-										{"dim", PT_ARG_INTS, .init_none = true},
+static const PtParam spread_params[] = {{PT_INPUT},
+										{PT_DIMS_OR_NONE},
 										{"unbiased", PT_ARG_BOOL, .init_none = true},
-										KEEPDIM,
+										{PT_KEEPDIM},
 										{"correction", PT_ARG_REAL, .init_none = true,
 										 .keyword = true},
 										{0}};
-static const PtParam input_params[] = {INPUT, {0}};
-static const PtParam extreme_params[] = {INPUT, DIM, KEEPDIM, {0}};
-static const PtParam pair_params[] = {INPUT, {"other", PT_ARG_TENSOR, .required = true}, {0}};
+static const PtParam input_params[] = {{PT_INPUT}, {0}};
+static const PtParam extreme_params[] = {{PT_INPUT}, {PT_DIM}, {PT_KEEPDIM}, {0}};
+static const PtParam pair_params[] = {{PT_INPUT}, {PT_OTHER}, {0}};
 
 const PtOp pt_stat_ops[] = {
 	{.name = "clamp",
 	 .aliases = PT_ALIASES("clip"),
-	 .params = (const PtParam[]){INPUT,
-								 {"min", PT_ARG_NUMBER, .init_none = true},
-								 {"max", PT_ARG_NUMBER, .init_none = true},
-								 {0}},
+	 .params = PT_PARAMS({PT_INPUT}, {"min", PT_ARG_NUMBER, .init_none = true},
+						 {"max", PT_ARG_NUMBER, .init_none = true}),
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(
-		 clamp,
-		 "Elements less than min become min, those greater than max become max; NaN stays NaN.")},
+	 .decompose = decompose_clamp,
+	 .doc = "Elements less than min become min, those greater than max become max; NaN stays NaN."},
 	{.name = "var",
 	 .params = spread_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(
-		 var,
-		 "Variance over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false.")},
+	 .decompose = decompose_var,
+	 .doc =
+		 "Variance over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false."},
 	{.name = "std",
 	 .params = spread_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(
-		 std,
-		 "Standard deviation over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false.")},
+	 .decompose = decompose_std,
+	 .doc =
+		 "Standard deviation over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false."},
 	{.name = "norm",
-	 .params = (const PtParam[]){INPUT,
-								 {"p", PT_ARG_REAL, .init = 2},
-								 {"dim", PT_ARG_INTS, .init_none = true},
-								 KEEPDIM,
-								 {"dtype", PT_ARG_DTYPE, .init_none = true, .keyword = true},
-								 {0}},
+	 .params = PT_PARAMS({PT_INPUT}, {"p", PT_ARG_REAL, .init = 2}, {PT_DIMS_OR_NONE}, {PT_KEEPDIM},
+						 {PT_DTYPE_BY_NAME}),
 	 .flags = PT_OP_PUBLIC,
 	 .casting = PT_CAST_FULL,
-	 COMPOSED(norm, "Vector norm of order p over the given dimensions (all by default).")},
+	 .decompose = decompose_norm,
+	 .doc = "Vector norm of order p over the given dimensions (all by default)."},
 	{.name = "max",
 	 .params = input_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(largest, "Largest element; NaN if there is one.")},
+	 .decompose = decompose_largest,
+	 .doc = "Largest element; NaN if there is one."},
 	{.name = "max.dim",
 	 .params = extreme_params,
 	 .flags = PT_OP_PUBLIC,
@@ -409,11 +347,13 @@ const PtOp pt_stat_ops[] = {
 	{.name = "max.other",
 	 .params = pair_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(larger, "The larger of two elements; NaN if either is NaN.")},
+	 .decompose = decompose_larger,
+	 .doc = "The larger of two elements; NaN if either is NaN."},
 	{.name = "min",
 	 .params = input_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(smallest, "Smallest element; NaN if there is one.")},
+	 .decompose = decompose_smallest,
+	 .doc = "Smallest element; NaN if there is one."},
 	{.name = "min.dim",
 	 .params = extreme_params,
 	 .flags = PT_OP_PUBLIC,
@@ -424,5 +364,7 @@ const PtOp pt_stat_ops[] = {
 	{.name = "min.other",
 	 .params = pair_params,
 	 .flags = PT_OP_PUBLIC,
-	 COMPOSED(smaller, "The smaller of two elements; NaN if either is NaN.")},
-	{0}};
+	 .decompose = decompose_smaller,
+	 .doc = "The smaller of two elements; NaN if either is NaN."},
+	{0},
+};
