@@ -560,8 +560,7 @@ test_epoch(void)
 	PtError err = {0};
 	File f = new_file(100, 24);
 	PtOperand x = OPERAND(PT_FLOAT32, 10, 4), last = OPERAND(PT_FLOAT32, 10, 4), ctl = f.in[2];
-	PtOp batch = {.name = "batch"},
-		 advance = {.name = "advance"};
+	PtOp batch = {.name = "batch"}, advance = {.name = "advance"};
 	Attributes a, b;
 	PtStep steps[] = {{.op = &batch,
 					   .attrs = set_attributes(&a, (Attribute[]){INT_ATTR("offset", 8)}, 1),
