@@ -489,6 +489,8 @@ static const OpCase op_cases[] = {
 	 {S(3, 4)}},
 	{"var", make_text, "square(var(a, [0, 1]))", 1, {S(3, 4)}},
 	{"var", make_text, "square(var(a, 1, False, True)) * a", 1, {S(3, 4)}},
+	{"var.unbiased", make_text, "var(a, False) * a", 1, {S(3, 4)}},
+	{"std.unbiased", make_text, "std(a, True) * a", 1, {S(3, 4)}},
 	{"std", make_text, "square(std(a)) + std(a, 0)", 1, {S(3, 4)}},
 	{"norm", make_text, "norm(a) + norm(a, 2, 1) + norm(a, 1)", 1, {S(3, 4)}},
 	{"norm", make_text, "norm(a, 3, 0, True) + norm(a, inf)", 1, {S(3, 4)}},

@@ -171,7 +171,8 @@ def reductions():
         case(text, torch.tensor([[300.0, -1.0], [-400.0, 2.0], [500.0, 2.5]], dtype=f16), gradient="3" not in text)
         case(text, torch.tensor([1, 2]))
     for text in ("var(a, correction=0)", "var(a, 0, correction=0.5)", "std(a, 1, correction=5, keepdim=True)", "std(a, [0, 1], correction=-1)",
-                 "var(a, 0, correction=None)", "var(a, 0, unbiased=False, correction=0)", "var(a, 0, True, True)"):
+                 "var(a, 0, correction=None)", "var(a, 0, unbiased=False, correction=0)", "var(a, 0, True, True)",
+                 "var(a, False)", "std(a, True)", "std(a, unbiased=False)", "var(a, True, correction=0)", "var(a, True, True)"):
         case(text, CUBE[0], gradient="5" not in text or "0.5" in text)  # of infinite deviations it is 0 there, NaN here
         case(text, torch.tensor([[1.0, 2.0]]), gradient=False)
     for text in ("var(a)", "var(a, 0)", "var(a, 0, False)", "std(a, 0)", "std(a, [0, 1], False)", "std(a, unbiased=False, dim=1)", "std(a, 1)"):

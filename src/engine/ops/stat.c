@@ -143,6 +143,27 @@ decompose_std(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 													 pt_value(g, in[0])->dtype));
 }
 
+/* The form with nothing but a truth value: of all elements. */
+static bool
+decompose_spread(PtGraph *g, const char *op, const PtRef *in, const PtArgs *attrs, PtRef *out)
+{
+	PtGiven given = {"unbiased", *pt_args_get(attrs, "unbiased")};
+
+	return pt_op_give(out, pt_apply_name(g, op, in, 1, &given, 1));
+}
+
+static bool
+decompose_var_unbiased(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	return decompose_spread(g, "var", in, attrs, out);
+}
+
+static bool
+decompose_std_unbiased(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
+{
+	return decompose_spread(g, "std", in, attrs, out);
+}
+
 static bool
 decompose_norm(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
@@ -301,6 +322,10 @@ static const PtParam spread_params[] = {{PT_INPUT},
 										{"correction", PT_ARG_REAL, .init_none = true,
 										 .keyword = true},
 										{0}};
+/* in expressions alone: as SQL functions they would make '{0,1}', a list of dims, ambiguous */
+static const PtParam unbiased_params[] = {{PT_INPUT},
+										  {"unbiased", PT_ARG_BOOL, .required = true},
+										  {0}};
 static const PtParam input_params[] = {{PT_INPUT}, {0}};
 static const PtParam extreme_params[] = {{PT_INPUT}, {PT_DIM}, {PT_KEEPDIM}, {0}};
 static const PtParam pair_params[] = {{PT_INPUT}, {PT_OTHER}, {0}};
@@ -319,12 +344,20 @@ const PtOp pt_stat_ops[] = {
 	 .decompose = decompose_var,
 	 .doc =
 		 "Variance over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false."},
+	{.name = "var.unbiased",
+	 .params = unbiased_params,
+	 .decompose = decompose_var_unbiased,
+	 .doc = "Variance of all elements."},
 	{.name = "std",
 	 .params = spread_params,
 	 .flags = PT_OP_PUBLIC,
 	 .decompose = decompose_std,
 	 .doc =
 		 "Standard deviation over the given dimensions (all by default), divided by n - correction: 1, unless it is given, or 0 with unbiased => false."},
+	{.name = "std.unbiased",
+	 .params = unbiased_params,
+	 .decompose = decompose_std_unbiased,
+	 .doc = "Standard deviation of all elements."},
 	{.name = "norm",
 	 .params = PT_PARAMS({PT_INPUT}, {"p", PT_ARG_REAL, .init = 2}, {PT_DIMS_OR_NONE}, {PT_KEEPDIM},
 						 {PT_DTYPE_BY_NAME}),
