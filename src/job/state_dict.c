@@ -239,6 +239,7 @@ pgt_state_dict_load(const char *reference, const char *source, bool strict)
 	initStringInfo(&unexpected);
 	initStringInfo(&missing);
 	read_source(source, &to, seen, &unexpected);
+	pgt_model_check_unchanged(&model, "source");
 
 	for (int i = 0; i < to.nparams; i++)
 	{

@@ -93,18 +93,6 @@ read_dataset(const Training *t, const PgtTrainArgs *args)
 	return data;
 }
 
-/* The lock keeps others from replacing or dropping the model, but not functions that the dataset query calls. */
-static void
-check_unchanged(const PgtModel *model)
-{
-	PgtModel now = *model;
-
-	if (!pgt_model_find_version(&now, model->version) || now.checkpoint != model->checkpoint)
-		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-						errmsg("version %d of model \"%s\" was replaced or dropped by the dataset query", model->version,
-							   model->name)));
-}
-
 /* Shapes that cannot fit are said here, before a worker starts. */
 static void
 check_shapes(const PtModule *module, const PgtDataset *data)
@@ -232,7 +220,7 @@ pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 	INSTR_TIME_SET_CURRENT(start);
 	open_training(&t, args);
 	data = read_dataset(&t, args);
-	check_unchanged(&t.model);
+	pgt_model_check_unchanged(&t.model, "dataset");
 	check_shapes(t.module.root, data);
 
 	file = pgt_trainer_file_create(&t.module.state, args->options.epochs);

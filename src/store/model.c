@@ -156,6 +156,17 @@ pgt_model_find_version(PgtModel *model, int32 version)
 	return found;
 }
 
+void
+pgt_model_check_unchanged(const PgtModel *model, const char *argument)
+{
+	PgtModel now = *model;
+
+	if (!pgt_model_find_version(&now, model->version) || now.checkpoint != model->checkpoint)
+		ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+						errmsg("version %d of model \"%s\" was replaced or dropped by the query in \"%s\"", model->version,
+							   model->name, argument)));
+}
+
 static bool
 read_max_version(HeapTuple tuple, TupleDesc desc, void *arg)
 {

@@ -77,6 +77,12 @@ extern void pgt_model_deploy(const PgtModel *model, int32 version);
  * none.
  */
 extern bool pgt_model_find_version(PgtModel *model, int32 version);
+/*
+ * Of a model that is open to train, after the caller's query in that argument has run: 55006 if the version is not
+ * the one that was opened.  The lock keeps others from replacing or dropping the model, but not functions that the
+ * query calls.
+ */
+extern void pgt_model_check_unchanged(const PgtModel *model, const char *argument);
 /* The newest version, 0 if there is none. */
 extern int32 pgt_model_newest_version(const PgtModel *model);
 

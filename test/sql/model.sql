@@ -118,6 +118,22 @@ BEGIN
 	RETURN QUERY TABLE sd;
 END $$;
 SELECT pgtorch_load_state_dict('one', 'SELECT * FROM pg_temp.sneaky()');
+-- but not put another in its place, whose weights these would not be
+CREATE FUNCTION pg_temp.replacing() RETURNS SETOF sd LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pgtorch_create_model('one', nn.Linear(3, 3), or_replace => true);
+	RETURN QUERY TABLE sd;
+END $$;
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', 'SELECT * FROM pg_temp.replacing()')$q$);
+CREATE FUNCTION pg_temp.dropping() RETURNS SETOF sd LANGUAGE plpgsql AS $$
+BEGIN
+	PERFORM pgtorch_drop_model('one');
+	RETURN QUERY TABLE sd;
+END $$;
+SELECT pg_temp.fails($q$SELECT pgtorch_load_state_dict('one', 'SELECT * FROM pg_temp.dropping()')$q$);
+SET client_min_messages = warning;
+SELECT pg_temp.fails($q$SELECT * FROM pgtorch_train('one', 'SELECT 1, 2, 3 FROM pg_temp.replacing()', nn.MSELoss())$q$);
+RESET client_min_messages;
 
 --
 -- renaming, dropping, replacing
