@@ -188,6 +188,20 @@ test_sizes(void)
 	CHECK(m == NULL && strcmp(err.message, "nn.Sequential is made of more than 100000 modules and "
 										   "operations") == 0,
 		  "%s", err.message);
+	/* many inputs, modules and calls at once */
+	s = text + sprintf(text, "nn.Graph('(x0");
+	for (int i = 1; i < PT_MAX_INPUTS; i++)
+		s += sprintf(s, ", x%d", i);
+	s += sprintf(s, ") -> x0");
+	for (int i = 0; i < 15000; i++)
+		s += sprintf(s, i % 100 == 0 ? "; y = m999(x0)" : " + m999(x0)");
+	s += sprintf(s, "; x0'");
+	for (int i = 0; i < 1000; i++)
+		s += sprintf(s, ", 'm%d', nn.ReLU()", i);
+	sprintf(s, ")");
+	m = pt_module_parse(arena, text, &err);
+	CHECK(m != NULL && pt_module_inputs(m) == PT_MAX_INPUTS && m->nchildren == 1000, "%s",
+		  err.message);
 	CHECK(clock() - begin < 20 * CLOCKS_PER_SEC, "large texts took %g s",
 		  (double) (clock() - begin) / CLOCKS_PER_SEC);
 	free(text);

@@ -68,24 +68,24 @@ input_of(const PtModule *child, const PtExpr *call, int k)
 	return -1;
 }
 
-/* Is a variable handed to a module that takes indices there? */
-static bool
-feeds_index(const PtModule *m, const PtExpr *e, const char *variable)
+/* Marks the inputs that are handed, as they are, to a module that takes indices there. */
+static void
+mark_indices(PtModule *m, const PtExpr *lambda, const PtExpr *e)
 {
 	const PtModule *child = called(m, e);
 
-	for (int k = 1; child != NULL && k < e->nargs; k++)
+	for (int k = 1; child != NULL && child->indices != 0 && k < e->nargs; k++)
 	{
 		int i = input_of(child, e, k);
 
-		if (e->args[k]->kind == PT_EXPR_NAME && strcmp(e->args[k]->text, variable) == 0 && i >= 0 &&
-			pt_module_input_is_index(child, i))
-			return true;
+		if (e->args[k]->kind != PT_EXPR_NAME || i < 0 || !pt_module_input_is_index(child, i))
+			continue;
+		for (int v = 0; v < lambda->integer; v++)
+			if (strcmp(lambda->keywords[v], e->args[k]->text) == 0)
+				m->indices |= UINT64_C(1) << v;
 	}
 	for (int i = 0; i < e->nargs; i++)
-		if (feeds_index(m, e->args[i], variable))
-			return true;
-	return false;
+		mark_indices(m, lambda, e->args[i]);
 }
 
 /* Counts an expression's nodes, and the work of the modules that it calls, as often as it does. */
@@ -110,11 +110,8 @@ set_inputs(PtArena *arena, PtModule *m, const PtExpr *lambda, PtError *err)
 	if (inputs == NULL)
 		return pt_fail_memory(err, (size_t) (n + 1) * sizeof(PtParam));
 	for (int i = 0; i < n; i++)
-	{
 		inputs[i] = (PtParam){lambda->keywords[i], PT_ARG_TENSOR, .required = true};
-		if (feeds_index(m, lambda, lambda->keywords[i]))
-			m->indices |= UINT64_C(1) << i;
-	}
+	mark_indices(m, lambda, lambda);
 	m->inputs = inputs;
 	return true;
 }
@@ -158,6 +155,18 @@ prepare(PtArena *arena, PtModule *m, PtError *err)
 
 /* ---------- shapes ---------- */
 
+/* Apart from shapes(), which recurses: room for all results stands on the stack. */
+static __attribute__((noinline)) bool
+trace(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
+{
+	PtShape all[PT_MAX_OUTPUTS];
+
+	if (pt_module_trace(m, in, pt_module_inputs(m), all, NULL, NULL, err) == 0)
+		return false;
+	*out = all[0];
+	return true;
+}
+
 static bool
 shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 {
@@ -171,25 +180,11 @@ shapes(const PtModule *m, const PtShape *in, PtShape *out, PtError *err)
 			known = in[i].dim[d] >= 0;
 	}
 	if (known)
-	{
-		PtShape all[PT_MAX_OUTPUTS];
-
-		if (pt_module_trace(m, in, n, all, NULL, NULL, err) == 0)
-			return false;
-		*out = all[0];
-		return true;
-	}
+		return trace(m, in, out, err);
 	/* the modules may not fit in themselves */
 	for (int i = 0; i < m->nchildren; i++)
-	{
-		PtShape unknown[PT_MAX_INPUTS];
-
-		for (int k = 0; k < PT_MAX_INPUTS; k++)
-			unknown[k] = (PtShape){-1, {-1}};
-		if (!pt_module_output_shape(m->children[i], unknown, pt_module_inputs(m->children[i]), out,
-									err))
+		if (!pt_module_fits(m->children[i], err))
 			return false;
-	}
 	*out = (PtShape){-1, {-1}};
 	return true;
 }

@@ -119,11 +119,10 @@ compose_autocast(PtBuild *b, const PtModule *m, const PtArgs *args, PtValue *out
 	const bool outer_lower = b->lower;
 	PtCasting casting = m->type->casting;
 	PtDtype dtype, back = PT_NDTYPE;
-	PtError err;
 	bool ok = true;
 
-	if (m->type->no_autocast != NULL && !pt_module_can_autocast(m, &err))
-		return pt_build_fail(b, &err);
+	if (m->type->no_autocast != NULL && !pt_module_can_autocast(m, &g->error))
+		return false;
 	if (casting == PT_CAST_DEFAULT)
 		casting = m->type->loss != NULL ? PT_CAST_FULL : PT_CAST_INNER;
 	dtype = casting == PT_CAST_LOW ? pt_autocast_dtype(b->autocast) : PT_FLOAT32;

@@ -135,15 +135,8 @@ static bool
 finish(PtArena *arena, PtObject *o, PtError *err)
 {
 	PtModule *m = (PtModule *) o;
-	PtShape unknown[PT_MAX_INPUTS];
-	PtShape out;
 
-	if (!set_paths(arena, m, "", err))
-		return false;
-	for (int i = 0; i < PT_MAX_INPUTS; i++)
-		unknown[i] = (PtShape){-1, {-1}};
-	return m->type->loss != NULL ||
-		   pt_module_output_shape(m, unknown, pt_module_inputs(m), &out, err);
+	return set_paths(arena, m, "", err) && (m->type->loss != NULL || pt_module_fits(m, err));
 }
 
 static const PtConstructor *
@@ -218,6 +211,15 @@ pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *o
 					   pt_module_title(m, title), pt_module_inputs(m), nin);
 	*out = *in;
 	return m->type->shapes == NULL || m->type->shapes(m, in, out, err);
+}
+
+bool
+pt_module_fits(const PtModule *m, PtError *err)
+{
+	static const PtShape unknown[PT_MAX_INPUTS] = {[0 ... PT_MAX_INPUTS - 1] = {-1, {-1}}};
+	PtShape out;
+
+	return pt_module_output_shape(m, unknown, pt_module_inputs(m), &out, err);
 }
 
 bool

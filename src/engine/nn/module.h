@@ -197,6 +197,8 @@ extern bool pt_module_input_is_index(const PtModule *m, int i);
 /* Shape per row of the first result for input shapes per row, known or not. */
 extern bool pt_module_output_shape(const PtModule *m, const PtShape *in, int nin, PtShape *out,
 								   PtError *err);
+/* Do its parts fit, as far as that is known without any input? */
+extern bool pt_module_fits(const PtModule *m, PtError *err);
 
 /*
  * Adds the module's ops to a graph.  state[i] is the value of state_dict entry i.  training: dropout
