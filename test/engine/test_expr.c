@@ -388,6 +388,9 @@ test_numbers(void)
 		{"[1, 'a']", "a list may hold tensors or numbers only, not a string"},
 		{"1 @ 2", "operator @ needs tensors, not numbers"},
 		{"float('x')", "float() cannot read \"x\""},
+		{"float('0x1p-1')", "float() cannot read \"0x1p-1\""},
+		{"min('3')", "min() takes numbers, not a string"},
+		{"bool('1')", "bool() takes numbers, not a string"},
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)

@@ -40,6 +40,7 @@ SELECT pg_temp.fails('SELECT ' || c) FROM (VALUES
 	('nn.MultiMarginLoss(3)'),
 	('nn.TripletMarginLoss(p => 0)'),
 	('nn.TripletMarginLoss(margin => $$nan$$)'),
+	('nn.TripletMarginLoss(margin => 0)'),
 	('nn.BCELoss(ARRAY[1, NULL])'),
 	('$$nn.BCELoss(weight="a")$$::nn.module'),
 	('nn.CTCLoss()')) v(c);

@@ -228,22 +228,24 @@ pt_fold_binary(const char *op, const PtValue *a, const PtValue *b, PtValue *out,
 	return true;
 }
 
+/* float('inf'): Python's spelling, which is C's but for hexadecimal digits and nan(...) */
+static bool
+fold_text(const char *text, PtValue *out, PtError *err)
+{
+	char *end;
+	double x = strtod(text, &end);
+
+	if (end == text || *end != '\0' || strpbrk(text, "xX(") != NULL)
+		return pt_fail(err, PT_EINVAL, "float() cannot read \"%.64s\"", text);
+	*out = pt_value_real(x);
+	return true;
+}
+
 static bool
 fold_convert(const char *name, const PtValue *v, PtValue *out, PtError *err)
 {
-	double x;
+	double x = pt_value_number(v);
 
-	if (v->kind == PT_VALUE_WORD)
-	{
-		char *end;
-
-		x = strtod(v->word, &end);
-		if (end == v->word || *end != '\0' || name[0] == 'i')
-			return pt_fail(err, PT_EINVAL, "%s() cannot read \"%.64s\"", name, v->word);
-		*out = pt_value_real(x);
-		return true;
-	}
-	x = pt_value_number(v);
 	if (name[0] == 'b')
 		*out = pt_value_bool(pt_fold_truth(v));
 	else if (name[0] == 'f')
@@ -321,8 +323,8 @@ pt_fold_call(const char *name, const PtValue *args, int nargs, PtValue *out, boo
 			 strcmp(name, "bool") == 0 || strcmp(name, "abs") == 0;
 	if (!*known)
 		return true;
-	if (nargs == 1 && args->kind == PT_VALUE_WORD && f == NULL && name[0] != 'a')
-		return fold_convert(name, args, out, err);
+	if (nargs == 1 && args->kind == PT_VALUE_WORD && strcmp(name, "float") == 0)
+		return fold_text(args->word, out, err);
 	for (int i = 0; i < nargs; i++)
 		if (!pt_value_is_number(&args[i]))
 			return pt_fail(err, PT_ETYPE, "%s() takes numbers, not %s", name,

@@ -160,7 +160,8 @@ const PtModuleType pt_pairs_losses[] = {
 			"max(0, margin + |anchor - positive| - |anchor - negative|) with p-norms. Each row's output has shape [3, D]: feed "
 			"the triplets as one feature column, ARRAY[anchor, positive, negative]. The target column is not looked at; "
 			"select any number.",
-		.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, PT_LOSS_FINITE},
+		.params = (const PtParam[]){{"margin", PT_ARG_REAL, .init = 1, .bounded = true,
+									 .open = true, .min = 0, .max = HUGE_VAL},
 									{"p", PT_ARG_REAL, .init = 2},
 									{"eps", PT_ARG_REAL, .init = 1e-6, PT_LOSS_FINITE},
 									{"swap", PT_ARG_BOOL},
