@@ -19,8 +19,8 @@ SELECT nn.GroupNorm(2, 8), nn.Dropout(), nn.Dropout(p => 0.2), nn.AlphaDropout(0
 SELECT m::text::nn.module = m, m FROM (VALUES ('nn.Sequential(nn.BatchNorm1d(4, momentum=None), nn.Unflatten(1, [2, 2]), nn.LayerNorm([2, 2]), nn.Dropout(1/4))'::nn.module)) v(m);
 
 -- every layer and loss has a comment that says something
-SELECT p.oid::regprocedure FROM pg_proc p WHERE prorettype = 'nn.module'::regtype AND prosrc = 'pgtorch_module_new'
-	AND (length(obj_description(p.oid, 'pg_proc')) > 10) IS NOT TRUE;
+SELECT count(*) > 50 AS many, count(*) FILTER (WHERE (length(obj_description(p.oid, 'pg_proc')) > 10) IS NOT TRUE) AS without
+	FROM pg_proc p WHERE prorettype = 'nn.module'::regtype AND prosrc = 'pgtorch_object_new';
 
 -- mistakes are named
 \getenv folder PG_ABS_SRCDIR
@@ -51,6 +51,17 @@ SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.sequential(nn.linear(4, 7), nn.glu())$$),
 	($$SELECT nn.sequential(nn.flatten(), nn.unflatten(2, '{2,2}'))$$),
 	($$SELECT nn.sequential(nn.bilinear(2, 2, 2))$$)) v(c);
+
+-- NaN goes through every activation, as in PyTorch, so that a training that goes wrong says so
+CREATE FUNCTION of_nan(m text) RETURNS text LANGUAGE plpgsql AS $$
+	BEGIN
+		PERFORM pgtorch_create_model('nan', m::nn.module, or_replace => true);
+		RETURN predict('nan', '{nan}'::real[]);
+	END $$;
+SELECT m, of_nan(m) FROM (SELECT 'nn.' || unnest(ARRAY['ReLU', 'ReLU6', 'LeakyReLU', 'ELU', 'SELU', 'CELU', 'GELU', 'SiLU', 'Mish', 'Sigmoid', 'LogSigmoid',
+	'Tanh', 'Softplus', 'Softsign', 'Hardtanh', 'Hardsigmoid', 'Hardswish', 'Hardshrink', 'Softshrink', 'Tanhshrink', 'PReLU', 'RReLU']) || '()'
+	UNION SELECT unnest(ARRAY['nn.GELU("tanh")', 'nn.Threshold(1, 2)'])) a(m) WHERE of_nan(m) <> '[nan]';
+SELECT pgtorch_drop_model('nan');
 
 -- a network with all of them learns; the buffers are in its state_dict and have moved
 CREATE TABLE moons AS
@@ -90,3 +101,4 @@ SELECT count(*) FROM pairs WHERE abs(predict_value('pairs', a, b) - y) > 0.3;
 
 SELECT pgtorch_drop_model(m) FROM unnest('{moons,drop,norm,pairs}'::text[]) m;
 DROP TABLE moons, pairs;
+DROP FUNCTION of_nan;

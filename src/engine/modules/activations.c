@@ -187,7 +187,7 @@ const PtModuleType pt_activations_modules[] = {
 	 FORMULA("y = where(abs(x) <= lambd, 0, x)")},
 	{ROW("Softshrink", "x moved toward 0 by lambd, 0 between -lambd and lambd."),
 	 PARAMS({"lambd", PT_ARG_REAL, .init = 0.5, .bounded = true, .min = 0, .max = INFINITY}),
-	 FORMULA("y = where(x > lambd, x - lambd, where(x < -lambd, x + lambd, 0))")},
+	 FORMULA("y = where(abs(x) <= lambd, x * 0, x - where(x > 0, lambd, -lambd))")},
 	{ROW("Tanhshrink", "x - tanh(x) of each element."), NO_PARAMS, COMPOSED,
 	 FORMULA("y = x - tanh(x)")},
 	{ROW("Threshold",
