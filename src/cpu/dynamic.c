@@ -238,9 +238,18 @@ typedef struct OrderTask
 static void
 merge(const Rows *r, const Item *a, int64_t na, const Item *b, int64_t nb, Item *out, int64_t count)
 {
-	int64_t i = 0, j = 0;
+	int64_t i = 0, j = 0, k = 0;
 
-	for (int64_t k = 0; k < count; k++)
+	/* keys alone: without branches, which nobody could predict */
+	for (; r->m == 1 && k < count && i < na && j < nb; k++)
+	{
+		bool second = b[j].key < a[i].key;
+
+		out[k] = *(second ? &b[j] : &a[i]);
+		j += second;
+		i += !second;
+	}
+	for (; k < count; k++)
 		out[k] = j == nb || (i < na && !less(r, &b[j], &a[i])) ? a[i++] : b[j++];
 }
 

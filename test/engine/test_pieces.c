@@ -211,6 +211,71 @@ test_refusals(void)
 	CHECK(!run(&r) && r.err.code == PT_ELIMIT, "without memory: %s", r.err.message);
 }
 
+/* Where no form fits, the error is of the nearest one, and all are named; sizes and lists say what they take. */
+static void
+test_messages(void)
+{
+	static const struct
+	{
+		const char *text, *message, *hint;
+	} cases[] = {
+		{"max(a, 'x')", "argument \"dim\" of max must be an integer, not a string",
+		 "Write max(input), max(input, dim, keepdim) or max(input, other)."},
+		{"max(a, keepdim=True)", "max is missing the argument \"dim\"",
+		 "Write max(input), max(input, dim, keepdim) or max(input, other)."},
+		{"max(a, 0, False, 1)", "max takes at most 1 argument, not 4",
+		 "Write max(input), max(input, dim, keepdim) or max(input, other)."},
+		{"max(a, 1.5)", "argument \"other\" of max must be a tensor, not a number", ""},
+		{"max(a, dum=1)", "max has no argument \"dum\"",
+		 "Write max(input), max(input, dim, keepdim) or max(input, other)."},
+		{"maxx(a)", "function \"maxx\" at character 1 does not exist",
+		 "Perhaps you meant \"max\"."},
+		{"max(a, 0) + 1", "operator + does not take the several results of max",
+		 "Write max(...).values."},
+		{"unbind(a) + 1", "operator + does not take the several results of unbind", ""},
+		{"arange('x')", "argument \"start\" of arange must be a number, not a string",
+		 "Write arange(start, end, step, dtype) or arange(end, dtype)."},
+		{"zeros(2, 'x')",
+		 "argument \"size\" of zeros must be integers or one list, not a string too", ""},
+		{"zeros([2], 3)",
+		 "argument \"size\" of zeros must be integers or one list, not a list of integers too", ""},
+		{"zeros(2.5)",
+		 "argument \"size\" of zeros must be integers or a list of integers, not a float", ""},
+		{"rand(2)", "rand cannot be part of an expression: it is random", ""},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		PtError err;
+		PtGraph *g = pt_graph_new(&err);
+		PtVar var = {"a", pt_external(g, "a", PT_FLOAT32, SHAPE(2, 3))};
+
+		CHECK(pt_expr_text(g, cases[i].text, &var, 1) == PT_NO_REF &&
+				  strcmp(g->error.message, cases[i].message) == 0 &&
+				  strcmp(g->error.hint, cases[i].hint) == 0,
+			  "%s: %s [%s]", cases[i].text, g->error.message, g->error.hint);
+		pt_graph_free(g);
+	}
+}
+
+/* So many sizes one expression may read, and a list so many operations. */
+static void
+test_limits(void)
+{
+	static char text[1 << 14];
+	static float a[4];
+	Run r = {.text = text, .in = {{PT_FLOAT32, {1, {4}}, a}}, .nin = 1};
+
+	for (int i = 0; i <= PT_MAX_READS; i++)
+		strcat(text, i == 0 ? "sum(nonzero(a))" : "+sum(nonzero(a))");
+	CHECK(!run(&r) && r.err.code == PT_ELIMIT && r.reads == PT_MAX_READS, "%d reads: %s", r.reads,
+		  r.err.message);
+	strcpy(text, "0");
+	for (int i = 0; i < 110; i++)
+		strcat(text, "+sum(unbind(zeros(1024))[0])");
+	CHECK(!run(&r) && r.err.code == PT_ELIMIT, "lists: %s", r.err.message);
+}
+
 /* Long runs return within their budget, and know where they were. */
 static void
 test_budget(void)
@@ -330,6 +395,8 @@ main(void)
 	test_expressions();
 	test_gradient();
 	test_refusals();
+	test_messages();
+	test_limits();
 	test_budget();
 	if (golden_open(&f, "test/golden/results.txt"))
 	{

@@ -14,8 +14,8 @@
 #include "engine/graph/building.h"
 #include "engine/lang/fold.h"
 
-/* Differentiating adds to all nodes there are: a short text could ask for any number of them. */
-#define MAX_GRADIENT_NODES 100000
+/* Differentiating adds to all nodes there are, a list is many: a short text could ask for any number of them. */
+#define MAX_NODES 100000
 
 /* Arguments of a function of numbers. */
 #define MAX_NUMBERS 16
@@ -221,6 +221,9 @@ apply_bound(PtBuilder *b, const PtOp *op, const char *name, PtArgs *args, PtValu
 			continue;
 		*v = (PtValue){PT_VALUE_NONE, 0, {0}};
 	}
+	if (op->list != NULL && b->g->nnodes > MAX_NODES)
+		return pt_fail(b->err, PT_ELIMIT, "%s: the expression has more than %d operations", name,
+					   MAX_NODES);
 	if (op->list != NULL ? !op->list(b->g, in, nin, args, &refs, &nresults)
 						 : !pt_apply_all(b->g, op, in, nin, list, nlist, args, results))
 		return pt_build_set(b, PT_NO_REF, out);
@@ -335,9 +338,9 @@ eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
 		return pt_fail(b->err, PT_ETYPE,
 					   "grad: a gradient is with respect to floating point values, not %s",
 					   pt_dtype_name(pt_value(b->g, in[1])->dtype));
-	if (b->g->nnodes > MAX_GRADIENT_NODES)
+	if (b->g->nnodes > MAX_NODES)
 		return pt_fail(b->err, PT_ELIMIT, "grad: the expression has more than %d operations",
-					   MAX_GRADIENT_NODES);
+					   MAX_NODES);
 	ok = pt_gradient(b->g, in[0], &in[1], 1, &gradient);
 	b->g->path = path;
 	if (ok && gradient == PT_NO_REF)
