@@ -423,7 +423,7 @@ declare_ops(void)
 
 	for (int i = 0; (op = pt_op_at(i)) != NULL; i++)
 	{
-		if ((op->flags & PT_OP_PUBLIC) == 0)
+		if (!pt_op_is_public(op))
 			continue;
 		if (!declare_attributes(op))
 			declare_op(op, NULL);

@@ -221,7 +221,7 @@ sizes(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtParam *param,
 							errmsg("a size of %s must not be null", call->name)));
 		list[d + 1] = DatumGetInt32(more[d]);
 	}
-	*out = (PtValue){PT_VALUE_INTS, n + 1, {.ints = list}};
+	*out = pt_value_ints(list, n + 1);
 }
 
 void
@@ -242,19 +242,19 @@ pgt_call_value(FunctionCallInfo fcinfo, const PgtCall *call, int i, const PtPara
 	switch (call->types[i])
 	{
 		case BOOLOID:
-			*out = (PtValue){PT_VALUE_BOOL, 0, {.boolean = DatumGetBool(datum)}};
+			*out = pt_value_bool(DatumGetBool(datum));
 			return;
 		case INT2OID:
-			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt16(datum)}};
+			*out = pt_value_int(DatumGetInt16(datum));
 			return;
 		case INT4OID:
-			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt32(datum)}};
+			*out = pt_value_int(DatumGetInt32(datum));
 			return;
 		case INT8OID:
-			*out = (PtValue){PT_VALUE_INT, 0, {.integer = DatumGetInt64(datum)}};
+			*out = pt_value_int(DatumGetInt64(datum));
 			return;
 		case FLOAT8OID:
-			*out = (PtValue){PT_VALUE_REAL, 0, {.real = DatumGetFloat8(datum)}};
+			*out = pt_value_real(DatumGetFloat8(datum));
 			return;
 		case TEXTOID:
 			*out = (PtValue){PT_VALUE_WORD, 0, {.word = text_in_arena(datum, arena)}};

@@ -135,13 +135,13 @@ pgt_ints_value(Datum datum, PtArena *arena, PtValue *out)
 	void *kept = NULL;
 
 	if (n == -1)
-		*out = (PtValue){PT_VALUE_INT, 0, {.integer = ints[0]}};
+		*out = pt_value_int(ints[0]);
 	else if (n == -2)
 		*out = (PtValue){PT_VALUE_WORD, 0, {.word = kept = pt_arena_strdup(arena, s)}};
 	else
 	{
 		kept = pt_arena_alloc(arena, n * sizeof(int64) + 1);
-		*out = (PtValue){PT_VALUE_INTS, n, {.ints = kept}};
+		*out = pt_value_ints(kept, n);
 		if (kept != NULL)
 			memcpy(kept, ints, n * sizeof(int64));
 	}

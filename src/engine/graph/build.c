@@ -68,7 +68,7 @@ take_field(PtBuilder *b, const char *field, PtValue *out)
 					   t->names[t->count - 1]);
 	}
 	pt_fail(b->err, PT_ENAME, "%s has no field \"%.64s\"", pt_value_kind(out), field);
-	if (op != NULL && (op->flags & PT_OP_INTERNAL) == 0)
+	if (op != NULL && pt_op_is_public(op))
 		pt_hint(b->err, "Functions are not written as methods: %s(x).", field);
 	else if (strcmp(field, "T") == 0)
 		pt_hint(b->err, "Write t(x).");

@@ -65,7 +65,7 @@ find_op(const char *callee)
 	const char *name = op_name(callee, buf, sizeof(buf));
 	const PtOp *op = name != NULL ? pt_op_find(name) : NULL;
 
-	return op != NULL && (op->flags & PT_OP_INTERNAL) == 0 ? op : NULL;
+	return op != NULL && pt_op_is_public(op) ? op : NULL;
 }
 
 static bool
@@ -100,7 +100,7 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 	{
 		const PtOp *op = pt_op_at(i);
 
-		if ((op->flags & PT_OP_PUBLIC) == 0 || pt_op_is_form(op))
+		if (!pt_op_is_public(op) || pt_op_is_form(op))
 			continue;
 		for (const char *const *a = op->aliases; n < 1023 && a != NULL && *a != NULL; a++)
 			names[n++] = *a;

@@ -44,11 +44,11 @@ typedef enum PtScalar
 	PT_S_TOTAL
 } PtScalar;
 
-#define PT_OP_PUBLIC 0x01 /* has an SQL function torch.NAME and a name in the expression language */
-#define PT_OP_VIEW 0x02	  /* result is the input's memory under another shape */
-#define PT_OP_RANDOM 0x04 /* elementwise, of ops/random.c; refused by torch.eval */
-#define PT_OP_DYNAMIC 0x08	/* result shape depends on data: refused in models */
-#define PT_OP_INTERNAL 0x10 /* of the engine alone (batch gather, packing) */
+#define PT_OP_VIEW 0x02	   /* result is the input's memory under another shape */
+#define PT_OP_RANDOM 0x04  /* elementwise, of ops/random.c; refused by torch.eval */
+#define PT_OP_DYNAMIC 0x08 /* result shape depends on data: refused in models */
+#define PT_OP_INTERNAL \
+	0x10 /* of the engine alone: no SQL function torch.NAME, no name in expressions */
 #define PT_OP_DRAWS 0x40 /* from a session's generator; no step of a plan, refused by expressions */
 #define PT_OP_TRUTH 0x80 /* its numbers may be truth values in SQL, too */
 #define PT_OP_OPERAND 0x20 /* to, expand: in programs another name for a converted operand */
@@ -158,6 +158,13 @@ static inline int
 pt_op_nout(const PtOp *op)
 {
 	return op->nout > 0 ? op->nout : 1;
+}
+
+/* Has it a name in the expression language, and an SQL function torch.NAME? */
+static inline bool
+pt_op_is_public(const PtOp *op)
+{
+	return (op->flags & PT_OP_INTERNAL) == 0;
 }
 
 static inline PtCost

@@ -183,7 +183,7 @@ gather_sizes(PtArena *arena, const char *what, const PtParam *p, const PtGiven *
 						   p->name, what, pt_value_kind(&given[i].value));
 		list[i] = given[i].value.integer;
 	}
-	*v = (PtValue){PT_VALUE_INTS, n, {.ints = list}};
+	*v = pt_value_ints(list, n);
 	return true;
 }
 

@@ -33,9 +33,6 @@ static PtRef
 build(PtBuild *b, const PtModule *m, const PtRef *in)
 {
 	const PtShape shape = pt_value(b->g, in[0])->shape;
-	PtGiven given[] = {{"dim", {PT_VALUE_INT, 0, {0}}},
-					   {"start", {PT_VALUE_INT, 0, {0}}},
-					   {"length", {PT_VALUE_INT, 0, {0}}}};
 	PtShape row, out;
 	PtRef half[2];
 	int64_t dim;
@@ -47,11 +44,11 @@ build(PtBuild *b, const PtModule *m, const PtRef *in)
 	if (!shapes(m, &row, &out, &err) ||
 		!pt_row_dim(m, pt_args_int(m->args, "dim"), row.ndim, &dim, &err))
 		return pt_build_fail(b, &err);
-	given[0].value.integer = dim + 1;
-	given[2].value.integer = out.dim[dim];
 	for (int i = 0; i < 2; i++)
 	{
-		given[1].value.integer = i * out.dim[dim];
+		PtGiven given[] = {pt_given_int("dim", dim + 1), pt_given_int("start", i * out.dim[dim]),
+						   pt_given_int("length", out.dim[dim])};
+
 		half[i] = pt_apply_name(b->g, "narrow", in, 1, given, 3);
 	}
 	return pt_mul(b->g, half[0], pt_sigmoid(b->g, half[1]));

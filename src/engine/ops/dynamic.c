@@ -151,7 +151,7 @@ decompose_unique(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRe
 const PtOp pt_dynamic_ops[] = {
 	{.name = "nonzero",
 	 .params = PT_PARAMS({PT_INPUT}),
-	 .flags = PT_OP_PUBLIC | PT_OP_DYNAMIC,
+	 .flags = PT_OP_DYNAMIC,
 	 .decompose = decompose_nonzero,
 	 .doc = "Indices of the elements that are not zero, a row each."},
 	{.name = "nonzero_indices",
@@ -163,7 +163,7 @@ const PtOp pt_dynamic_ops[] = {
 	 .params =
 		 PT_PARAMS({PT_INPUT}, {"sorted", PT_ARG_BOOL, .init = 1}, {"return_inverse", PT_ARG_BOOL},
 				   {"return_counts", PT_ARG_BOOL}, {PT_DIM_OR_NONE}),
-	 .flags = PT_OP_PUBLIC | PT_OP_DYNAMIC,
+	 .flags = PT_OP_DYNAMIC,
 	 .nout = 3,
 	 .decompose = decompose_unique,
 	 .results = (const char *const[]){"output", "inverse_indices", "counts", NULL},

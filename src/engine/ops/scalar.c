@@ -186,7 +186,7 @@ gradient(PtGraph *g, const PtNode *node, const PtRef *gout, const bool *want, Pt
 	{.name = #name_,                                                           \
 	 .aliases = &(const char *const[]){__VA_ARGS__, NULL}[1],                  \
 	 .params = params_,                                                        \
-	 .flags = PT_OP_PUBLIC | (flags_),                                         \
+	 .flags = flags_,                                                          \
 	 .scalar = PT_S_##name_,                                                   \
 	 .casting = (PT_OP_FP32 & (flags_)) != 0 ? PT_CAST_FULL : PT_CAST_DEFAULT, \
 	 .infer = infer,                                                           \

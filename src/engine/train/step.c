@@ -41,9 +41,9 @@ static PtRef
 fetch(PtGraph *g, const PtRowsetColumn *c, int64_t rows, PtRef data, PtRef perm, PtRef ctl)
 {
 	int64_t *dims = pt_arena_alloc(g->arena, (PT_MAX_DIM + 1) * sizeof(int64_t));
-	PtGiven given[] = {{"offset", {PT_VALUE_INT, 0, {.integer = c->offset}}},
-					   {"shape", {PT_VALUE_INTS, c->shape.ndim + 1, {.ints = dims}}},
-					   {"dtype", {PT_VALUE_DTYPE, 0, {.dtype = c->dtype}}}};
+	PtGiven given[] = {pt_given_int("offset", c->offset),
+					   pt_given_ints("shape", dims, c->shape.ndim + 1),
+					   pt_given_dtype("dtype", c->dtype)};
 
 	if (dims == NULL || c->shape.ndim == PT_MAX_DIM)
 		return pt_graph_fail(g, PT_ELIMIT, "a column of %d dimensions leaves none for the batch",
@@ -70,7 +70,7 @@ build_rates(Draft *d)
 	const PtShape scalar = {0};
 	PtGraph *g = d->g;
 	Rates *r = &d->rates;
-	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = 1}}};
+	PtGiven by = pt_given_int("by", 1);
 
 	if (s->nrates == 0)
 	{
@@ -298,8 +298,8 @@ build_update(Draft *d)
 	const PtFitState *s = d->state;
 	PtGraph *g = d->g;
 	PtRef new_slots[PT_OPTIM_SLOTS], gflat, t, new_p, counted;
-	PtGiven count = {"count", {PT_VALUE_INT, 0, {.integer = d->key->rows}}};
-	PtGiven by = {"by", {PT_VALUE_INT, 0, {.integer = d->key->rows}}};
+	PtGiven count = pt_given_int("count", d->key->rows);
+	PtGiven by = pt_given_int("by", d->key->rows);
 	bool *unused;
 
 	gflat = flat_gradients(d, &unused);
