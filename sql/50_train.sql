@@ -1,3 +1,4 @@
--- Training.
+-- 50_train.sql
+--	  Training.
 
 --@generate train

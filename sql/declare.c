@@ -481,7 +481,7 @@ declare_train(void)
 	}
 	printf("OUT run bigint, OUT status text, OUT epochs integer, OUT steps bigint, "
 		   "OUT loss double precision, OUT version integer, OUT seconds double precision)\n"
-		   "\tRETURNS record LANGUAGE c VOLATILE PARALLEL UNSAFE COST 1000000 "
+		   "\tRETURNS record LANGUAGE C VOLATILE PARALLEL UNSAFE COST 1000000 "
 		   "AS 'MODULE_PATHNAME', 'pgtorch_train';\n"
 		   "COMMENT ON FUNCTION @extschema@.pgtorch_train(");
 	for (const PtOption *o = pt_options; o->name != NULL; o++)

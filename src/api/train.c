@@ -10,10 +10,10 @@
 #include "api/call.h"
 #include "bridge/bridge.h"
 #include "catalog/pg_type.h"
-#include "store/tables.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "job/train.h"
+#include "store/tables.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 
