@@ -104,12 +104,14 @@ compile_piece(PtPieces *p, PtGraph *g, PtError *err)
 {
 	PtRead *read = &p->reads.reads[p->reads.known];
 	PtRef externals[PT_MAX_KEPT], number;
+	PtShape shape; /* a copy: values move when there are more */
 	PtPlan *plan;
 
 	g->error = (PtError){PT_OK};
 	if (!keep_values(p, g, read, externals, err))
 		return NULL;
-	number = pt_external(g, "number", PT_INT64, &pt_value(g, read->ref)->shape);
+	shape = pt_value(g, read->ref)->shape;
+	number = pt_external(g, "number", PT_INT64, &shape);
 	pt_graph_assign(g, number, read->ref);
 	if (p->number == NULL && (p->number = p->dev->type->alloc(p->dev, 8, err)) == NULL)
 		return NULL;
