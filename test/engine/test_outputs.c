@@ -192,6 +192,35 @@ test_refused(PtArena *arena)
 	}
 }
 
+/* A tuple of itself, of itself, ... is short to write and endless to walk. */
+static void
+test_doubled(PtArena *arena)
+{
+	static const char *const first[] = {"None, None", "x, h", "(), ()"};
+
+	for (size_t i = 0; i < sizeof(first) / sizeof(first[0]); i++)
+		for (int n = 2; n <= 60; n += 58)
+		{
+			PtShape in[2] = {{1, {3}}, {1, {3}}}, out[PT_MAX_OUTPUTS];
+			char text[1024];
+			char *s = text + sprintf(text, "(x, h) -> t = %s; ", first[i]);
+			PtError err = {0};
+			PtModule *m;
+			bool built;
+
+			for (int k = 0; k < n; k++)
+				s += sprintf(s, "t = (t, t); ");
+			sprintf(s, "(x, t)");
+			m = make(arena, text, &err);
+			if (!CHECK(m != NULL, "%s", err.message))
+				continue;
+			built = pt_module_trace(m, in, 2, out, NULL, NULL, &err) > 0;
+			CHECK(built == (n == 2), "%s: %s", text, err.message);
+			CHECK(built || strstr(err.message, "a tuple holds more than 10000 values") != NULL, "%s",
+				  err.message);
+		}
+}
+
 /* ---------- as a network ---------- */
 
 /* Results beside each other in a forward pass, and the shapes that a trace tells. */
@@ -274,6 +303,7 @@ main(void)
 		return check_done();
 	test_calls(arena);
 	test_refused(arena);
+	test_doubled(arena);
 	test_forward(arena);
 	test_autocast(arena);
 	dev->type->close(dev);

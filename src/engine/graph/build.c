@@ -124,15 +124,30 @@ eval_field(PtBuilder *b, const PtExpr *e, PtValue *out)
 
 /* ---------- lists ---------- */
 
+/* A value with all that it holds. */
+static int
+size_of(const PtValue *v)
+{
+	if (v->kind == PT_VALUE_TUPLE && v->tuple->size > 0)
+		return v->tuple->size;
+	return pt_value_is_list(v) ? 1 + v->count : 1;
+}
+
 bool
 pt_build_tuple(PtBuilder *b, const char *of, const char *const *names, const PtValue *values,
 			   int count, PtValue *out)
 {
 	PtTuple *t = pt_arena_alloc(b->arena, sizeof(PtTuple));
+	int size = 1;
 
 	if (t == NULL)
 		return pt_fail_memory(b->err, sizeof(PtTuple));
-	*t = (PtTuple){of, names, count, values};
+	/* what an op gives is no longer than the op allows */
+	for (int i = 0; i < count && (of != NULL || size <= PT_MAX_TUPLE); i++)
+		size += size_of(&values[i]);
+	if (of == NULL && size > PT_MAX_TUPLE)
+		return pt_fail(b->err, PT_ELIMIT, "a tuple holds more than %d values", PT_MAX_TUPLE);
+	*t = (PtTuple){of, names, count, values, size};
 	*out = (PtValue){PT_VALUE_TUPLE, count, {.tuple = t}};
 	return true;
 }

@@ -56,13 +56,18 @@ typedef struct PtValue
 	};
 } PtValue;
 
-/* Several values: written, "(h, c)", or what an op or module gives. */
+/*
+ * Several values: written, "(h, c)", or what an op or module gives.  A written one holds at most PT_MAX_TUPLE, counted
+ * as often as a walk meets them: "t = (t, t)" again and again would take all time.
+ */
+#define PT_MAX_TUPLE 10000
 typedef struct PtTuple
 {
 	const char *of;			  /* whose results: "max"; NULL: written */
 	const char *const *names; /* [count] of its fields, or NULL */
 	int count;
 	const PtValue *values;
+	int size; /* itself, and all that it holds */
 } PtTuple;
 
 static inline PtValue
