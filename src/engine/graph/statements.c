@@ -145,21 +145,29 @@ count_names(const PtExpr *e)
 	return n;
 }
 
+/* Room for all variables of a lambda, as far as it may have them. */
+static int
+count_variables(const PtExpr *lambda)
+{
+	int64_t n = lambda->integer;
+
+	for (int i = 0; i < lambda->nargs; i++)
+		if (lambda->args[i]->kind == PT_EXPR_ASSIGN)
+			n += count_names(lambda->args[i]->args[0]);
+	return n < PT_MAX_VARIABLES ? (int) n : PT_MAX_VARIABLES;
+}
+
 /* A lambda over values; the last statement's is its own.  scratch: for what only the walk needs. */
 static bool
 run_lambda(PtBuilder *b, PtArena *scratch, const PtExpr *lambda, const PtVar *vars, int nvars,
 		   PtValue *out)
 {
-	int room = nvars;
+	int room = count_variables(lambda);
 	const PtExpr *last = lambda->nargs > 0 ? lambda->args[lambda->nargs - 1] : NULL;
 
 	if (lambda->integer != nvars)
 		return pt_fail(b->err, PT_EINVAL, "expression takes %d inputs, not %d",
 					   (int) lambda->integer, nvars);
-	for (int i = 0; i < lambda->nargs; i++)
-		if (lambda->args[i]->kind == PT_EXPR_ASSIGN)
-			room += count_names(lambda->args[i]->args[0]);
-	room = room < PT_MAX_VARIABLES ? room : PT_MAX_VARIABLES;
 	if (nvars > room)
 		return pt_fail(b->err, PT_ELIMIT, "more than %d variables", room);
 	if (last == NULL || last->kind == PT_EXPR_ASSIGN)
@@ -329,10 +337,10 @@ pt_expr_check(PtArena *arena, const PtExpr *expr, const char *source, const PtFu
 	PtBuilder b = {.arena = arena, .source = source, .functions = functions, .err = err};
 	const PtValue none = {PT_VALUE_NONE, 0, {0}};
 
-	b.room = PT_MAX_VARIABLES;
-	b.vars = pt_arena_alloc(arena, PT_MAX_VARIABLES * sizeof(PtBinding));
+	b.room = count_variables(expr);
+	b.vars = pt_arena_alloc(arena, (size_t) b.room * sizeof(PtBinding) + 1);
 	if (b.vars == NULL)
-		return pt_fail_memory(err, PT_MAX_VARIABLES * sizeof(PtBinding));
+		return pt_fail_memory(err, (size_t) b.room * sizeof(PtBinding));
 	for (int i = 0; i < expr->integer; i++)
 		if (!assign(&b, expr->keywords[i], &none))
 			return false;
