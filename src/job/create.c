@@ -51,7 +51,7 @@ pgt_create(const char *name, const char *text, int64 seed, bool or_replace)
 	if (module.root->type->loss != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("%s is a loss, a model needs a module that computes an output", module.root->type->name)));
+				 errmsg("nn.%s is a loss, a model needs a module that computes an output", module.root->type->name)));
 	canonical = pt_module_print(module.arena, module.root, &err);
 	pgt_check(canonical != NULL, &err);
 

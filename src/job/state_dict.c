@@ -113,26 +113,36 @@ append_key(StringInfo list, const char *key)
 	appendStringInfo(list, list->len > 0 ? ", \"%s\"" : "\"%s\"", key);
 }
 
-/* Converts one row's value into its parameter; unexpected names are collected. */
+/* The parameter of that name; most come in their order, so the search begins behind the last.  -1 if there is none. */
+static int
+find_parameter(const PgtCheckpoint *c, const char *name, int last)
+{
+	for (int i = 1; i <= c->nparams; i++)
+	{
+		int at = (last + i) % c->nparams;
+
+		if (strcmp(c->names[at], name) == 0)
+			return at;
+	}
+	return -1;
+}
+
+/* Converts one row's value into its parameter, *last; unexpected names are collected. */
 static void
 set_value(PgtCheckpoint *to, bool *seen, const char *name, const PtTensor *value,
-		  StringInfo unexpected)
+		  StringInfo unexpected, int *last)
 {
 	char shape[PT_SHAPE_TEXT];
 	char want[PT_SHAPE_TEXT];
 	PtTensor *t;
-	int i;
+	int i = find_parameter(to, name, *last);
 
-	for (i = 0; i < to->nparams; i++)
-	{
-		if (strcmp(to->names[i], name) == 0)
-			break;
-	}
-	if (i == to->nparams)
+	if (i < 0)
 	{
 		append_key(unexpected, name);
 		return;
 	}
+	*last = i;
 	if (seen[i])
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("source gives \"%s\" more than once", name)));
@@ -153,6 +163,7 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 	SPIPlanPtr plan;
 	Portal portal;
 	MemoryContext row_context;
+	int last = -1;
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
@@ -182,7 +193,7 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 					 errmsg("source gives NULL as a %s", name_null ? "name" : "value"),
 					 name_null ? 0 : errdetail("The name is \"%s\".", TextDatumGetCString(name))));
 		pgt_tensor_view(pgt_tensor_from_datum(value), &tensor);
-		set_value(to, seen, TextDatumGetCString(name), &tensor, unexpected);
+		set_value(to, seen, TextDatumGetCString(name), &tensor, unexpected, &last);
 		MemoryContextSwitchTo(old);
 		MemoryContextReset(row_context);
 		SPI_freetuptable(SPI_tuptable);

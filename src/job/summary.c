@@ -15,25 +15,17 @@
 #include "utils/hsearch.h"
 
 /*
- * Elements of the module's own parameters (without buffers, and without its children's); own:
- * whether it has any state.
+ * Elements of the module's own parameters (without buffers, and without its children's), whose entries of the
+ * state_dict begin at *next, if it has any; *next moves behind them.
  */
 static int64
-own_parameters(const PgtOpenModule *module, const PtModule *m, bool *own)
+own_parameters(const PtStateDict *state, const PtModule *m, int *next)
 {
 	int64 n = 0;
 
-	*own = false;
-	for (int i = 0; i < module->state.count; i++)
-	{
-		const PtState *entry = &module->state.entries[i];
-
-		if (entry->owner != m)
-			continue;
-		*own = true;
-		if (entry->trainable)
-			n += pt_shape_numel(&entry->shape);
-	}
+	for (; *next < state->count && state->entries[*next].owner == m; (*next)++)
+		if (state->entries[*next].trainable)
+			n += pt_shape_numel(&state->entries[*next].shape);
 	return n;
 }
 
@@ -125,18 +117,19 @@ trace_shapes(const PgtOpenModule *module, const PgtCheckpoint *checkpoint)
 	return shapes;
 }
 
-/* One row for each module that has no children or state of its own. */
+/* One row for each module that has no children or state of its own, in the order of the state_dict. */
 static void
 summarize(Tuplestorestate *rows, TupleDesc desc, const PgtOpenModule *module, const PtModule *m,
-		  HTAB *shapes)
+		  HTAB *shapes, int *next)
 {
 	PtError err;
 	SeenShape *seen = hash_search(shapes, &m, HASH_FIND, NULL);
-	bool own;
-	int64 parameters = own_parameters(module, m, &own);
+	int first = *next;
+	int64 parameters = own_parameters(&module->state, m, next);
 
 	check_stack_depth();
-	if (m->nchildren == 0 || own)
+	CHECK_FOR_INTERRUPTS();
+	if (m->nchildren == 0 || *next > first)
 	{
 		Datum values[4];
 		bool nulls[4] = {false};
@@ -152,7 +145,7 @@ summarize(Tuplestorestate *rows, TupleDesc desc, const PgtOpenModule *module, co
 		tuplestore_putvalues(rows, desc, values, nulls);
 	}
 	for (int i = 0; i < m->nchildren; i++)
-		summarize(rows, desc, module, m->children[i], shapes);
+		summarize(rows, desc, module, m->children[i], shapes, next);
 }
 
 void
@@ -161,9 +154,10 @@ pgt_summary(const char *reference, Tuplestorestate *rows, TupleDesc desc)
 	PgtModel model;
 	PgtCheckpoint *checkpoint;
 	PgtOpenModule module;
+	int next = 0;
 
 	pgt_model_open(&model, reference);
 	checkpoint = pgt_checkpoint_get(&model);
 	pgt_module_open(&module, pgt_model_module(&model));
-	summarize(rows, desc, &module, module.root, trace_shapes(&module, checkpoint));
+	summarize(rows, desc, &module, module.root, trace_shapes(&module, checkpoint), &next);
 }
