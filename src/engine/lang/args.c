@@ -12,8 +12,6 @@
  */
 #include "engine/lang/args.h"
 
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 const PtValue *

@@ -22,5 +22,4 @@ typedef struct PtBuffer
 extern void pt_buffer_add(PtBuffer *b, const char *s);
 extern void pt_buffer_addf(PtBuffer *b, const char *fmt, ...) PT_PRINTF(2, 3);
 
-
 #endif

@@ -16,7 +16,6 @@
 #include "engine/lang/expr.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/lang/lexer.h"

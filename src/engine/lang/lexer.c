@@ -21,7 +21,6 @@ typedef struct Operator
 	int precedence; /* binary; higher binds tighter */
 } Operator;
 
-
 /* Longer ones first where one begins with another. */
 static const Operator operators[] = {
 	{"**", PT_PRECEDENCE_POWER},

@@ -199,7 +199,6 @@ rule_adamw(const PtOptimizer *o, char *buf, size_t size)
 
 static const PtOptimSlot slots_adam[] = {{"exp_avg"}, {"exp_avg_sq"}, {"max_exp_avg_sq"}, {NULL}};
 
-
 /* ---------- RMSprop ---------- */
 
 static bool

@@ -212,7 +212,6 @@ const PtSchedulerType pt_cycles_schedulers[] = {
 			},
 		.per_step = true,
 		.base = "base_lr",
-
 		.check = check_cyclic,
 		.start = start_cyclic,
 		.rate = rate_cyclic,

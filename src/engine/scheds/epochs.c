@@ -62,7 +62,6 @@ rate_multiplicative(PtPace *p, double *lr, PtError *err)
 
 static const PtParam params_formula[] = {{"lr_lambda", PT_ARG_WORD, .required = true}, {NULL}};
 
-
 /* ---------- StepLR, MultiStepLR, ExponentialLR ---------- */
 
 static bool

@@ -4,8 +4,6 @@
  */
 #include "engine/scheds/table.h"
 
-#include <string.h>
-
 /* ---------- SequentialLR ---------- */
 
 static bool

@@ -46,7 +46,6 @@ struct PtSchedulerType
 	const char *list; /* holds schedulers in the argument of this name */
 	const char *base; /* the argument that base_lr is after the first step */
 
-
 	bool (*check)(const PtScheduler *s, PtError *err); /* (optional) of arguments together */
 
 	/* (optional) what the constructor does before the first step */

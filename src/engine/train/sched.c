@@ -11,7 +11,6 @@
 #include "engine/train/sched.h"
 
 #include <math.h>
-#include <string.h>
 
 #include "engine/scheds/table.h"
 
