@@ -12,7 +12,7 @@
 #   make bundle              build/bundle: all of it for a GPU machine without PostgreSQL and network
 #   make fuzz                hostile input for the engine's parsers, FUZZ_SECONDS each (clang)
 #   make check-layers        who may include what, prefixes, headers that stand alone
-#   make golden              test/golden anew, by a PYTHON with PyTorch 2.15; nothing else needs one
+#   make golden              test/golden anew, by a PYTHON with PyTorch 2.15, which nothing else needs; GOLDEN=FOLDER: there
 #   make format              lays out C, C++ and CUDA as .clang-format says, by clang-format of FORMAT_VERSION
 #   make format-check        whether that changes nothing
 #   make bench, make clean
@@ -246,10 +246,10 @@ demo:
 bench: all
 	@$(or $(S),./)test/bench/run
 
-# one thread: sums then have one order
+# into the folder GOLDEN, if that is given
 PYTHON ?= python3
 golden:
-	@for g in $(wildcard $(S)test/golden/generate*.py); do echo "  $$g"; OMP_NUM_THREADS=1 $(PYTHON) -B -W ignore $$g || exit 1; done
+	@$(PYTHON) -B $(S)test/golden/generate.py $(GOLDEN)
 
 # with the GPU's library where there is an nvcc
 .PHONY: bundle

@@ -4,24 +4,65 @@
  */
 #include "engine/golden.h"
 
+#include <dirent.h>
+
+/* Appends a file to text; NULL after a failed check. */
+static char *
+read_file(const char *path, char *text, size_t *size)
+{
+	FILE *file = fopen(path, "r");
+	long bytes = 0;
+
+	if (!CHECK(file != NULL && fseek(file, 0, SEEK_END) == 0 && (bytes = ftell(file)) >= 0,
+			   "%s cannot be opened", path))
+		return NULL;
+	rewind(file);
+	text = realloc(text, *size + (size_t) bytes + 1);
+	if (text == NULL)
+		abort();
+	CHECK(fread(text + *size, 1, (size_t) bytes, file) == (size_t) bytes, "%s cannot be read",
+		  path);
+	*size += (size_t) bytes;
+	text[*size] = '\0';
+	fclose(file);
+	return text;
+}
+
+static int
+is_fixture(const struct dirent *entry)
+{
+	const char *dot = strrchr(entry->d_name, '.');
+
+	return dot != NULL && strcmp(dot, ".txt") == 0;
+}
+
 bool
 golden_open(Golden *f, const char *path)
 {
-	FILE *file = fopen(path, "r");
-	long size;
+	struct dirent **files;
+	int n = scandir(path, &files, is_fixture, alphasort);
+	size_t size = 0;
 
 	memset(f, 0, sizeof(*f));
 	f->path = path;
-	if (!CHECK(file != NULL, "%s cannot be opened", path))
-		return false;
-	fseek(file, 0, SEEK_END);
-	size = ftell(file);
-	rewind(file);
 	f->arena = pt_arena_new();
-	f->next = pt_arena_alloc(f->arena, (size_t) size + 1);
-	CHECK(fread(f->next, 1, (size_t) size, file) == (size_t) size, "%s cannot be read", path);
-	fclose(file);
-	return true;
+	if (n < 0)
+		f->text = read_file(path, NULL, &size);
+	for (int i = 0; i < n; i++)
+	{
+		char file[512];
+
+		snprintf(file, sizeof(file), "%s/%s", path, files[i]->d_name);
+		f->text = read_file(file, f->text, &size);
+		free(files[i]);
+	}
+	if (n >= 0)
+		free(files);
+	f->next = f->text;
+	if (CHECK(f->text != NULL, "%s has no cases", path))
+		return true;
+	golden_close(f);
+	return false;
 }
 
 void
@@ -29,6 +70,7 @@ golden_close(Golden *f)
 {
 	pt_arena_free(f->arena);
 	free(f->lines);
+	free(f->text);
 }
 
 static void

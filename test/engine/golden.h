@@ -1,9 +1,9 @@
 /*
  * golden.h
- *	  Reads the fixtures that test/golden/generate.py wrote with PyTorch.
+ *	  Reads the fixtures that test/golden/generate.py wrote with PyTorch, which says what is in them.
  *
  *		Golden f;
- *		golden_open(&f, "test/golden/loss.txt");
+ *		golden_open(&f, "test/golden/losses");		a file, or a folder: all of its files
  *		while (golden_case(&f))
  *		{
  *			golden_text(&f, "kind");					NULL if there is no such line
@@ -34,13 +34,14 @@ typedef struct Golden
 {
 	PtArena *arena;
 	const char *path;
+	char *text;
 	char *next;		   /* where the next case begins */
 	const char *name;  /* of the case */
 	GoldenLine *lines; /* of the case */
 	int nlines, size;
 } Golden;
 
-/* False after a failed check. */
+/* A fixture, or all of a folder; false after a failed check. */
 extern bool golden_open(Golden *f, const char *path);
 extern void golden_close(Golden *f);
 

@@ -264,7 +264,7 @@ main(void)
 	PtDevice *dev = open_device(1);
 	Golden f;
 
-	if (!golden_open(&f, "test/golden/layers.txt"))
+	if (!golden_open(&f, "test/golden/layers"))
 		return check_done();
 	while (golden_case(&f))
 	{

@@ -453,7 +453,7 @@ main(void)
 	for (int i = 0; pt_module_type_at(i) != NULL; i++)
 		if (pt_module_type_at(i)->loss != NULL && n < 63)
 			all[n++].type = pt_module_type_at(i);
-	if (!golden_open(&f, "test/golden/loss.txt"))
+	if (!golden_open(&f, "test/golden/losses"))
 		return check_done();
 	while (golden_case(&f))
 	{

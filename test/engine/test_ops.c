@@ -1,12 +1,15 @@
 /*
  * test_ops.c
- *	  Ops against PyTorch at special values, in all dtypes, at odd shapes and arguments (test/golden/ops.txt).
+ *	  Ops against PyTorch at special values, in all dtypes, at odd shapes and arguments (test/golden/ops).
  *
- * A case is an expression over a, b, c: its result and gradients, or that it is refused.  Floats may differ by
- * rounding; NaN, infinities, integers, dtypes, shapes and the sign of a negative zero may not.
+ * A case is an expression over a, b, c ...: its results and gradients, or that it is refused
+ * (test/golden/generate.py).  Floats may differ by rounding; NaN, infinities, integers, dtypes, shapes
+ * and the sign of a negative zero may not.
  */
 #include "engine/golden.h"
 #include "engine/graph_harness.h"
+
+#define MOST 26 /* inputs, of one letter each, and results */
 
 static PtDevice *dev;
 
@@ -71,63 +74,123 @@ all_zero(const PtTensor *t)
 	return true;
 }
 
+/* How a failure names a case: its first input says which of several. */
+static const char *
+title(const Golden *f, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s%s", f->name, f->nlines > 0 ? ", " : "",
+			 f->nlines > 0 ? f->lines[0].key : "");
+	return buf;
+}
+
+/* What an expression gives: one tensor, or each of a tuple's; false: the graph has the error. */
+static bool
+build(PtGraph *g, const char *text, const PtVar *vars, int nvars, PtRef *results, int *count,
+	  bool *several)
+{
+	PtExpr *e = pt_expr_parse(g->arena, text, &g->error);
+	PtValue v, one;
+
+	*count = 0;
+	if (e == NULL || !pt_expr_build_with(g, e, text, vars, nvars, NULL, &v))
+		return false;
+	*several = v.kind == PT_VALUE_TUPLE || v.kind == PT_VALUE_TENSORS;
+	for (int n = *several ? v.count : 1; *count < n; ++*count)
+	{
+		if (!CHECK(*count < MOST, "%s: %d results", text, n))
+			return false;
+		one = v;
+		if ((*several && !pt_value_element(&v, *count, &one)) ||
+			(results[*count] = pt_value_ref(g, &one)) == PT_NO_REF)
+			return false;
+	}
+	return true;
+}
+
+/* The sum of all results that are floats, as PyTorch's gradients are of it. */
+static PtRef
+total(PtGraph *g, const PtRef *results, int count)
+{
+	PtRef sum = PT_NO_REF;
+
+	for (int i = 0; i < count; i++)
+		if (pt_dtype_is_float(pt_value(g, results[i])->dtype))
+		{
+			PtRef one = pt_sum(g, results[i], NULL, 0, false);
+
+			sum = sum == PT_NO_REF ? one : pt_add(g, sum, one);
+		}
+	return sum;
+}
+
 static void
 test_case(Golden *f)
 {
-	static const char *const names[] = {"a", "b", "c"};
-	static const char *const grads[] = {"grad/a", "grad/b", "grad/c"};
 	Case c;
-	PtVar vars[3];
-	PtRef wrt[3], grad[3], y, total;
-	int nwrt = 0, n = 0, which[3], at[4], k;
+	char names[MOST][2], key[64], name[256];
+	PtVar vars[MOST];
+	PtRef wrt[MOST], grad[MOST], results[MOST];
+	int of[MOST], out[MOST], gout[MOST], nwrt = 0, nin = 0, nout = 0;
+	bool several = false;
 	PtTensor t, want;
 	PtError err = {0};
-	const char *refused = golden_text(f, "error");
+	const char *refused = golden_text(f, "error"), *count = golden_text(f, "count");
 
+	title(f, name, sizeof(name));
 	case_begin(&c);
-	while (n < 3 && golden_tensor(f, names[n], &t))
+	for (; nin < MOST; nin++)
 	{
+		int k;
+
+		names[nin][0] = (char) ('a' + nin);
+		names[nin][1] = 0;
+		if (!golden_tensor(f, names[nin], &t))
+			break;
 		k = case_external(&c, t.dtype, &t.shape);
 		memcpy(c.initial[k], t.data, case_bytes(&c, k));
-		vars[n] = (PtVar){names[n], c.ext[k]};
-		if (golden_tensor(f, grads[n], &want))
+		vars[nin] = (PtVar){names[nin], c.ext[k]};
+		snprintf(key, sizeof(key), "grad/%s", names[nin]);
+		if (golden_tensor(f, key, &want))
 		{
-			which[nwrt] = n;
+			of[nwrt] = nin;
 			wrt[nwrt++] = c.ext[k];
 		}
-		n++;
 	}
-	y = pt_expr_text(c.g, f->name, vars, n);
-	at[0] = case_output(&c, y);
-	if (refused == NULL && CHECK(golden_tensor(f, "want", &want), "%s: no result", f->name) &&
-		CHECK(y != PT_NO_REF, "%s (%s%s): %s", f->name,
-			  pt_dtype_name(pt_value(c.g, vars[0].ref)->dtype),
-			  pt_shape_print(&pt_value(c.g, vars[0].ref)->shape, (char[PT_SHAPE_TEXT]){0}),
-			  c.g->error.message) &&
+	if (build(c.g, f->name, vars, nin, results, &nout, &several))
+		for (int i = 0; i < nout; i++)
+			out[i] = case_output(&c, results[i]);
+	if (refused == NULL && CHECK(c.g->error.code == PT_OK, "%s: %s", name, c.g->error.message) &&
 		nwrt > 0)
 	{
-		total = pt_sum(c.g, y, NULL, 0, false);
-		CHECK(pt_gradient(c.g, total, wrt, nwrt, grad), "%s: %s", f->name, c.g->error.message);
+		CHECK(pt_gradient(c.g, total(c.g, results, nout), wrt, nwrt, grad), "%s: %s", name,
+			  c.g->error.message);
 		for (int i = 0; i < nwrt; i++)
-			at[i + 1] = case_output(&c, grad[i]);
+			gout[i] = case_output(&c, grad[i]);
 	}
 	if (c.g->error.code == PT_OK)
 	{
 		bool ok = run_case(&c, dev, &(PtPlanOptions){.poison = true}, 1, &err);
 
 		if (refused != NULL)
-			CHECK(!ok, "%s (%s%s) is not refused: %s", f->name,
-				  pt_dtype_name(pt_value(c.g, vars[0].ref)->dtype),
-				  pt_shape_print(&pt_value(c.g, vars[0].ref)->shape, (char[PT_SHAPE_TEXT]){0}),
-				  refused);
-		else if (CHECK(ok, "%s: %s", f->name, err.message))
+			CHECK(!ok, "%s is not refused: %s", name, refused);
+		else if (CHECK(ok, "%s: %s", name, err.message) &&
+				 CHECK(several == (count != NULL) && (!several || nout == atoi(count)),
+					   "%s: %d results, wanted %s", name, nout, count ? count : "one"))
 		{
-			compare(&c, at[0], &want, f->name, "result");
+			for (int i = 0; i < nout; i++)
+			{
+				snprintf(key, sizeof(key), several ? "want/%d" : "want", i);
+				if (CHECK(golden_tensor(f, key, &want), "%s: no %s", name, key))
+					compare(&c, out[i], &want, f->name, key);
+			}
 			for (int i = 0; i < nwrt; i++)
-				if (golden_tensor(f, grads[which[i]], &want) && at[i + 1] >= 0)
-					compare(&c, at[i + 1], &want, f->name, grads[which[i]]);
+			{
+				snprintf(key, sizeof(key), "grad/%s", names[of[i]]);
+				if (golden_tensor(f, key, &want) && gout[i] >= 0)
+					compare(&c, gout[i], &want, f->name, key);
 				else
-					CHECK(all_zero(&want), "%s: no gradient of %s", f->name, names[which[i]]);
+					CHECK(all_zero(&want), "%s: no %s", name, key);
+			}
 		}
 	}
 	case_end(&c);
@@ -160,7 +223,7 @@ main(void)
 	Golden f;
 
 	dev = open_device(1);
-	if (golden_open(&f, "test/golden/ops.txt"))
+	if (golden_open(&f, "test/golden/ops"))
 	{
 		while (golden_case(&f))
 			test_case(&f);

@@ -1,26 +1,52 @@
 #!/usr/bin/python3
-"""Writes the fixtures beside this file with PyTorch (made with 2.15): rng.txt, init.txt.
+"""What writes the fixtures of test/golden, and a program that writes all of them, beside this file or into DIR:
 
-A fixture is a list of cases.  "case NAME" begins one; every other line is "key: text", or
-"key dtype[sizes]: elements".  test/engine/golden.h reads it.  Floats have as many digits as
-read back exactly.
+    make golden PYTHON=...          python3 generate.py [DIR]           python3 generate_ops.py
+
+Numbers are PyTorch 2.15's, which the first line of a fixture says.  Tests need no PyTorch: test/engine/golden.h reads
+the fixtures, of a folder all.
+
+A fixture is a list of cases.  "case NAME" begins one; every other line is "KEY: text" or "KEY dtype[sizes]: elements".  Floats
+have as many digits as read back exactly.  A case begins with a seed of its own, made of its name (and of how many of that name
+came before), so that a new case changes no other: what is random is drawn after Fixture.case.
+
+Cases of ops have an expression as their name, and
+
+    a, b, c ...          the inputs, as many as there are
+    want                 the result, or
+    count, want/0 ...    how many results a tuple has, and each of them
+    grad/a ...           gradients of the sum of all results that are floats
+    error                instead of these: PyTorch refuses
 """
+import glob
 import os
+import subprocess
+import sys
+import zlib
 
-import torch
-from torch import nn
-
-torch.set_num_threads(1)
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-class Fixture:
-    def __init__(self, name):
-        self.file = open(os.path.join(HERE, name), "w")
-        self.file.write("# made by generate.py with PyTorch %s\n" % torch.__version__.split("+")[0])
+def path_of(name):
+    """Where a fixture is written, in a folder that is there."""
+    path = os.path.join(os.environ.get("PGTORCH_GOLDEN") or HERE, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    return path
 
-    def case(self, name):
+
+class Fixture:
+    """NAME may have a folder: ops/scalar.txt."""
+
+    def __init__(self, name):
+        self.file = open(path_of(name), "w", buffering=1)
+        self.file.write("# made by %s with PyTorch %s\n" % (os.path.basename(sys.argv[0]), torch.__version__.split("+")[0]))
+        self.count = {}
+
+    def case(self, name, seeded=True):
         self.file.write("case %s\n" % name)
+        self.count[name] = self.count.get(name, 0) + 1
+        if seeded:
+            seed(name, self.count[name])
 
     def text(self, key, value):
         self.file.write("%s: %s\n" % (key, value))
@@ -37,62 +63,25 @@ class Fixture:
         self.file.write("%s %s[%s]: %s\n" % (key, dtype, ",".join(map(str, t.shape)), " ".join(numbers)))
 
 
-def rng():
-    """Mixed draws from one generator: also what is kept between them must be right."""
-    f = Fixture("rng.txt")
-    f64, f32, f16, bf16 = torch.float64, torch.float32, torch.float16, torch.bfloat16
-    draws = [
-        ("uniform", f32, 5, 0, 1), ("uniform", f32, 7, -0.37, 0.41), ("uniform", f64, 5, 0, 1),
-        ("uniform", f64, 5, -0.37, 0.41), ("uniform", bf16, 9, -0.5, 2), ("normal", f32, 5, 0, 1),
-        ("normal", f64, 6, 1, 2), ("uniform", f32, 1, 0, 1), ("normal", f32, 1, 0, 1), ("randperm", None, 11, 0, 0),
-        ("normal", f32, 16, 0, 1), ("normal", f32, 37, 0, 1), ("normal", f64, 21, 1, 2), ("normal", f32, 2, 3, 0.5),
-        ("randperm", None, 1, 0, 0), ("randperm", None, 2, 0, 0), ("randperm", None, 700, 0, 0),
-        ("uniform", f32, 50, 0, 1), ("normal", f32, 15, 0, 1), ("normal", f32, 48, 0, 1), ("randperm", None, 30, 0, 0),
-        ("normal", bf16, 16, 0, 1), ("normal", bf16, 37, 0.1, 0.3), ("normal", f16, 33, 100.3, 2), ("normal", bf16, 5, 0, 1),
-        ("normal", f16, 3, 1, 0.1), ("uniform", f16, 50, 0, 1), ("uniform", bf16, 300, 0.1, 0.7), ("uniform", bf16, 300, 0, 1),
-        # what rounds up to the end becomes the beginning
-        ("uniform", f32, 9, 1, 1.00000024), ("uniform", f64, 9, 1, 1 + 2**-51), ("uniform", f16, 9, 1, 1.001), ("uniform", f32, 3, 0, 1),
-    ]
-    for seed in [0, 1, 42, 123456789, 2**32, 2**40 + 7, 2**63 - 1]:
-        torch.manual_seed(seed)
-        for i, (kind, dtype, n, a, b) in enumerate(draws):
-            f.case("seed %d draw %d" % (seed, i))
-            f.text("seed", seed)
-            f.text("first", int(i == 0))
-            f.text("kind", kind)
-            f.text("a", a)
-            f.text("b", b)
-            if kind == "uniform":
-                f.tensor("value", torch.empty(n, dtype=dtype).uniform_(a, b))
-            elif kind == "normal":
-                f.tensor("value", torch.empty(n, dtype=dtype).normal_(a, b))
-            else:
-                f.tensor("value", torch.randperm(n))
+def seed(*what):
+    """Seeds PyTorch by what is to be drawn: the same in every run of Python, and for every order of cases."""
+    torch.manual_seed(zlib.crc32(" ".join(map(str, what)).encode()))
 
 
-def init():
-    """state_dict right after construction."""
-    f = Fixture("init.txt")
-    for text, seed in [
-        ("nn.Linear(3, 5)", 0),
-        ("nn.Linear(7, 1, bias=False)", 1),
-        ("nn.Linear(1, 1)", 2**40 + 7),
-        ("nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))", 42),
-        ("nn.Sequential(nn.Sequential(nn.Linear(2, 3), nn.ReLU()), nn.Linear(3, 2), nn.Sequential())", 7),
-        ("nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 10))", 0),
-        ("nn.Sequential(nn.Linear(13, 17, bias=False), nn.Linear(17, 11), nn.ReLU(), nn.Linear(11, 1))", 3),
-        ("nn.Bilinear(3, 4, 5)", 5),
-        ("nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.PReLU(6, init=0.1), nn.Linear(6, 2))", 6),
-        ("nn.Sequential(nn.LayerNorm((2, 3)), nn.PReLU(), nn.GroupNorm(2, 2), nn.BatchNorm1d(2, affine=False), nn.Flatten(), nn.Linear(6, 2))", 8),
-    ]:
-        torch.manual_seed(seed)
-        model = eval(text)
-        f.case(text)
-        f.text("seed", seed)
-        for name, value in model.state_dict().items():
-            f.tensor("state/" + name, value)
+def main():
+    where = os.path.abspath(sys.argv[1] if len(sys.argv) > 1 else HERE)
+    environment = dict(os.environ, PGTORCH_GOLDEN=where, OMP_NUM_THREADS="1")
+    for path in sorted(glob.glob(os.path.join(HERE, "generate_*.py"))):
+        print("  " + os.path.basename(path), flush=True)
+        subprocess.run([sys.executable, "-B", "-W", "ignore", path], env=environment, check=True)
 
 
 if __name__ == "__main__":
-    rng()
-    init()
+    main()
+else:
+    # kernels that every x86-64 processor of the last ten years has, and one thread, so that sums have one order: fixtures made
+    # on another machine are the same but for a few last digits
+    os.environ.update(ATEN_CPU_CAPABILITY="avx2", MKL_CBWR="AVX2", ONEDNN_MAX_CPU_ISA="AVX2")
+    import torch
+
+    torch.set_num_threads(1)

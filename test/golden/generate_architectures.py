@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes architectures.csv beside this file with PyTorch (made with 2.15): 100 random networks in evaluation mode.
+"""Writes architectures.csv beside this file with PyTorch: 100 random networks in evaluation mode.
 
 Rows are architecture,part,name,value.  Parts: module (its text), scale (of the tolerance), state (one row for each
 name of the state_dict), input and output (names 1 and 2: two rows).
@@ -11,7 +11,6 @@ where both rows give the same.
 """
 import csv
 import math
-import pathlib
 import random
 import re
 import struct
@@ -20,11 +19,11 @@ from types import SimpleNamespace
 import torch
 from torch import nn as torch_nn
 
+from generate import path_of
+
 COUNT = 100
 MAX_NUMBERS = 200
 SKIP = {"Graph"}
-
-torch.set_num_threads(1)
 
 
 class Graph(torch_nn.Module):
@@ -227,9 +226,11 @@ def rows_of(number, text, shape, generator):
 
 
 def main():
-    r, generator = random.Random(3), torch.Generator().manual_seed(3)
     rows, drawn, refused = [], "", 0
     for number in range(1, COUNT + 1):
+        # a seed of its own, so that one that is drawn again changes no other
+        r, generator = random.Random(200 + number), torch.Generator().manual_seed(200 + number)
+        deck.clear()
         while True:
             text, shape = draw(r)
             some = rows_of(number, text, shape, generator)
@@ -243,7 +244,7 @@ def main():
     wanted |= {re.match(r"nn\.(\w+)", p(0.1, 0.2))[1] for p in POINTWISE}
     missing = wanted - set(re.findall(r"nn\.(\w+)", drawn))
     assert not missing, missing
-    with open(pathlib.Path(__file__).with_name("architectures.csv"), "w", newline="", encoding="ascii") as f:
+    with open(path_of("architectures.csv"), "w", newline="", encoding="ascii") as f:
         csv.writer(f, lineterminator="\n").writerows(rows)
     print(f"{len(rows)} rows; {refused} networks drawn again")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes autocast.txt beside this file with PyTorch (made with 2.15): training steps of mixed precision, bfloat16.
+"""Writes autocast.txt beside this file with PyTorch, in the form of generate.py: training steps of mixed precision, bfloat16.
 
 What is tested is what torch.autocast does on a GPU; these numbers come from a CPU.  Its kernels of bfloat16 round in
 between (products of transposed operands after every addition, GELU after every operation) where CUDA's compute in
@@ -16,10 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from generate import Fixture
+from generate import Fixture, seed
 
-torch.set_num_threads(1)
-torch.manual_seed(29)
+seed("autocast")
 f = Fixture("autocast.txt")
 # computed in float32, result too; in float32, rounded to what came in; the rest is done in what comes in
 FLOAT32 = (nn.LayerNorm, nn.GroupNorm, nn.Softmax, nn.LogSoftmax, nn.Softplus)
@@ -142,7 +141,10 @@ def check_self(model, x):
 
 
 def add(text, loss_text, x, target, model=None, loss_fn=None):
-    model = model or eval(text)
+    """What is random in this case alone comes as a function, which draws it."""
+    f.case(text)
+    model = model() if model else eval(text)
+    target = target() if callable(target) else target
     loss_fn = loss_fn or eval(loss_text)
     outputs = {}
     state = copy.deepcopy(model.state_dict())
@@ -157,7 +159,6 @@ def add(text, loss_text, x, target, model=None, loss_fn=None):
     for name, m in model.named_modules():
         emulate(m)
         m.register_forward_hook(note(name))
-    f.case(text)
     f.text("loss", loss_text)
     f.tensor("x", x)
     f.tensor("target", target)
@@ -182,6 +183,10 @@ def add(text, loss_text, x, target, model=None, loss_fn=None):
         f.tensor("after/" + name, t)
 
 
+def pair():
+    return {"fc1": nn.Linear(6, 6), "fc2": nn.Linear(6, 6)}
+
+
 x = torch.randn(12, 6)
 value = torch.randn(12, 2)
 flags = (torch.rand(12, 2) > 0.5).float()
@@ -200,25 +205,16 @@ add(mlp % ("Tanh()", 2), "nn.SmoothL1Loss()", x, value)
 add(mlp % ("ReLU()", 3), "nn.CrossEntropyLoss(label_smoothing=0.1)", x, classes)
 add("nn.Sequential(nn.Unflatten(1, (2, 3)), nn.Linear(3, 8), nn.Identity(), nn.Flatten(), nn.ReLU(), nn.Linear(16, 2))", mse, x, value)
 
-
-def linear2(i, o):
-    return nn.Linear(i, o), nn.Linear(o, o)
-
-
-a, b = linear2(6, 6)
-add("nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(6, 6), 'fc2', nn.Linear(6, 6))", mse, x, torch.randn(12, 6),
-    model=Graph(lambda m, x: m.fc2(F.relu(m.fc1(x))) + x, fc1=a, fc2=b))
+add("nn.Graph('x -> fc2(relu(fc1(x))) + x', 'fc1', nn.Linear(6, 6), 'fc2', nn.Linear(6, 6))", mse, x, lambda: torch.randn(12, 6),
+    model=lambda: Graph(lambda m, x: m.fc2(F.relu(m.fc1(x))) + x, **pair()))
 # a weight that is used twice; products, exponentials, sums and means of what is bfloat16
-a, b = linear2(6, 6)
 add("nn.Graph('x -> h = fc2(fc2(relu(fc1(x)))); h * exp(-square(h)) + sum(h, 1, True)', 'fc1', nn.Linear(6, 6), 'fc2', nn.Linear(6, 6))", mse, x,
-    torch.randn(12, 6),
-    model=Graph(lambda m, x: (lambda h: h * torch.exp(-h.float() ** 2) + h.float().sum(1, True))(m.fc2(m.fc2(F.relu(m.fc1(x))))), fc1=a, fc2=b))
-a, b = linear2(6, 6)
+    lambda: torch.randn(12, 6),
+    model=lambda: Graph(lambda m, x: (lambda h: h * torch.exp(-h.float() ** 2) + h.float().sum(1, True))(m.fc2(m.fc2(F.relu(m.fc1(x))))), **pair()))
 add("nn.Graph('x -> a = fc1(x); b = fc2(a); softmax(a @ t(b), -1) @ b + mean(a, 1, True)', 'fc1', nn.Linear(6, 6), 'fc2', nn.Linear(6, 6))", mse, x,
-    torch.randn(12, 6),
-    model=Graph(lambda m, x: (lambda a: (lambda b: matmul(matmul(a, b.t()).float().softmax(-1), b) + a.mean(1, True))(m.fc2(a)))(m.fc1(x)), fc1=a, fc2=b))
+    lambda: torch.randn(12, 6),
+    model=lambda: Graph(lambda m, x: (lambda a: (lambda b: matmul(matmul(a, b.t()).float().softmax(-1), b) + a.mean(1, True))(m.fc2(a)))(m.fc1(x)), **pair()))
 add(mlp % ("ReLU()", 2), "nn.Graph('(o, t) -> mean(abs(o - t) ** 1.5)')", x, value,
     loss_fn=Graph(lambda m, o, t: (torch.abs(o - t).float() ** 1.5).mean()))
 add(mlp % ("ReLU()", 2), "nn.Graph('(o, t) -> mean(abs(o) * (t > 0)) - mean(o)')", x, value,
     loss_fn=Graph(lambda m, o, t: (torch.abs(o) * (t > 0)).mean() - o.mean()))
-f.file.close()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes fit.txt and promote.txt beside this file with PyTorch (made with 2.15).
+"""Writes fit.txt and promote.txt beside this file with PyTorch.
 
 fit.txt: whole trainings.  The data are a closed formula that test_fit.c computes as well; initial
 weights are drawn from the seed, rows are shuffled by successive torch.randperm of one generator with the
@@ -14,7 +14,6 @@ from torch import nn, optim
 
 from generate import Fixture
 
-torch.set_num_threads(1)
 
 
 def features(rows, width):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes graph.txt with PyTorch: what expressions of nn.Graph compute, their gradients, and three steps of SGD.
+"""Writes graph.txt with PyTorch, in the form of generate.py: what expressions of nn.Graph compute, their gradients, and three steps of SGD.
 
 The texts of pgtorch are Python, so Python itself runs them, over PyTorch's functions.
 """
@@ -84,11 +84,10 @@ grad(clamp(x * 0, 0, 1), x); grad(max(x * 0, 0).values, x); grad(max(x * 0), x);
 
 def main():
     f = Fixture("graph.txt")
-    torch.manual_seed(21)
     for text, shapes in NETWORKS:
+        f.case(text)
         model = eval(text)
         inputs = [torch.randn(s).requires_grad_() for s in shapes]
-        f.case(text)
         for i, x in enumerate(inputs):
             f.tensor("in%d" % i, x)
         for name, p in model.named_parameters():
@@ -113,20 +112,19 @@ def main():
         for name, p in model.named_parameters():
             f.tensor("end/" + name, p)
     # a loss of one's own
-    output, target = torch.randn(6, 3).requires_grad_(), torch.randn(6, 3)
     for text in ["nn.Graph('(output, target) -> mean(abs(output - target) ** 1.5)')",
                  "nn.Graph('(o, t) -> e = o - t; sum(where(abs(e) < 1, e ** 2, 2 * abs(e) - 1))')"]:
-        output.grad = None
+        f.case(text)
+        output, target = torch.randn(6, 3).requires_grad_(), torch.randn(6, 3)
         value = eval(text)(output, target)
         value.backward()
-        f.case(text)
         f.tensor("loss", value)
         f.tensor("output", output)
         f.tensor("loss_target", target)
         f.tensor("grad0", output.grad)
     # forward of many expressions
-    x, y = torch.randn(3, 4, 5).requires_grad_(), torch.randn(4, 5).requires_grad_()
     f.case("expressions")
+    x, y = torch.randn(3, 4, 5).requires_grad_(), torch.randn(4, 5).requires_grad_()
     f.tensor("x", x)
     f.tensor("y", y)
     for text in EXPRESSIONS.replace("\n", ";").split(";"):

@@ -1,16 +1,17 @@
 #!/usr/bin/python3
-"""Writes ops.txt with PyTorch (made with 2.15): every op at special values, in all dtypes, at odd shapes and arguments, and its gradients.
+"""Writes ops/FAMILY.txt with PyTorch: every op at special values, in all dtypes, at odd shapes and arguments, and its gradients.
 
-A case's name is an expression over the tensors a, b, c; the texts of pgtorch are Python, so Python itself runs them.  "want" is the
-result, "grad/a" the gradient of the sum of the result, "error" stands where PyTorch refuses.  What PyTorch has not built for a dtype of half precision is left out.
+The form is that of generate.py; the texts of pgtorch are Python, so Python itself runs them.  What PyTorch has not built for a
+dtype of half precision is left out.
 """
 import itertools
 import warnings
+from string import ascii_lowercase
 
 import torch
 import torch.nn.functional as F
 
-from generate import Fixture
+from generate import Fixture, seed
 
 warnings.simplefilter("ignore")
 inf, nan = float("inf"), float("nan")
@@ -28,41 +29,49 @@ for name in "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool"
 
 f32, f64, f16, bf16 = torch.float32, torch.float64, torch.float16, torch.bfloat16
 i64, i32, i8, u8, boolean = torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool
-fixture = Fixture("ops.txt")
+fixture = None  # of the family at hand
 
 
 def case(text, *inputs, gradient=True, signs=True):
-    inputs = [x.clone().requires_grad_(gradient and x.is_floating_point()) for x in inputs]
-    scope = dict(NAMES)
-    scope.update(zip("abc", inputs))
+    assert len(inputs) <= len(ascii_lowercase)
+    inputs = dict(zip(ascii_lowercase, (x.clone().requires_grad_(gradient and x.is_floating_point()) for x in inputs)))
     try:
-        y = eval(text, scope)
+        y = eval(text, dict(NAMES, **inputs))
         error = None
     except (RuntimeError, IndexError, TypeError, ValueError) as e:
         error = str(e).split("\n")[0]
         if "not implemented for" in error and ("Half" in error or "BFloat16" in error):
             return
     fixture.case(text)
-    for name, x in zip("abc", inputs):
+    for name, x in inputs.items():
         fixture.tensor(name, x)
     if error is not None:
         fixture.text("error", error[:100])
         return
-    if not signs and y.is_floating_point():
-        y = y + 0.0  # PyTorch's own kernels differ in the sign of a zero
-    fixture.tensor("want", y)
-    if not y.is_floating_point() or not y.requires_grad:
+    results = list(y) if isinstance(y, tuple) else [y]
+    if not signs:  # PyTorch's own kernels differ in the sign of a zero
+        results = [r + 0.0 if r.is_floating_point() else r for r in results]
+    if isinstance(y, tuple):
+        fixture.text("count", len(results))
+    for i, r in enumerate(results):
+        fixture.tensor("want/%d" % i if isinstance(y, tuple) else "want", r)
+    wrt = {name: x for name, x in inputs.items() if x.requires_grad}
+    floats = [r.sum() for r in results if r.is_floating_point() and r.requires_grad]
+    if not wrt or not floats:
         return
-    wrt = [x for x in inputs if x.requires_grad]
     try:
-        grads = torch.autograd.grad(y.sum(), wrt, allow_unused=True)
-    except (RuntimeError, NotImplementedError) as e:
+        grads = torch.autograd.grad(sum(floats), list(wrt.values()), allow_unused=True)
+    except (RuntimeError, NotImplementedError):
         return
-    for name, x in zip("abc", inputs):
-        if x.requires_grad:
-            grad = grads[[x is w for w in wrt].index(True)]
-            if grad is not None:
-                fixture.tensor("grad/" + name, grad + 0.0)
+    for name, grad in zip(wrt, grads):
+        if grad is not None:
+            fixture.tensor("grad/" + name, grad + 0.0)
+
+
+def randn(text, *shapes):
+    """Random numbers for a case, of its name and shapes."""
+    seed(text, *shapes)
+    return [torch.randn(s) for s in shapes]
 
 
 SPECIAL = [nan, inf, -inf, 0.0, -0.0, 0.5, -0.5, 1.5, 2.5, -2.5, 1.0, -1.0, 1e-4, 80.0, -80.0, 3e4, 0.3, -0.7]
@@ -78,7 +87,7 @@ def special(dtype, values=SPECIAL):
     return torch.tensor(sorted({info.min, info.min + 1, max(info.min, -3), 0, 1, 2, 3, 5, 11, info.max}), dtype=dtype)
 
 
-def scalars():
+def scalar():
     for op in ("neg abs sign square reciprocal exp expm1 log log1p sqrt rsqrt tanh sigmoid erf relu floor ceil round trunc logical_not isnan "
                "isfinite").split():
         for dtype in (f32, f64, f16, bf16, i64, i8, u8, boolean):
@@ -122,8 +131,8 @@ CUBE = torch.arange(12.0).reshape(2, 3, 2).sin()
 DIMS = ["", ", 0", ", -1", ", 1, True", ", -2", ", 2", ", -3", ", dim=0, keepdim=True"]
 
 
-def reductions():
-    for op in "sum mean amax amin var std norm argmax argmin".split():
+def over_dimensions(ops):
+    for op in ops.split():
         pre = ", 2" if op == "norm" else ""
         for dims in DIMS + [", [0, 1]", ", [-1, 0]", ", [1, 1]", ", [0, -2]", ", []", ", dim=[1], keepdim=True"]:
             if op.startswith("arg") and "[" in dims:
@@ -140,16 +149,24 @@ def reductions():
         for dtype in (f64, f16, bf16, i64, i8, u8, boolean):
             case("%s(a%s)" % (op, pre), torch.tensor([[1, 0], [1, 1], [5, 3]]).to(dtype))
             case("%s(a%s, 0)" % (op, pre), torch.tensor([[1, 0], [1, 1], [5, 3]]).to(dtype))
+
+
+def reduce():
+    over_dimensions("sum mean amax amin argmax argmin")
     for op in "sum mean amax".split():
         case(op + "(a)", torch.full((300,), 1000.0, dtype=f16))  # the sum is no float16
-    for text in ("var(a, 0)", "std(a, 0)", "norm(a)", "norm(a, 3)", "norm(a, 1, 0)"):
-        for dtype in (f16, bf16):
-            # PyTorch's gradient of a cubic norm overflows
-            case(text, torch.tensor([[300.0, -1.0], [-400.0, 2.0], [500.0, 2.5]], dtype=dtype), gradient=(text, dtype) != ("norm(a, 3)", f16))
     for dtype in "float64 int32 uint8 bool float16".split():
         case("sum(a, dtype=%s)" % dtype, torch.tensor([200, 100, 3]))
         case("sum(a, 0, True, dtype=%s)" % dtype, torch.tensor([[0.7], [0.6]]), gradient=dtype.startswith("float"))
         case("mean(a, dtype=%s)" % dtype, torch.tensor([200, 100, 3]))
+
+
+def stat():
+    over_dimensions("var std norm")
+    for text in ("var(a, 0)", "std(a, 0)", "norm(a)", "norm(a, 3)", "norm(a, 1, 0)"):
+        for dtype in (f16, bf16):
+            # PyTorch's gradient of a cubic norm overflows
+            case(text, torch.tensor([[300.0, -1.0], [-400.0, 2.0], [500.0, 2.5]], dtype=dtype), gradient=(text, dtype) != ("norm(a, 3)", f16))
     for op in "max min".split():
         for dims in (", 0", ", -1", ", 1, True", ", dim=0, keepdim=True", ", 2"):
             for x in (TIES, NAN3, torch.tensor([2.0, inf, -inf]), torch.tensor(3.0), torch.zeros(0, 3), torch.zeros(2, 0)):
@@ -178,6 +195,9 @@ def reductions():
     for text in ("var(a)", "var(a, 0)", "var(a, 0, False)", "std(a, 0)", "std(a, [0, 1], False)", "std(a, unbiased=False, dim=1)", "std(a, 1)"):
         for x in (torch.ones(3, 2), torch.ones(1, 2), torch.tensor([[1.0, nan], [2.0, 3.0]]), torch.tensor([[inf, 1.0], [2.0, 3.0]]), torch.zeros(0, 2)):
             case(text, x, gradient=bool(x.isfinite().all()) and len(x) > 1)
+
+
+def softmax():
     for op in "softmax log_softmax".split():
         for dims in (", 0", ", -1", ", dim=1", ", 2", ", -3"):
             for x in (TIES, NAN3, torch.tensor([[-inf, -inf], [-inf, 2.0]]), torch.tensor([[inf, 1.0]]), torch.tensor(2.0), torch.zeros(0, 3), torch.zeros(2, 0),
@@ -187,7 +207,7 @@ def reductions():
         case(op + "(a, dim=0, dtype=float32)", torch.tensor([1.0, 2.5], dtype=f16))
 
 
-def shapes():
+def shape():
     x = torch.arange(6.0).reshape(2, 3)
     cube = torch.arange(24.0).reshape(2, 3, 4)
     for text in ("reshape(a, [3, 2])", "reshape(a, [-1])", "reshape(a, [-1, 0])", "reshape(a, [4])", "reshape(a, [-1, -1])", "reshape(a, [-2, 3])",
@@ -219,6 +239,9 @@ def shapes():
     case("cat([a, b])", torch.tensor(1.0), torch.tensor([1.0]))
     case("stack([a, b])", torch.tensor([1, 2]), torch.tensor([0.5, 1]))
     case("stack([a, b])", torch.tensor(1), torch.tensor(2))
+
+
+def cast():
     for dtype in "float32 float64 float16 bfloat16 int64 int32 int16 int8 uint8 bool".split():
         case("to(a, %s)" % dtype, torch.tensor([0.0, -0.0, 1.5, -1.5, 100.7, -100.7, nan, 0.1, 1e-9]) if dtype in ("float32", "float64", "float16", "bfloat16", "bool")
              else torch.tensor([0.0, 1.5, -1.5, 100.7, 2.999]))
@@ -226,6 +249,9 @@ def shapes():
     # ties and halves of the smallest steps
     case("to(a, float16)", torch.tensor([65504.0, 65519.0, 65520.0, 2049.0, 2051.0, 2.0**-24, 2.0**-25, 3 * 2.0**-25, 6.1e-5, 5.97e-8]))
     case("to(a, bfloat16)", torch.tensor([257.0, 259.0, 1.00390625, 1.01171875, 3.4e38, 1e-40, 3.3961776e38]))
+
+
+def create():
     for text in ("arange(5)", "arange(0)", "arange(1, 4)", "arange(1, 2, 0.3)", "arange(5, 1, -2)", "arange(1, 5, -1)", "arange(3, 3)", "arange(0, 1, 0)",
                  "arange(2.5)", "arange(5, dtype=float32)", "arange(1, 3.5, dtype=int64)", "arange(-3)", "arange(0, 5, 2)", "arange(nan)", "arange(end=3)",
                  "arange(0.5, 3, dtype=int64)", "arange(0, 2, 0.7, dtype=int32)", "arange(5, 1, -1.5, dtype=int64)", "arange(0, 1, 0.0, dtype=int64)",
@@ -233,17 +259,16 @@ def shapes():
         case("%s + a * 0" % text, torch.tensor(0))
 
 
-def products():
-    torch.manual_seed(3)
+def matmul():
     sizes = [(), (3,), (0,), (2, 3), (3, 2), (3, 0), (0, 3), (1, 3), (2, 2, 3), (2, 3, 2), (1, 3, 2), (3, 1, 2, 3), (0, 3, 2)]
     for p, q in itertools.product(sizes, sizes):
-        case("a @ b", torch.randn(p), torch.randn(q))
+        case("a @ b", *randn("a @ b", p, q))
     for p, q in itertools.product(sizes, [(3,), (2, 3), (1, 3), (0, 3), (2, 0), (), (2, 2, 3)]):
-        case("linear(a, b)", torch.randn(p), torch.randn(q))
+        case("linear(a, b)", *randn("linear(a, b)", p, q))
     for b in [(), (1,), (2,), (3,)]:
-        case("linear(a, b, c)", torch.randn(2, 3), torch.randn(2, 3), torch.randn(b))
+        case("linear(a, b, c)", *randn("linear(a, b, c)", (2, 3), (2, 3), b))
     for b in [(), (1,), (2,)]:
-        case("linear(a, b, c)", torch.randn(2, 3), torch.randn(3), torch.randn(b))
+        case("linear(a, b, c)", *randn("linear(a, b, c)", (2, 3), (3,), b))
     for dtype in (f64, i64, i8, u8):
         case("a @ b", torch.tensor([[1, 2], [3, 100]], dtype=dtype), torch.tensor([[5, 6], [7, 8]], dtype=dtype))
         case("a @ b", torch.tensor([1, 100], dtype=dtype), torch.tensor([5, 6], dtype=dtype))
@@ -252,7 +277,7 @@ def products():
     case("a @ b", torch.tensor([[nan, 0.0], [inf, 1.0]]), torch.tensor([[0.0, 1.0], [0.0, 0.0]]))
 
 
-def clamps():
+def clamp():
     for text in ("clamp(a, -1, 1)", "clamp(a, 0.5)", "clamp(a, max=0.5)", "clamp(a, 2, 1)", "clamp(a)", "clamp(a, min=0)", "clamp(a, nan)", "clamp(a, -inf, inf)",
                  "clamp(a, 1.5, 2.5)", "clamp(a, 0, 0.5)", "clamp(a, 300, 400)", "clamp(a, -1)", "clamp(a, max=300)", "clamp(a, max=-1)",
                  "clamp(a, -300, 2)", "clamp(a, -2, 2)", "clamp(a, -2.0, 2.0)", "clamp(a, 2.0, 2.0)", "clamp(a, 3, nan)", "clamp(a, nan, nan)", "clamp(a, 1e6)",
@@ -263,8 +288,6 @@ def clamps():
             case(text, special(dtype, FEW[1:]), gradient="nan" not in text)
 
 
-scalars()
-reductions()
-shapes()
-products()
-clamps()
+for family in (scalar, reduce, stat, softmax, shape, cast, create, matmul, clamp):
+    fixture = Fixture("ops/%s.txt" % family.__name__)
+    family()

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes optim.txt and sched.txt beside this file with PyTorch (made with 2.15).
+"""Writes optim.txt and sched.txt beside this file with PyTorch.
 
 optim.txt: 20 full-batch steps of one network with each optimizer: losses, then parameters and state.
 sched.txt: trainings of the same network with each scheduler, and with clipped gradients: the rates that the
@@ -15,7 +15,6 @@ from torch.optim import lr_scheduler  # noqa: F401 (in evaluated texts)
 
 from generate import Fixture
 
-torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 MODEL = "nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 3))"
 CE, MSE = "nn.CrossEntropyLoss()", "nn.MSELoss()"

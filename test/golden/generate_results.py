@@ -1,8 +1,7 @@
 #!/usr/bin/python3
 """Writes results.txt with PyTorch: ops with several results, with lists, and with shapes that depend on data; forms of one name; tensors from nothing.
 
-A case's name is an expression over the tensors a and b.  "want/0", "want/1" ... are its results ("count" says how many), "grad/a" the
-gradient of the sum of those that are floats, "error" stands where PyTorch refuses.  Each case is drawn from a seed of its own.
+The form is that of generate.py.  Each case is drawn from a seed of its own.
 """
 import zlib
 
@@ -30,9 +29,10 @@ def case(text, *inputs):
         return
     several = isinstance(y, tuple)
     results = list(y) if several else [y]
-    fixture.text("count", len(results) if several else "one")
+    if several:
+        fixture.text("count", len(results))
     for i, r in enumerate(results):
-        fixture.tensor("want/%d" % i, r)
+        fixture.tensor("want/%d" % i if several else "want", r)
     floats = [r for r in results if r.is_floating_point() and r.requires_grad]
     if not floats or (text in ("max(a)", "min(a)") and torch.isnan(floats[0])):
         return  # at NaN the gradient of max is shared among those that are NaN, that of amax is not; ours are alike
