@@ -243,8 +243,9 @@ test:
 demo:
 	@$(or $(S),./)test/demo.sh
 
+# PYTHON: of the rival, if it was given
 bench: all
-	@$(or $(S),./)test/bench/run
+	@$(if $(filter-out undefined file,$(origin PYTHON)),BENCH_PYTHON='$(PYTHON)') $(or $(S),./)test/bench/run
 
 # into the folder GOLDEN, if that is given
 PYTHON ?= python3

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """The training loops that "make bench" compares with, in PyTorch, tuned for this CPU.
 
-    torch_reference.py THREADS              reads requests from standard input, one a line,
-                                            and answers each with one line: samples per second
+    torch_reference.py THREADS              reads requests from standard input, one a line, and answers each
+                                            with one line of ways and samples per second: "eager 27000 compiled 25000"
     torch_reference.py THREADS REQUEST...   the same for the arguments
     torch_reference.py --describe           versions and settings, as one line
 
@@ -11,10 +11,13 @@ Linear layers with ReLU between them; a word before them names what else is betw
 More than one output: CrossEntropyLoss over class indices; one output: MSELoss.  Adam with its defaults.
 
 The loop is the fastest plain one: tensors in memory, batches are slices, neither DataLoader nor
-shuffling.  Everything that PyTorch, OpenBLAS and OpenMP read from the environment is set before they are
-loaded; what the caller has set stays.
+shuffling, and the fused Adam where PyTorch has it for the CPU.  It runs eagerly and, where PyTorch has
+torch.compile and there is a C++ compiler, with network and loss compiled.  Everything that PyTorch, OpenBLAS and
+OpenMP read from the environment is set before they are loaded; what the caller has set stays.
 """
+import importlib.metadata
 import os
+import shutil
 import sys
 import time
 
@@ -45,11 +48,22 @@ def cpu():
     return flags, amd
 
 
+def is_old():
+    """Whether this is PyTorch 1, without loading it."""
+    try:
+        return int(importlib.metadata.version("torch").split(".")[0]) < 2
+    except (importlib.metadata.PackageNotFoundError, ValueError):
+        return True
+
+
 def tuned(threads):
-    """The environment in which PyTorch 1.13 over Debian's OpenBLAS uses what the CPU has."""
+    """The environment in which PyTorch uses what the CPU has: 2 sees that itself, 1.13 over Debian's OpenBLAS does not."""
+    env = {"OMP_NUM_THREADS": str(threads)}
+    if not is_old():
+        return env
     flags, amd = cpu()
     # OpenMP's threads would spin while OpenBLAS's compute, on the same CPUs
-    env = {"OMP_NUM_THREADS": str(threads), "OPENBLAS_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "0"}
+    env.update({"OPENBLAS_NUM_THREADS": str(threads), "GOMP_SPINCOUNT": "0"})
     wide = {"avx512f", "avx512bw", "avx512dq", "avx512vl", "avx512cd"} <= flags
     if wide:
         env["OPENBLAS_CORETYPE"] = "SkylakeX"
@@ -68,34 +82,52 @@ def network(nn, kind, sizes):
     return nn.Sequential(*layers)
 
 
-def samples_per_second(torch, request):
-    shape, batch, samples = request.split("/")
-    kind, sizes = shape.split("-", 1) if shape[0].isalpha() else ("relu", shape)
-    sizes, batch, samples = [int(n) for n in sizes.split("-")], int(batch), int(samples)
-    rows = max(batch, min(samples, 20000 if sizes[0] > 100 else 100000))
-    torch.manual_seed(0)
-    x = torch.rand(rows, sizes[0])
-    if sizes[-1] > 1:
-        y, loss = torch.randint(0, sizes[-1], (rows,)), torch.nn.CrossEntropyLoss()
-    else:
-        y, loss = torch.rand(rows, 1), torch.nn.MSELoss()
-    model = network(torch.nn, kind, sizes)
-    optimizer = torch.optim.Adam(model.parameters())
-    batches = list(zip(x.split(batch), y.split(batch)))[: rows // batch]
+def adam(torch, parameters):
+    try:
+        return torch.optim.Adam(parameters, fused=True)
+    except (TypeError, RuntimeError):  # PyTorch 1, and the first of 2
+        return torch.optim.Adam(parameters)
 
-    def steps(n):
+
+class Training:
+    """One network with its data; ways: what computes the loss of a batch, by name."""
+
+    def __init__(self, torch, request):
+        shape, batch, samples = request.split("/")
+        kind, sizes = shape.split("-", 1) if shape[0].isalpha() else ("relu", shape)
+        sizes, self.batch, samples = [int(n) for n in sizes.split("-")], int(batch), int(samples)
+        rows = max(self.batch, min(samples, 20000 if sizes[0] > 100 else 100000))
+        self.steps = max(1, samples // self.batch)
+        torch.manual_seed(0)
+        x = torch.rand(rows, sizes[0])
+        if sizes[-1] > 1:
+            y, loss = torch.randint(0, sizes[-1], (rows,)), torch.nn.CrossEntropyLoss()
+        else:
+            y, loss = torch.rand(rows, 1), torch.nn.MSELoss()
+        self.batches = list(zip(x.split(self.batch), y.split(self.batch)))[: rows // self.batch]
+        model = network(torch.nn, kind, sizes)
+        self.optimizer = adam(torch, model.parameters())
+        self.ways = {"eager": lambda x, y: loss(model(x), y)}
+        if hasattr(torch, "compile") and shutil.which(os.environ.get("CXX", "g++")):
+            try:
+                self.ways["compiled"] = torch.compile(self.ways["eager"])
+                self.run("compiled", WARM_STEPS)
+            except Exception as e:  # whatever its compiler meets: the comparison goes on without it
+                print(f"torch.compile: {type(e).__name__}: {str(e).splitlines()[0]}", file=sys.stderr)
+                self.ways.pop("compiled", None)
+
+    def run(self, way, n):
+        compute = self.ways[way]
         for i in range(n):
-            xb, yb = batches[i % len(batches)]
-            optimizer.zero_grad()
-            value = loss(model(xb), yb)
-            value.backward()
-            optimizer.step()
+            self.optimizer.zero_grad()
+            compute(*self.batches[i % len(self.batches)]).backward()
+            self.optimizer.step()
 
-    steps(WARM_STEPS)
-    n = max(1, samples // batch)
-    start = time.perf_counter()
-    steps(n)
-    return n * batch / (time.perf_counter() - start)
+    def samples_per_second(self, way):
+        self.run(way, WARM_STEPS)
+        start = time.perf_counter()
+        self.run(way, self.steps)
+        return self.steps * self.batch / (time.perf_counter() - start)
 
 
 def main():
@@ -110,12 +142,19 @@ def main():
     import torch  # not before the environment is set
 
     if describe:
-        settings = " ".join(f"{key}={os.environ[key]}" for key in env if not key.endswith("THREADS"))
-        print(f"PyTorch {torch.__version__} {settings}")
+        settings = "".join(f" {key}={os.environ[key]}" for key in env if not key.endswith("THREADS"))
+        print(f"PyTorch {torch.__version__}, {torch.backends.cpu.get_cpu_capability()}{settings}"
+              if hasattr(torch.backends, "cpu") else f"PyTorch {torch.__version__}{settings}")
+        if is_old():
+            print("the gates mean PyTorch 2")
         return
     torch.set_num_threads(threads)
+    trainings = {}  # what was compiled is used again
     for request in sys.argv[2:] or map(str.strip, sys.stdin):
-        print(f"{samples_per_second(torch, request):.0f}", flush=True)
+        if request not in trainings:
+            trainings[request] = Training(torch, request)
+        t = trainings[request]
+        print(" ".join(f"{way} {t.samples_per_second(way):.0f}" for way in t.ways), flush=True)
 
 
 if __name__ == "__main__":
