@@ -392,6 +392,9 @@ main(void)
 	Golden f;
 
 	dev = open_device(1);
+	/* a GPU has no kernels of these ops, and in a session always a host */
+	if (dev->type != &pt_cpu_device && dev->host == NULL)
+		test_on_host(dev, "");
 	test_expressions();
 	test_gradient();
 	test_refusals();
