@@ -17,6 +17,9 @@
 /* Differentiating adds to all nodes there are, a list is many: a short text could ask for any number of them. */
 #define MAX_NODES 100000
 
+/* ... and goes over all of them: so many in all gradients together. */
+#define MAX_GRADIENT_WORK 20000000
+
 /* Arguments of a function of numbers. */
 #define MAX_NUMBERS 16
 
@@ -341,6 +344,10 @@ eval_grad(PtBuilder *b, const PtExpr *e, PtValue *out)
 	if (b->g->nnodes > MAX_NODES)
 		return pt_fail(b->err, PT_ELIMIT, "grad: the expression has more than %d operations",
 					   MAX_NODES);
+	if ((b->g->differentiated += b->g->nnodes) > MAX_GRADIENT_WORK)
+		return pt_fail(b->err, PT_ELIMIT,
+					   "too many calls of grad: together they go over more than %d operations",
+					   MAX_GRADIENT_WORK);
 	ok = pt_gradient(b->g, in[0], &in[1], 1, &gradient);
 	b->g->path = path;
 	if (ok && gradient == PT_NO_REF)

@@ -87,10 +87,11 @@ typedef struct PtGraph
 	uint32_t nvalues, values_size;
 	PtNode *nodes;
 	uint32_t nnodes, nodes_size;
-	const char *path;	 /* given to nodes that are added */
-	bool decomposed;	 /* fused ops are added as their primitives */
-	PtAutocast autocast; /* of the ops that are applied now */
-	PtReads *reads;		 /* NULL: shapes may not depend on data */
+	uint64_t differentiated; /* nodes that grad() went over so far, which is limited */
+	const char *path;		 /* given to nodes that are added */
+	bool decomposed;		 /* fused ops are added as their primitives */
+	PtAutocast autocast;	 /* of the ops that are applied now */
+	PtReads *reads;			 /* NULL: shapes may not depend on data */
 } PtGraph;
 
 extern PtGraph *pt_graph_new(PtError *err);				 /* owns its arena */
