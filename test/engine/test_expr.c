@@ -143,6 +143,8 @@ test_trees(void)
 		{"x -> relu(x)", "(x) -> {relu x}"},
 		{"(x, w,) -> h = x @ w; h + 1;", "(x w) -> h = (x @ w); (h + 1)"},
 		{"() -> 1", "() -> 1"},
+		{" lambda x, w: h = x[0:1]; h", "(x w) -> h = x<0:1:>; h"},
+		{"lambda: lambdas", "() -> lambdas"},
 		{"(x) - y", "(x - y)"},
 		{"x[0]", "x<0>"},
 		{"x[:, -1]", "x<::, (- 1)>"},
@@ -214,7 +216,10 @@ test_errors(void)
 	check_error("f(x).1", PT_ESYNTAX, "unexpected number");
 	check_error("f(x) ..", PT_ESYNTAX, "expected a result's name");
 	check_error("a if b else c", PT_ESYNTAX, "unexpected \"if\"");
-	check_error("lambda x: x", PT_ESYNTAX, "\"lambda\" is not supported");
+	check_error("f(lambda x: x)", PT_ESYNTAX, "\"lambda\" is not supported");
+	check_error("lambda x -> x", PT_ESYNTAX, "unexpected \"->\", expected \":\"");
+	check_error("lambda (x): x", PT_ESYNTAX, "unexpected \"(\", expected \":\"");
+	check_error("(x, None) -> x", PT_ESYNTAX, "unexpected \"None\", expected a plain name");
 	check_error("a & b", PT_ESYNTAX, "unexpected \"&\"");
 	check_error("a b", PT_ESYNTAX,
 				"unexpected \"b\", expected an operator or the end, at character 3");

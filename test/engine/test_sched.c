@@ -33,6 +33,8 @@ test_text(void)
 	check_text(a, "steplr(step_size=30, gamma=0.1)", "lr_scheduler.StepLR(30)");
 	check_text(a, "LinearLR(1/3, total_iters=5)", "lr_scheduler.LinearLR()");
 	check_text(a, "MultiStepLR([30, 80], 0.5)", "lr_scheduler.MultiStepLR((30, 80), gamma=0.5)");
+	check_text(a, "LambdaLR('lambda e: 0.95 ** e')",
+			   "lr_scheduler.LambdaLR('lambda e: 0.95 ** e')");
 	check_text(a, "LambdaLR('epoch -> 0.95 ** epoch')",
 			   "lr_scheduler.LambdaLR('epoch -> 0.95 ** epoch')");
 	check_text(a, "ReduceLROnPlateau('max', patience=3)",

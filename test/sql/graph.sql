@@ -40,6 +40,7 @@ SELECT pg_temp.fails(c) FROM (VALUES
 	($$SELECT nn.graph('x -> x', 'a.b', nn.relu())$$),
 	($$SELECT nn.graph('x -> x', '1a', nn.relu())$$),
 	($$SELECT nn.graph('x -> x', 'lambda', nn.relu())$$),
+	($$SELECT nn.graph('x -> self.fc(x)', 'fc', nn.linear(2, 3))$$),
 	($$SELECT nn.graph('x -> x', '', nn.relu())$$),
 	($$SELECT nn.graph('x -> f(x)', 'f', nn.mseloss())$$),
 	(format('SELECT nn.graph(%L)', (SELECT '(' || string_agg('x' || i, ', ') || ') -> x1' FROM generate_series(1, 65) i))),

@@ -97,6 +97,9 @@ fail_function(PtBuilder *b, const PtExpr *callee)
 			strncmp(b->vars[i].name, callee->text, (size_t) (dot - callee->text)) == 0)
 			return pt_hint(b->err, "Write %.64s(%.64s) instead of %.64s().", dot + 1,
 						   b->vars[i].name, callee->text);
+	if (strncmp(callee->text, "self.", 5) == 0)
+		return pt_hint(b->err, "Write %.64s(...) instead of %.64s(...).", callee->text + 5,
+					   callee->text);
 	for (int i = 0; n < 512 && b->functions != NULL && i < b->functions->count; i++)
 		names[n++] = b->functions->names[i];
 	for (int i = 0; pt_op_at(i) != NULL; i++)

@@ -20,9 +20,19 @@
 
 #include "engine/lang/lexer.h"
 
-static const char *const reserved[] = {"and",	"or",  "if",	 "else",  "for",
-									   "in",	"is",  "lambda", "await", "yield",
-									   "while", "def", "return", "import"};
+/* Words that are no names: for what there is not, but for constants and operators. */
+static bool
+is_reserved(const char *name)
+{
+	static const char *const words[] = {"None",	 "True",  "False", "not", "and",	"or",
+										"if",	 "else",  "for",   "in",  "is",		"lambda",
+										"await", "yield", "while", "def", "return", "import"};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(words[i], name) == 0)
+			return true;
+	return false;
+}
 
 static void *
 allocate(PtLexer *p, size_t bytes)
@@ -233,16 +243,6 @@ parse_atom(PtLexer *p)
 	switch (t.kind)
 	{
 		case PT_TOKEN_NAME:
-			for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-			{
-				if (strcmp(t.text, reserved[i]) == 0)
-				{
-					pt_lex_fail(p, t.position, "\"%s\" is not supported", t.text);
-					if (strcmp(t.text, "lambda") == 0)
-						pt_hint(p->err, "Write (x, y) -> x + y.");
-					return NULL;
-				}
-			}
 			if (strcmp(t.text, "None") == 0)
 				e = new_node(p, PT_EXPR_NONE, NULL, t.position);
 			else if (strcmp(t.text, "True") == 0 || strcmp(t.text, "False") == 0)
@@ -250,6 +250,8 @@ parse_atom(PtLexer *p)
 				if ((e = new_node(p, PT_EXPR_BOOL, NULL, t.position)) != NULL)
 					e->integer = t.text[0] == 'T';
 			}
+			else if (is_reserved(t.text))
+				pt_lex_fail(p, t.position, "\"%s\" is not supported", t.text);
 			else
 				e = new_node(p, PT_EXPR_NAME, t.text, t.position);
 			break;
@@ -583,7 +585,7 @@ finish_lambda(PtLexer *p, const Children *params, Children *body)
 	return e;
 }
 
-/* Is there "->" after the name or the parenthesis that begins the text? */
+/* Is there "->" after the name or the parenthesis that begins the text, or does "lambda" begin it? */
 static bool
 begins_lambda(const char *text)
 {
@@ -591,6 +593,8 @@ begins_lambda(const char *text)
 	bool parenthesis;
 
 	s += strspn(s, " \t\r\n");
+	if (strncmp(s, "lambda", 6) == 0 && !pt_lex_is_letter(s[6]) && !pt_lex_is_digit(s[6]))
+		return true;
 	parenthesis = *s == '(';
 	s += parenthesis;
 	while (pt_lex_is_letter(*s) || pt_lex_is_digit(*s) ||
@@ -609,20 +613,22 @@ begins_lambda(const char *text)
 	return s[0] == '-' && s[1] == '>';
 }
 
+/* "(x, w) -> body", "x -> body" or Python's "lambda x, w: body". */
 static PtExpr *
 parse_lambda(PtLexer *p)
 {
 	Children params = {0};
 	Children body = {0};
+	bool python = pt_lex_word(p, "lambda");
 	bool parenthesis = pt_lex_operator(p, "(");
 
-	if (parenthesis && !pt_lex(p))
+	if ((python || parenthesis) && !pt_lex(p))
 		return NULL;
 	while (p->token.kind == PT_TOKEN_NAME)
 	{
 		PtExpr *name = new_node(p, PT_EXPR_NAME, p->token.text, p->token.position);
 
-		if (strchr(p->token.text, '.') != NULL)
+		if (strchr(p->token.text, '.') != NULL || is_reserved(p->token.text))
 		{
 			pt_lex_unexpected(p, "a plain name");
 			return NULL;
@@ -643,14 +649,14 @@ parse_lambda(PtLexer *p)
 		}
 		if (name == NULL || !add_child(p, &params, name, p->token.text) || !pt_lex(p))
 			return NULL;
-		if (!parenthesis || !pt_lex_operator(p, ","))
+		if ((!python && !parenthesis) || !pt_lex_operator(p, ","))
 			break;
 		if (!pt_lex(p))
 			return NULL;
 	}
 	if (parenthesis && !expect(p, ")"))
 		return NULL;
-	if (!expect(p, "->"))
+	if (!expect(p, python ? ":" : "->"))
 		return NULL;
 	return finish_lambda(p, &params, &body);
 }

@@ -30,7 +30,7 @@ typedef enum PtExprKind
 	PT_EXPR_SLICE,	/* start:stop:step, in an index only; args[0..2], NONE where there is nothing */
 	PT_EXPR_ELLIPSIS, /* in an index only */
 	PT_EXPR_FIELD,	  /* args[0].text: one of several results */
-	PT_EXPR_LAMBDA, /* '(x, w) -> ...' or 'x -> ...': args are the statements, keywords[integer] the parameters */
+	PT_EXPR_LAMBDA, /* '(x, w) -> ...', 'x -> ...' or 'lambda x, w: ...': args are the statements, keywords[integer] the parameters */
 	PT_EXPR_ASSIGN /* a statement "args[0] = args[1]", a name or a LIST of such targets; only in a lambda's body or a list of statements */
 } PtExprKind;
 

@@ -27,20 +27,6 @@ pt_formula_eval(const PtFormula *f, int64_t x, double *out, PtError *err)
 					 (long long) x);
 }
 
-/* "lambda epoch: body" as "epoch -> body"; other texts as they are. */
-static const char *
-from_python(PtArena *arena, const char *text)
-{
-	const char *s = text + strspn(text, " \t\r\n");
-	const char *colon;
-
-	if (strncmp(s, "lambda", 6) != 0 || (s[6] != ' ' && s[6] != '\t'))
-		return text;
-	if ((colon = strchr(s, ':')) == NULL)
-		return text;
-	return pt_arena_printf(arena, "%.*s -> %s", (int) (colon - s - 6), s + 6, colon + 1);
-}
-
 PtFormula *
 pt_formula_parse(PtArena *arena, const char *text, const char *name, PtError *err)
 {
@@ -48,7 +34,7 @@ pt_formula_parse(PtArena *arena, const char *text, const char *name, PtError *er
 	PtExpr *e;
 	double ignored;
 
-	if (f == NULL || (text = from_python(arena, text)) == NULL)
+	if (f == NULL)
 	{
 		pt_fail_memory(err, sizeof(PtFormula));
 		return NULL;
