@@ -27,8 +27,8 @@ pt_plan_lacks(PtDevice *dev, const PtOp *op)
 {
 	PtStep step = {.op = op};
 
-	/* a name for others, a view, a scalar op: none of them is a step */
-	if (op->infer == NULL || (op->flags & PT_OP_VIEW) || pt_is_elementwise(op))
+	/* a name for others, a view, a scalar op, what a session draws: none of them is a step */
+	if (op->infer == NULL || (op->flags & (PT_OP_VIEW | PT_OP_DRAWS)) || pt_is_elementwise(op))
 		return false;
 	return runs_on_host(dev, &step);
 }
