@@ -33,13 +33,16 @@ session_generator(void)
 	return &generator;
 }
 
-/* In pieces, which give the same stream as one draw. */
+/*
+ * In pieces, which give the same stream as one draw.  The first of a permutation writes all elements, so memory comes
+ * with its pages in place, which takes much longer than that and lets interrupts in.
+ */
 PgtTensor *
 pgt_draw(const PtOp *op, const PtArgs *args, const PtTensorType *type)
 {
 	int64 n = pt_shape_numel(&type->shape);
 	PtTensor view;
-	PgtTensor *t = pgt_tensor_result(type->dtype, &type->shape, &view);
+	PgtTensor *t = pgt_tensor_make(type->dtype, &type->shape, &view);
 
 	for (int64 i = 0; i < n;)
 	{

@@ -222,6 +222,54 @@ test_sizes(void)
 		}
 }
 
+/* The order of many rows, which is made in slices, is torch.randperm's: what is left out by drop_last shows it. */
+static void
+test_long_order(void)
+{
+	const int64_t rows = 1300000, batch = 900000;
+	int64_t *order = malloc((size_t) rows * sizeof(int64_t));
+	Setup s;
+	PtEpoch epoch;
+	PtRng rng;
+	float *p;
+	double sum = 0;
+	int n = 0;
+
+	if (is_emulated(dev) ||
+		!set_up(&s, "nn.Linear(1, 1)", "nn.MSELoss()", "optim.SGD(0.0)", 11, rows, 1, 0))
+	{
+		free(order);
+		return;
+	}
+	s.spec.options.batch_size = batch;
+	s.spec.options.shuffle = true;
+	s.spec.options.drop_last = true;
+	s.spec.options.seed = 11;
+	s.fit = pt_fit_new(&s.spec, dev, &s.err);
+	if (CHECK(s.fit != NULL && run_fit(&s, INT64_MAX, &epoch, &n, NULL) == PT_RUN_DONE && n == 1,
+			  "%s", s.err.message))
+	{
+		p = read_weights(&s);
+		for (int64_t i = 0; i < rows; i++)
+			order[i] = i;
+		pt_rng_seed(&rng, 11);
+		pt_rng_shuffle(&rng, order, rows, 0, rows);
+		for (int64_t i = 0; i < batch; i++)
+		{
+			const char *row = row_at(&s, order[i]);
+			double x = *(const float *) (row + s.input.offset);
+			double y = *(const float *) (row + s.spec.target.offset);
+
+			sum += (p[0] * x + p[1] - y) * (p[0] * x + p[1] - y);
+		}
+		CHECK(check_close(epoch.loss, sum / (double) batch, 1e-6, 0), "loss %.9g, not %.9g",
+			  epoch.loss, sum / (double) batch);
+		free(p);
+	}
+	tear_down(&s);
+	free(order);
+}
+
 /* What drop_last leaves out needs no plan; more plans take more memory. */
 static void
 test_plans(void)
@@ -663,6 +711,7 @@ main(int argc, char **argv)
 	test_trajectories();
 	test_threads();
 	test_sizes();
+	test_long_order();
 	test_plans();
 	test_refusals();
 	test_divergence();

@@ -306,7 +306,10 @@ pt_fit_free(PtFit *fit)
 
 /* ---------- running ---------- */
 
-/* Begins an epoch: counters 0, a new order.  True when the order is complete. */
+/*
+ * Begins an epoch: counters 0, a new order, in slices: rows in their own order, then places of that shuffled.  True
+ * when the order is complete.
+ */
 static bool
 shuffle(PtFit *fit, bool *complete, PtError *err)
 {
@@ -314,21 +317,16 @@ shuffle(PtFit *fit, bool *complete, PtError *err)
 	int64_t *order = pt_rowset_order(fit->state.rowset);
 	int64_t ctl[PT_CTL_SIZE] = {[PT_CTL_STEPS] = fit->steps};
 	double stats[PT_STATS_SIZE] = {0};
-	int64_t to = fit->cursor + SHUFFLE_SLICE;
+	int64_t n = spec->nrows, from = fit->cursor, to = from + SHUFFLE_SLICE;
 
-	*complete = false;
-	if (fit->cursor == 0)
-		for (int64_t i = 0; i < spec->nrows; i++)
-			order[i] = i;
-	if (spec->options.shuffle)
-	{
-		pt_rng_shuffle(&fit->rng, order, spec->nrows, fit->cursor, to);
-		fit->cursor = to;
-		if (to < spec->nrows)
-			return true;
-	}
-	fit->cursor = 0;
-	*complete = true;
+	for (int64_t i = from; i < to && i < n; i++)
+		order[i] = i;
+	if (spec->options.shuffle && to > n)
+		pt_rng_shuffle(&fit->rng, order, n, from > n ? from - n : 0, to - n);
+	*complete = to >= (spec->options.shuffle ? 2 * n : n);
+	fit->cursor = *complete ? 0 : to;
+	if (!*complete)
+		return true;
 	pt_rowset_begin(fit->state.rowset);
 	return fit->dev->type->upload(fit->dev, fit->state.ctl, ctl, sizeof(ctl), err) &&
 		   fit->dev->type->upload(fit->dev, fit->state.stats, stats, sizeof(stats), err);
