@@ -28,7 +28,7 @@ typedef union PtCudaCell
 	int64_t i64;
 } PtCudaCell;
 
-/* A size to divide by; for numbers below 2^31 by a multiplication (pt_quotient). */
+/* A size to divide by; for numbers below 2^31 by a multiplication (quotient() of scalar.cuh). */
 typedef struct PtCudaSize
 {
 	int64_t size;

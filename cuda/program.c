@@ -59,7 +59,7 @@ pt_cuda_check_program(const PtProgram *p, const char *path, PtError *err)
 
 /* ---------- what can be said before it runs ---------- */
 
-/* Magic and shift for pt_quotient: shift = ceil(log2 d), magic = floor(2^32 (2^shift - d) / d) + 1. */
+/* Magic and shift for quotient() of scalar.cuh: shift = ceil(log2 d), magic = floor(2^32 (2^shift - d) / d) + 1. */
 static PtCudaSize
 size_of(int64_t d)
 {

@@ -176,14 +176,6 @@ pgt_tensor_make(PtDtype dtype, const PtShape *shape, PtTensor *out)
 }
 
 PgtTensor *
-pgt_tensor_new(PtDtype dtype, const PtShape *shape)
-{
-	PtTensor ignored;
-
-	return pgt_tensor_make(dtype, shape, &ignored);
-}
-
-PgtTensor *
 pgt_tensor_from(const PtTensor *t)
 {
 	Size header = PGT_TENSOR_HEADER(t->shape.ndim);

@@ -63,9 +63,8 @@ extern void pgt_tensor_describe(Datum datum, PtTensor *out);
 
 /*
  * A new datum in the current memory context, all elements zero; 54000 when it would be too large.
- * The second form describes it in *out at once, to be filled through out->data.
+ * It is described in *out, to be filled through out->data.
  */
-extern PgtTensor *pgt_tensor_new(PtDtype dtype, const PtShape *shape);
 extern PgtTensor *pgt_tensor_make(PtDtype dtype, const PtShape *shape, PtTensor *out);
 
 /* The same with elements not set, for callers that write all of them. */

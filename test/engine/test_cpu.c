@@ -251,7 +251,7 @@ test_scalar_ops(PtDevice *dev, const char *what)
 		}
 }
 
-/* Conversions and roundings against engine/dtype.c's. */
+/* Conversions and roundings against data/dtype.c's. */
 static void
 test_conversions(PtDevice *dev, const char *what)
 {

@@ -254,11 +254,3 @@ pt_rng_shuffle(PtRng *rng, int64_t *perm, int64_t n, int64_t from, int64_t to)
 		perm[j] = t;
 	}
 }
-
-void
-pt_rng_permutation(PtRng *rng, int64_t *perm, int64_t n)
-{
-	for (int64_t i = 0; i < n; i++)
-		perm[i] = i;
-	pt_rng_shuffle(rng, perm, n, 0, n);
-}

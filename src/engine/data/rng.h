@@ -34,9 +34,7 @@ extern void pt_rng_normal(PtRng *rng, PtDtype dtype, void *data, int64_t n, doub
 /* tensor.random_(low, low + range), range at least 1 */
 extern void pt_rng_integers(PtRng *rng, PtDtype dtype, void *data, int64_t n, int64_t low,
 							uint64_t range);
-/* torch.randperm(n) */
-extern void pt_rng_permutation(PtRng *rng, int64_t *perm, int64_t n);
-/* A part of it: places from..to-1 of perm, which begins as 0..n-1, so that long ones can be interrupted. */
+/* torch.randperm(n), in parts so that long ones can be interrupted: places from..to-1 of perm, which begins as 0..n-1. */
 extern void pt_rng_shuffle(PtRng *rng, int64_t *perm, int64_t n, int64_t from, int64_t to);
 
 #endif

@@ -53,7 +53,7 @@ pt_tensor_at(const PtTensor *t, int64_t i)
 }
 
 /*
- * Text, as SQL.md says: '[[1., 2.], [3., 4.]]', 'float64[1, 2]', 'float32(0,3)[]', 'float64()3.5'.
+ * Text: '[[1., 2.], [3., 4.]]', 'float64[1, 2]', 'float32(0,3)[]', 'float64()3.5'.
  * Reading allocates the elements in the arena.  Printing gives the shortest text that reads back to
  * the identical tensor; it is a malloc'ed, NUL-terminated string, NULL (with err) when it would
  * exceed max_bytes or memory.

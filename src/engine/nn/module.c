@@ -4,7 +4,7 @@
  *
  * A tree is made bottom-up (children are arguments of their parent), so paths are set and shapes
  * checked once the root is there.  What a type does is in its row (modules/, losses/); reading and printing is
- * lang/constructor.c's.
+ * graph/constructor.c's.
  *
  * Memory:  a tree lives in the arena that it was made in.
  * Threads: a finished tree is read-only.
