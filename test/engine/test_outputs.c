@@ -216,8 +216,8 @@ test_doubled(PtArena *arena)
 				continue;
 			built = pt_module_trace(m, in, 2, out, NULL, NULL, &err) > 0;
 			CHECK(built == (n == 2), "%s: %s", text, err.message);
-			CHECK(built || strstr(err.message, "a tuple holds more than 10000 values") != NULL, "%s",
-				  err.message);
+			CHECK(built || strstr(err.message, "a tuple holds more than 10000 values") != NULL,
+				  "%s", err.message);
 		}
 }
 
