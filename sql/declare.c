@@ -416,6 +416,28 @@ declare_attributes(const PtOp *op)
 	return any;
 }
 
+/* Wide integers as integer and as bigint, in all combinations: what fits exactly is chosen before an untyped dtype. */
+static void
+declare_wide(const PtOp *op)
+{
+	unsigned most = 1;
+
+	for (const PtParam *p = op->params; p->name != NULL; p++)
+		most *= p->wide ? 2 : 1;
+	for (unsigned set = 0; set < most; set++)
+	{
+		const char *types[PT_MAX_ARGS];
+		unsigned rest = set;
+
+		for (int i = 0; op->params[i].name != NULL; i++)
+		{
+			types[i] = !op->params[i].wide ? NULL : rest & 1 ? "bigint" : "integer";
+			rest >>= op->params[i].wide;
+		}
+		declare_op(op, types);
+	}
+}
+
 static void
 declare_ops(void)
 {
@@ -426,7 +448,7 @@ declare_ops(void)
 		if (!pt_op_is_public(op))
 			continue;
 		if (!declare_attributes(op))
-			declare_op(op, NULL);
+			declare_wide(op);
 		declare_operator(op, pt_scalar_arity(op->scalar) > 1 ? TENSOR : NULL, TENSOR);
 		if ((op->flags & (PT_OP_NUMBER | PT_OP_NUMBERS)) != 0)
 			declare_numbers(op);

@@ -520,7 +520,31 @@ test_inputs(PtArena *arena)
 		  err.message);
 }
 
-/* Rows of the op table keep its limits; a name, or another name, is of one row. */
+/* The row that a form comes after: the last before it of the same public name, or if there is none NULL. */
+static const PtOp *
+form_before(int i)
+{
+	const char *name = pt_op_at(i)->name;
+	size_t n = strcspn(name, ".");
+
+	while (i-- > 0)
+		if (strcspn(pt_op_at(i)->name, ".") == n && strncmp(pt_op_at(i)->name, name, n) == 0)
+			return pt_op_at(i);
+	return NULL;
+}
+
+/* Is op among the forms of a name? */
+static bool
+has_form(const char *name, const PtOp *op)
+{
+	const PtOp *form = pt_op_find(name);
+
+	while (form != NULL && form != op)
+		form = pt_op_next_form(form);
+	return form != NULL;
+}
+
+/* Rows of the op table keep its limits; a name, or another name, is of one row and its forms. */
 static void
 test_rows(void)
 {
@@ -536,8 +560,12 @@ test_rows(void)
 		CHECK(pt_op_nout(op) >= 1 && pt_op_nout(op) <= PT_MAX_RESULTS, "op \"%s\" has %d results",
 			  op->name, pt_op_nout(op));
 		CHECK(pt_op_find(op->name) == op, "op \"%s\" stands twice", op->name);
+		CHECK(pt_op_is_form(op) == (form_before(i) != NULL), "op \"%s\" is the first form",
+			  op->name);
+		CHECK(!pt_op_is_form(op) || pt_op_next_form(form_before(i)) == op,
+			  "op \"%s\" is not the next form", op->name);
 		for (int k = 0; op->aliases != NULL && op->aliases[k] != NULL; k++)
-			CHECK(pt_op_find(op->aliases[k]) == op, "\"%s\" is taken", op->aliases[k]);
+			CHECK(has_form(op->aliases[k], op), "\"%s\" is taken", op->aliases[k]);
 		CHECK((op->scalar != PT_S_NONE) == (pt_op_scalar(op->scalar) == op), "op \"%s\"", op->name);
 	}
 }

@@ -133,6 +133,9 @@ SELECT torch.unsqueeze(x, 0), torch.squeeze('[[[1], [2]]]'::tensor), torch.squee
 FROM (VALUES ('[[1, 2, 3], [4, 5, 6]]'::tensor)) v(x);
 SELECT torch.var(x), torch.var(x, 1, unbiased => false), torch.std(x, 0, keepdim => true), torch.norm(x), torch.norm(x, 1, 0), torch.norm(x, 'inf')
 FROM (VALUES ('[[3., 4.], [0., -12.]]'::tensor)) v(x);
+-- a list without a type is of dimensions; of all elements by name
+SELECT torch.var(x, '{0,1}'), torch.var(x, unbiased => false), torch.std(x, NULL, false)
+FROM (VALUES ('[[3., 4.], [0., -12.]]'::tensor)) v(x);
 SELECT torch.var(x, 1, correction => 0) = torch.var(x, 1, false) AS same, torch.std(x, correction => 2), torch.norm(x, dtype => 'float64'), torch.squeeze('[[[1], [2]]]'::tensor, '{0,2}')
 FROM (VALUES ('[[0., 1., 2.], [3., 4., 6.]]'::tensor)) v(x);
 SELECT pg_temp.fails(c) FROM (VALUES

@@ -48,6 +48,8 @@ SELECT torch.shape(torch.zeros(size => 4, VARIADIC sizes => array[2, 3])), torch
 SELECT s, pg_temp.fails('SELECT torch.' || s) FROM (VALUES ('eye(-1)'), ('linspace(0, 1, -1)'), ('linspace(0, 300, 3, ''uint8'')'), ('linspace(0, 1, 2, ''bool'')'), ('zeros(2, NULL)'), ('zeros(size => 1, VARIADIC sizes => array[1, NULL])'), ('full(''{2,-2}'', 1)')) v(s);
 SELECT torch.manual_seed(5);
 SELECT torch.randint(10, '{6}'), torch.randint(-3, 268435453, 2), torch.randint(0, 2, '{2,2}', 'bool'), torch.randperm(6), torch.normal(2, 3, 2), torch.randint(low => 0, high => 3, size => 4, dtype => 'float32');
+SELECT torch.item(torch.min(x)) >= 5000000000 AND torch.item(torch.max(x)) < 5000000100 AS beyond_integer FROM torch.randint(5000000000, 5000000100, 20) x;
+SELECT torch.shape(torch.randint(0, 5000000000, '{2}')), torch.shape(torch.randint(5000000000, '{3}')), torch.shape(torch.randint(-5000000000, 0, '{4}'));
 SELECT s, pg_temp.fails('SELECT torch.' || s) FROM (VALUES ('randint(0, 3)'), ('randint(5, 5, ''{2}'')'), ('randint(0, 300, ''{2}'', ''uint8'')'), ('randperm(-1)'), ('normal(0, -1, 2)'), ('normal(0, 1, 2, ''int64'')')) v(s);
 -- what is random is drawn anew for each row and stays in the leader; the rest is folded
 SELECT p.proname, array_agg(DISTINCT p.provolatile::text || p.proparallel::text) FROM pg_proc p WHERE p.pronamespace = 'torch'::regnamespace AND p.proname IN ('rand', 'randn', 'normal', 'randint', 'randperm', 'zeros', 'arange', 'eye', 'max', 'unique') GROUP BY 1 ORDER BY 1;

@@ -2,24 +2,13 @@
  * form.c
  *	  Forms: rows of the op table that bear one public name, and which of them a call means.
  *
- * As ATen names its overloads: "max", "max.dim", "max.other" are all max to those who call.  They stand
- * together in the table, the one without a suffix first.  A call means the first form that its arguments fit.
+ * As ATen names its overloads: "max", "max.dim", "max.other" are all max to those who call.  Wherever their rows stand,
+ * the one without a suffix comes first.  A call means the first form that its arguments fit.
  */
 #include <string.h>
 
 #include "engine/graph/op.h"
 #include "engine/lang/fold.h"
-
-const PtOp *
-pt_op_next_form(const PtOp *op)
-{
-	size_t n = strcspn(op->name, ".");
-	const PtOp *next = op + 1;
-
-	return next->name != NULL && strncmp(next->name, op->name, n) == 0 && next->name[n] == '.'
-			   ? next
-			   : NULL;
-}
 
 bool
 pt_op_is_form(const PtOp *op)

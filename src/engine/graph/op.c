@@ -38,15 +38,28 @@ typedef struct Name
 } Name;
 
 static const PtOp *rows[MAX_ROWS];
-static Name names[MAX_NAMES]; /* and aliases, in order; of the same name, in the order of rows */
+static Name names[MAX_NAMES]; /* and aliases, in order; forms of one name in the order of rows */
 static int nrows, nnames;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+/* By public names: of "max.dim" what is before the point. */
+static int
+compare_public(const char *a, const char *b)
+{
+	for (;; a++, b++)
+	{
+		char x = *a == '.' ? '\0' : *a, y = *b == '.' ? '\0' : *b;
+
+		if (x != y || x == '\0')
+			return x - y;
+	}
+}
 
 static int
 compare_names(const void *a, const void *b)
 {
 	const Name *x = a, *y = b;
-	int order = strcmp(x->name, y->name);
+	int order = compare_public(x->name, y->name);
 
 	return order != 0 ? order : x->row - y->row;
 }
@@ -89,8 +102,9 @@ pt_op_at(int i)
 	return i >= 0 && i < nrows ? rows[i] : NULL;
 }
 
-const PtOp *
-pt_op_find(const char *name)
+/* Where a name stands; nnames if it does not. */
+static int
+find(const char *name)
 {
 	int low = 0, high;
 
@@ -99,10 +113,30 @@ pt_op_find(const char *name)
 	{
 		int middle = (low + high) / 2;
 
-		if (strcmp(names[middle].name, name) < 0)
+		if (compare_public(names[middle].name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low < nnames && strcmp(names[low].name, name) == 0 ? rows[names[low].row] : NULL;
+	for (; low < nnames && compare_public(names[low].name, name) == 0; low++)
+		if (strcmp(names[low].name, name) == 0)
+			return low;
+	return nnames;
+}
+
+const PtOp *
+pt_op_find(const char *name)
+{
+	int at = find(name);
+
+	return at < nnames ? rows[names[at].row] : NULL;
+}
+
+const PtOp *
+pt_op_next_form(const PtOp *op)
+{
+	int at = find(op->name) + 1;
+
+	return at < nnames && compare_public(names[at].name, op->name) == 0 ? rows[names[at].row]
+																		: NULL;
 }

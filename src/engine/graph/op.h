@@ -48,7 +48,7 @@ typedef enum PtScalar
 #define PT_OP_RANDOM 0x04  /* elementwise, of ops/random.c; refused by torch.eval */
 #define PT_OP_DYNAMIC 0x08 /* result shape depends on data: refused in models */
 #define PT_OP_INTERNAL \
-	0x10 /* of the engine alone: no SQL function torch.NAME, no name in expressions */
+	0x10 /* of the engine alone: no SQL function torch.NAME, no name in expressions but as a form */
 #define PT_OP_DRAWS 0x40 /* from a session's generator; no step of a plan, refused by expressions */
 #define PT_OP_TRUTH 0x80 /* its numbers may be truth values in SQL, too */
 #define PT_OP_OPERAND 0x20 /* to, expand: in programs another name for a converted operand */
@@ -199,9 +199,10 @@ pt_is_elementwise(const PtOp *op)
 extern PtDtype pt_scalar_dtype(const struct PtGraph *g, const struct PtNode *node);
 extern int pt_scalar_arity(PtScalar scalar);
 
-/* form.c: the next row of the same public name, NULL if there is none; begins with the row of the plain name. */
+/* The next row of the same public name, NULL if there is none; begins with the row of the plain name. */
 extern const PtOp *pt_op_next_form(const PtOp *op);
-/* Is it a row of a name that another row bears without suffix? */
+
+/* form.c: is it a row of a name that another row bears without suffix? */
 extern bool pt_op_is_form(const PtOp *op);
 /* Does a parameter of the op ask for one of its results (PtOp.asked)? */
 extern bool pt_op_asks(const PtOp *op, const PtParam *param);

@@ -38,6 +38,7 @@ typedef struct PtParam
 	bool required; /* no default */
 	bool nullable; /* None is allowed */
 	bool keyword;  /* only by name, as what stands after "*" in Python */
+	bool wide;	   /* of an op's INT: in SQL bigint, too */
 	double init;   /* default of NUMBER, INT, REAL, BOOL (0 or 1); ignored if init_none or text */
 	const char
 		*text;		/* default as Python text where a number does not do: "(0.9, 0.999)", "mean" */
