@@ -51,7 +51,7 @@ open_training(Training *t, const PgtTrainArgs *args)
 	if (!pt_module_is_loss(t->loss))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("loss must be a loss function, not nn.%s", t->loss->type->name),
-						errhint("For example: loss => nn.CrossEntropyLoss().")));
+						errhint("For example nn.CrossEntropyLoss(), or nn.Graph('(output, target) -> mean((output - target) ** 2)').")));
 	if (args->options.autocast != PT_AUTOCAST_OFF)
 		pgt_check(pt_module_can_autocast(t->module.root, &err) &&
 					  pt_module_can_autocast(t->loss, &err),

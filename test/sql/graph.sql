@@ -93,7 +93,7 @@ SELECT loss FROM pgtorch.runs ORDER BY id DESC LIMIT 1;
 -- what is no loss is refused as one, and a model needs parameters
 SELECT pg_temp.fails(format($$SELECT * FROM pgtorch_train('residual', 'SELECT a, b, a FROM graph_points', loss => %s)$$, l))
 FROM (VALUES ($$nn.Graph('x -> mean(x)')$$), ($$nn.Graph('(o, t) -> f(o) - t', 'f', nn.ReLU())$$), ($$nn.Graph('(o, t) -> abs(o - t)')$$),
-	($$nn.Graph('(o, t) -> mean(o) - mean(w)')$$), ($$nn.Graph('(o, t) -> mean(t)')$$)) v(l);
+	($$nn.Graph('(o, t) -> mean(o) - mean(w)')$$), ($$nn.Graph('(o, t) -> mean(t)')$$), ($$nn.Graph('(o, t) -> sum(o > t)')$$)) v(l);
 SELECT pgtorch_create_model('empty', nn.Graph('(a, b) -> a + b'));
 SELECT pg_temp.fails($$SELECT * FROM pgtorch_train('empty', 'SELECT a, b, a FROM graph_points', loss => nn.MSELoss())$$);
 SELECT predict('empty', 1.5, 2) AS sum;

@@ -165,8 +165,11 @@ build_loss(Draft *d)
 
 		pt_graph_fail(g, PT_EINVAL, "the training loss must be a single number, not of shape %s",
 					  pt_shape_print(&pt_value(g, d->loss)->shape, text));
-		pt_hint(&g->error, "Use reduction => 'mean' or 'sum'.");
+		pt_hint(&g->error, "Take its mean() or sum().");
 	}
+	else if (d->loss != PT_NO_REF && !pt_dtype_is_float(pt_value(g, d->loss)->dtype))
+		pt_graph_fail(g, PT_ETYPE, "the training loss must be a floating point number, not of %s",
+					  pt_dtype_name(pt_value(g, d->loss)->dtype));
 	/* of an expression: it may be of the lower precision, which is kept out of the sums */
 	d->loss = pt_autocast(g, d->loss, PT_FLOAT32);
 }
