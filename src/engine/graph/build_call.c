@@ -18,7 +18,7 @@
 #define MAX_NODES 100000
 
 /* ... and goes over all of them: so many in all gradients together. */
-#define MAX_GRADIENT_WORK 20000000
+#define MAX_GRADIENT_WORK 5000000
 
 /* Arguments of a function of numbers. */
 #define MAX_NUMBERS 16
