@@ -161,40 +161,49 @@ copy(PtDevice *dev, void *dst, const void *src, size_t bytes, PtError *err)
 
 /* ---------- prepare, bind ---------- */
 
+static const PtCpuKernel *
+kernel_of(const PtStep *step)
+{
+	return step->op == NULL ? &pt_cpu_program_kernel : pt_cpu_kernel_find(step->op->name);
+}
+
+static bool
+supports(PtDevice *dev, const PtStep *step)
+{
+	const PtCpuKernel *kernel = kernel_of(step);
+
+	(void) dev;
+	return kernel != NULL && (step->epilogue == NULL || kernel->epilogue);
+}
+
+static bool
+prepare_step(PtDevice *dev, PtStep *step, PtError *err)
+{
+	const PtCpuKernel *kernel = kernel_of(step);
+
+	step->kernel = (void *) kernel;
+	step->workspace = 0;
+	if (!supports(dev, step))
+	{
+		pt_fail(err, PT_EUNSUPPORTED,
+				kernel == NULL ? "%s is not implemented on device \"cpu\""
+							   : "%s has no epilogue on device \"cpu\"",
+				pt_step_name(step));
+		return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
+	}
+	if ((step->program != NULL && !pt_cpu_program_check(step->program, step->path, err)) ||
+		(step->epilogue != NULL && !pt_cpu_program_check(step->epilogue, step->path, err)))
+		return false;
+	return kernel->prepare == NULL || kernel->prepare(cpu_of(dev), step, err);
+}
+
 static bool
 prepare(PtDevice *dev, PtQueue *s, PtError *err)
 {
 	s->state = NULL;
 	for (int i = 0; i < s->nsteps; i++)
-	{
-		PtStep *step = &s->steps[i];
-		const PtCpuKernel *kernel =
-			step->op == NULL ? &pt_cpu_program_kernel : pt_cpu_kernel_find(step->op->name);
-
-		if (kernel == NULL)
-		{
-			pt_fail(err, PT_EUNSUPPORTED, "%s is not implemented on device \"cpu\"",
-					pt_step_name(step));
-			return step->path == NULL ? false : pt_detail(err, "In module %s.", step->path);
-		}
-		step->kernel = (void *) kernel;
-		step->workspace = 0;
-		if (step->program != NULL && !pt_cpu_program_check(step->program, step->path, err))
+		if (!prepare_step(dev, &s->steps[i], err))
 			return false;
-		if (step->epilogue != NULL)
-		{
-			if (!kernel->epilogue)
-			{
-				pt_fail(err, PT_EUNSUPPORTED, "%s has no epilogue on device \"cpu\"",
-						pt_step_name(step));
-				return false;
-			}
-			if (!pt_cpu_program_check(step->epilogue, step->path, err))
-				return false;
-		}
-		if (kernel->prepare != NULL && !kernel->prepare(cpu_of(dev), step, err))
-			return false;
-	}
 	return true;
 }
 
@@ -393,6 +402,7 @@ const PtDeviceType pt_cpu_device = {
 	.free = free_memory,
 	.upload = copy,
 	.download = copy,
+	.supports = supports,
 	.prepare = prepare,
 	.bind = bind,
 	.launch = launch,

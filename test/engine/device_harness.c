@@ -588,13 +588,11 @@ test_device(int threads)
 	const char *ops = getenv("PGTORCH_TEST_HOST_OPS");
 	PtDevice *dev = open_device(threads);
 
-	if (dev != NULL && ops != NULL)
-	{
-		if (strncmp(ops, "random:", 7) != 0)
-			test_on_host(dev, ops);
-		else
-			test_on_host(dev, refused != NULL ? refused : choose_ops(strtoull(ops + 7, NULL, 10)));
-	}
+	if (ops != NULL && strncmp(ops, "random:", 7) == 0)
+		ops = refused != NULL ? refused : choose_ops(strtoull(ops + 7, NULL, 10));
+	/* a GPU has a host outside of tests, too */
+	if (dev != NULL && (ops != NULL || on_cuda()))
+		test_on_host(dev, ops);
 	return dev;
 }
 

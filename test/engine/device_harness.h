@@ -37,7 +37,7 @@ extern PtDevice *test_device(int threads);
 
 /*
  * Gives it a host device, which runs these ops (names between spaces, "program" for elementwise programs) of plans that
- * are compiled from now on.  The names stay the caller's.
+ * are compiled from now on, also where the device has a kernel.  The names stay the caller's; NULL: none.
  */
 extern void test_on_host(PtDevice *dev, const char *ops);
 

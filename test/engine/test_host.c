@@ -353,7 +353,8 @@ test_errors(void)
 	case_output(&c, out[0]);
 	test_on_host(dev, "no_such");
 	CHECK(case_compile(&c, dev, NULL, &err) == NULL && err.code == PT_EUNSUPPORTED &&
-			  strcmp(err.message, "no_such is not implemented on device \"cpu\"") == 0,
+			  strstr(err.message, "no_such is not implemented on device ") != NULL &&
+			  strstr(err.message, dev->type->name) != NULL,
 		  "%s", err.message);
 	case_end(&c);
 }
@@ -368,9 +369,11 @@ test_lacks(void)
 	CHECK(!pt_plan_lacks(dev, pt_op_find("exp")) && !pt_plan_lacks(dev, pt_op_find("narrow")) &&
 			  !pt_plan_lacks(dev, pt_op_find("reshape")),
 		  "others");
-	test_on_host(dev, "");
-	for (int i = 0; pt_op_at(i) != NULL; i++)
-		CHECK(!pt_plan_lacks(dev, pt_op_at(i)), "%s has no kernel", pt_op_at(i)->name);
+	/* only what the host has: not what no plan ever runs */
+	test_on_host(dev, "rand rand_like nonzero_indices");
+	CHECK(!pt_plan_lacks(dev, pt_op_find("rand")) &&
+			  pt_plan_lacks(dev, pt_op_find("nonzero_indices")),
+		  "what no device runs");
 }
 
 int

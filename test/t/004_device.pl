@@ -238,6 +238,8 @@ my @always = qw(nonzero_indices unique_order unique_groups);
 my $host_ops = q{SET pgtorch.device = 'cuda'; SELECT value FROM pgtorch_info() WHERE key = 'ops on the host'};
 is_deeply([sort split /, /, value($host_ops)], [sort @always], 'pgtorch_info says so');
 is(value(q{SELECT count(*) FROM pgtorch_info() WHERE key = 'ops on the host'}), '0', 'of a CPU there is nothing to say');
+is(value(q{SET pgtorch.device = 'cuda'; SELECT torch.nonzero('[0, 3, 0, 5]'::tensor), (torch.unique('[3, 1, 3]'::tensor)).output}), '[[1], [3]]|[1, 3]',
+	'what has a kernel on the CPU alone');
 restart_with(CUDA_EMULATOR_CXX => 'false', CUDA_EMULATOR_LACKS => 'softmax,sum,advance');
 is_deeply([sort split /, /, value($host_ops)], [sort @always, qw(sum softmax advance)], 'which have none');
 is($log_of->("$deep, device => 'cuda')"), 'softmax sum advance', 'a training says which it uses');

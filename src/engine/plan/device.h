@@ -161,7 +161,7 @@ typedef struct PtDeviceType
 	 */
 	bool (*feed)(PtDevice *dev, void *dst, const void *host, size_t bytes, PtError *err);
 
-	/* (optional) Whether there is a kernel for a step; without it, or without a host, prepare fails where there is none. */
+	/* Whether there is a kernel for a step.  Where there is none, and no host that has one, prepare fails. */
 	bool (*supports)(PtDevice *dev, const PtStep *step);
 	bool (*prepare)(PtDevice *dev, PtQueue *s, PtError *err);
 	bool (*bind)(PtDevice *dev, PtQueue *s, PtError *err);

@@ -16,10 +16,12 @@
 
 /* ---------- stretches ---------- */
 
+/* What neither has a kernel for is left to the device, whose error says so. */
 static bool
 runs_on_host(PtDevice *dev, const PtStep *step)
 {
-	return dev->host != NULL && dev->type->supports != NULL && !dev->type->supports(dev, step);
+	return dev->host != NULL && !dev->type->supports(dev, step) &&
+		   dev->host->type->supports(dev->host, step);
 }
 
 bool
@@ -69,9 +71,9 @@ pt_plan_cut(PtPlan *plan, PtPlanning *p, int first)
 	if (first == 0 && plan->nsteps > 0 && (n > 1 || p->on_host[0]) && !note_device_values(p))
 		return false;
 	pt_plan_unbind(plan);
-	plan->pieces = pt_arena_alloc(plan->arena, (size_t) n * sizeof(PtPiece));
-	if (plan->pieces == NULL)
-		return pt_fail_memory(p->err, (size_t) n * sizeof(PtPiece));
+	plan->stages = pt_arena_alloc(plan->arena, (size_t) n * sizeof(PtStage));
+	if (plan->stages == NULL)
+		return pt_fail_memory(p->err, (size_t) n * sizeof(PtStage));
 	for (int s = 0; s == 0 || s < plan->nsteps;)
 	{
 		PtQueue *queue = pt_arena_alloc(plan->arena, sizeof(PtQueue));
@@ -85,8 +87,8 @@ pt_plan_cut(PtPlan *plan, PtPlanning *p, int first)
 		while (++s < plan->nsteps && p->on_host[s] == host);
 		/* a plan may have no steps at all */
 		queue->nsteps = plan->nsteps > 0 ? queue->nsteps : 0;
-		plan->pieces[plan->npieces++] =
-			(PtPiece){.dev = host ? plan->host : plan->dev, .queue = queue};
+		plan->stages[plan->nstages++] =
+			(PtStage){.dev = host ? plan->host : plan->dev, .queue = queue};
 	}
 	return true;
 }
@@ -187,12 +189,12 @@ find_mirrors(Mirrors *m)
 {
 	PtPlan *plan = m->plan;
 
-	for (int i = 0; i < plan->npieces; i++)
+	for (int i = 0; i < plan->nstages; i++)
 	{
-		const PtQueue *queue = plan->pieces[i].queue;
+		const PtQueue *queue = plan->stages[i].queue;
 		int first = (int) (queue->steps - plan->steps), last = first + queue->nsteps - 1;
 
-		for (int s = first; plan->pieces[i].dev != plan->dev && s <= last; s++)
+		for (int s = first; plan->stages[i].dev != plan->dev && s <= last; s++)
 		{
 			PtStep *step = &plan->steps[s];
 
@@ -256,31 +258,31 @@ static void
 add_copy(Mirrors *m, const Mirror *mirror, bool up)
 {
 	PtPlan *plan = m->plan;
-	PtPiece *piece = &plan->pieces[plan->npieces++];
+	PtStage *stage = &plan->stages[plan->nstages++];
 
-	*piece = (PtPiece){.bytes = mirror->bytes, .up = up};
-	plan->fixups[plan->nfixups++] = (PtFixup){&piece->host, PT_NO_REF, true, mirror->place};
-	pt_plan_fix(plan, m->p, mirror->base, &piece->device, mirror->offset);
+	*stage = (PtStage){.bytes = mirror->bytes, .up = up};
+	plan->fixups[plan->nfixups++] = (PtFixup){&stage->host, PT_NO_REF, true, mirror->place};
+	pt_plan_fix(plan, m->p, mirror->base, &stage->device, mirror->offset);
 }
 
-/* The pieces anew, with copies between them. */
+/* The stages anew, with copies between them. */
 static bool
 add_copies(Mirrors *m)
 {
 	PtPlan *plan = m->plan;
-	const PtPiece *old = plan->pieces;
-	int nold = plan->npieces;
+	const PtStage *old = plan->stages;
+	int nold = plan->nstages;
 	size_t most = (size_t) (nold + 2 * m->n);
-	PtPiece *pieces = pt_arena_alloc(plan->arena, most * sizeof(PtPiece));
+	PtStage *stages = pt_arena_alloc(plan->arena, most * sizeof(PtStage));
 
-	if (pieces == NULL)
-		return pt_fail_memory(m->p->err, most * sizeof(PtPiece));
-	plan->pieces = pieces;
-	plan->npieces = 0;
+	if (stages == NULL)
+		return pt_fail_memory(m->p->err, most * sizeof(PtStage));
+	plan->stages = stages;
+	plan->nstages = 0;
 	for (int i = 0; i < m->n; i++)
 		if (m->all[i].down == ALWAYS)
 			add_copy(m, &m->all[i], false);
-	plan->first = plan->npieces;
+	plan->first = plan->nstages;
 	for (int k = 0; k < nold; k++)
 	{
 		int first = (int) (old[k].queue->steps - plan->steps);
@@ -289,7 +291,7 @@ add_copies(Mirrors *m)
 		for (int i = 0; i < m->n; i++)
 			if (m->all[i].down == first)
 				add_copy(m, &m->all[i], false);
-		plan->pieces[plan->npieces++] = old[k];
+		plan->stages[plan->nstages++] = old[k];
 		for (int i = 0; i < m->n; i++)
 			if (m->all[i].up == last)
 				add_copy(m, &m->all[i], true);
@@ -304,7 +306,7 @@ pt_plan_transfers(PtPlan *plan, PtPlanning *p)
 	int first_fixup = plan->nfixups;
 	size_t most = 1;
 
-	if (plan->npieces == 1 && plan->pieces[0].dev == plan->dev)
+	if (plan->nstages == 1 && plan->stages[0].dev == plan->dev)
 		return true;
 	for (int s = 0; s < plan->nsteps; s++)
 		most += p->on_host[s] ? (size_t) (plan->steps[s].nin + plan->steps[s].nout) : 0;

@@ -271,10 +271,10 @@ pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options, PtError
 void
 pt_plan_unbind(PtPlan *plan)
 {
-	for (int i = 0; i < plan->npieces; i++)
-		if (plan->pieces[i].queue != NULL)
-			plan->pieces[i].dev->type->unbind(plan->pieces[i].dev, plan->pieces[i].queue);
-	plan->npieces = 0;
+	for (int i = 0; i < plan->nstages; i++)
+		if (plan->stages[i].queue != NULL)
+			plan->stages[i].dev->type->unbind(plan->stages[i].dev, plan->stages[i].queue);
+	plan->nstages = 0;
 }
 
 void

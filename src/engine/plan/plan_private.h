@@ -9,9 +9,9 @@
  *		program.c	group -> program	(instructions and registers)
  *		steps.c		units -> steps		(operands, kernels, addresses)
  *		memory.c	values -> places	(externals, one arena)
- *		host.c		steps -> pieces		(which run on the host, and copies for them)
+ *		host.c		steps -> stages		(which run on the host, and copies for them)
  *		plan.c		runs the passes and orders the units
- *		run.c		goes through the pieces, again and again
+ *		run.c		goes through the stages, again and again
  *
  * Memory: PtPlanning is in a scratch arena that dies when compile is done, PtPlan in its own.
  */
@@ -103,14 +103,14 @@ typedef struct PtFixup
 } PtFixup;
 
 /* What a run goes through, one after the other: a stretch of steps, or a copy between host and device. */
-typedef struct PtPiece
+typedef struct PtStage
 {
 	PtDevice *dev;	/* that runs the steps */
 	PtQueue *queue; /* of them; NULL: a copy */
 	void *host, *device;
 	size_t bytes;
 	bool up;
-} PtPiece;
+} PtStage;
 
 struct PtPlan
 {
@@ -118,9 +118,9 @@ struct PtPlan
 	PtDevice *dev, *host; /* host: of dev when the plan was made */
 	PtStep *steps;
 	int nsteps;
-	PtPiece *pieces;
-	int npieces;
-	int first; /* the pieces before it are for the first run of a launch */
+	PtStage *stages;
+	int nstages;
+	int first; /* the stages before it are for the first run of a launch */
 	PtRef nvalues;
 	void **addresses;	/* [nvalues] of externals */
 	bool *needed;		/* [nvalues] externals that some step uses */
@@ -136,24 +136,24 @@ struct PtPlan
 	/* the run under way */
 	bool running;
 	int64_t left; /* runs, the current one included */
-	int at;		  /* the current piece */
+	int at;		  /* the current stage */
 	bool launched;
 	size_t copied;
 };
 
-/* steps.c: makes steps, pieces and fixups, and fills arena_bytes */
+/* steps.c: makes steps, stages and fixups, and fills arena_bytes */
 extern bool pt_plan_make_steps(PtPlan *plan, PtPlanning *p);
 /* What an operand of a step stands for; k counts inputs, or outputs. */
 extern PtRef pt_plan_operand(const PtPlanning *p, int step, bool output, int k);
 extern void pt_plan_fix(PtPlan *plan, const PtPlanning *p, PtRef ref, void **address,
 						size_t offset);
 
-/* plan.c: gives back what devices have made for the steps, and forgets the pieces */
+/* plan.c: gives back what devices have made for the steps, and forgets the stages */
 extern void pt_plan_unbind(PtPlan *plan);
 
-/* host.c: decides for the steps from first on, and cuts all into pieces */
+/* host.c: decides for the steps from first on, and cuts all into stages */
 extern bool pt_plan_cut(PtPlan *plan, PtPlanning *p, int first);
-/* Adds copies to the pieces, and the fixups of steps on the host; fills host_bytes. */
+/* Adds copies to the stages, and the fixups of steps on the host; fills host_bytes. */
 extern bool pt_plan_transfers(PtPlan *plan, PtPlanning *p);
 
 #endif

@@ -1,9 +1,9 @@
 /*
  * run.c
- *	  Running a plan: piece after piece, again and again, resumed where the last call stopped.
+ *	  Running a plan: stage after stage, again and again, resumed where the last call stopped.
  *
- * Most plans are one piece, and the device repeats it by itself.  A plan with steps on the host goes through its
- * pieces once for each run; the device's captured graphs are then of a piece each.
+ * Most plans are one stage, and the device repeats it by itself.  A plan with steps on the host goes through its
+ * stages once for each run; the device's captured graphs are then of a stage each.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,11 +40,11 @@ resolve(PtPlan *plan, PtError *err)
 
 		*f->address = base + f->offset;
 	}
-	for (int i = 0; i < plan->npieces; i++)
+	for (int i = 0; i < plan->nstages; i++)
 	{
-		PtPiece *piece = &plan->pieces[i];
+		PtStage *stage = &plan->stages[i];
 
-		if (piece->queue != NULL && !piece->dev->type->bind(piece->dev, piece->queue, err))
+		if (stage->queue != NULL && !stage->dev->type->bind(stage->dev, stage->queue, err))
 			return false;
 	}
 	plan->bound = true;
@@ -80,42 +80,42 @@ now_ns(void)
 	return (int64_t) t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Copies the next bytes of a piece. */
+/* Copies the next bytes of a stage. */
 static PtRun
-run_copy(PtPlan *plan, const PtPiece *piece, PtError *err)
+run_copy(PtPlan *plan, const PtStage *stage, PtError *err)
 {
 	const PtDeviceType *type = plan->dev->type;
-	size_t at = plan->copied, n = piece->bytes - at < COPY_BYTES ? piece->bytes - at : COPY_BYTES;
-	char *host = (char *) piece->host + at, *device = (char *) piece->device + at;
+	size_t at = plan->copied, n = stage->bytes - at < COPY_BYTES ? stage->bytes - at : COPY_BYTES;
+	char *host = (char *) stage->host + at, *device = (char *) stage->device + at;
 
-	if (piece->up ? !type->upload(plan->dev, device, host, n, err)
+	if (stage->up ? !type->upload(plan->dev, device, host, n, err)
 				  : !type->download(plan->dev, host, device, n, err))
 		return PT_RUN_ERROR;
 	plan->copied += n;
-	return plan->copied < piece->bytes ? PT_RUN_MORE : PT_RUN_DONE;
+	return plan->copied < stage->bytes ? PT_RUN_MORE : PT_RUN_DONE;
 }
 
 static PtRun
-run_queue(PtPlan *plan, PtPiece *piece, int64_t repeat, int64_t budget_ns, PtError *err)
+run_queue(PtPlan *plan, PtStage *stage, int64_t repeat, int64_t budget_ns, PtError *err)
 {
-	if (!plan->launched && !piece->dev->type->launch(piece->dev, piece->queue, repeat, err))
+	if (!plan->launched && !stage->dev->type->launch(stage->dev, stage->queue, repeat, err))
 		return PT_RUN_ERROR;
 	plan->launched = true;
-	return piece->dev->type->wait(piece->dev, piece->queue, budget_ns, err);
+	return stage->dev->type->wait(stage->dev, stage->queue, budget_ns, err);
 }
 
-/* Of several pieces: those of all runs that are left, until the budget is spent. */
+/* Of several stages: those of all runs that are left, until the budget is spent. */
 static PtRun
-run_pieces(PtPlan *plan, int64_t budget_ns, PtError *err)
+run_stages(PtPlan *plan, int64_t budget_ns, PtError *err)
 {
 	int64_t started = now_ns(), spent = 0;
 
 	while (plan->left > 0)
 	{
-		PtPiece *piece = &plan->pieces[plan->at];
-		bool copy = piece->queue == NULL;
+		PtStage *stage = &plan->stages[plan->at];
+		bool copy = stage->queue == NULL;
 		PtRun run =
-			copy ? run_copy(plan, piece, err) : run_queue(plan, piece, 1, budget_ns - spent, err);
+			copy ? run_copy(plan, stage, err) : run_queue(plan, stage, 1, budget_ns - spent, err);
 
 		/* a queue has used up its budget, a copy perhaps not */
 		if (run == PT_RUN_ERROR || (run == PT_RUN_MORE && !copy))
@@ -124,7 +124,7 @@ run_pieces(PtPlan *plan, int64_t budget_ns, PtError *err)
 		{
 			plan->launched = false;
 			plan->copied = 0;
-			if (++plan->at == plan->npieces)
+			if (++plan->at == plan->nstages)
 			{
 				plan->at = plan->first;
 				plan->left--;
@@ -153,8 +153,8 @@ pt_plan_run(PtPlan *plan, int64_t repeat, int64_t budget_ns, PtError *err)
 		plan->launched = false;
 		plan->copied = 0;
 	}
-	run = plan->npieces == 1 ? run_queue(plan, &plan->pieces[0], repeat, budget_ns, err)
-							 : run_pieces(plan, budget_ns, err);
+	run = plan->nstages == 1 ? run_queue(plan, &plan->stages[0], repeat, budget_ns, err)
+							 : run_stages(plan, budget_ns, err);
 	plan->running = run == PT_RUN_MORE;
 	plan->ran = plan->ran || run == PT_RUN_DONE;
 	return run;
@@ -177,8 +177,8 @@ pt_plan_is_quiet(const PtPlan *plan)
 {
 	bool threads = plan->dev->threads;
 
-	for (int i = 0; i < plan->npieces; i++)
-		threads = threads || (plan->pieces[i].queue != NULL && plan->pieces[i].dev->threads);
+	for (int i = 0; i < plan->nstages; i++)
+		threads = threads || (plan->stages[i].queue != NULL && plan->stages[i].dev->threads);
 	return plan->ran && !threads;
 }
 
@@ -199,14 +199,14 @@ pt_plan_steps(const PtPlan *plan)
 const char *
 pt_plan_host_op(const PtPlan *plan, int i)
 {
-	for (int k = 0; k < plan->npieces; k++)
+	for (int k = 0; k < plan->nstages; k++)
 	{
-		const PtPiece *piece = &plan->pieces[k];
+		const PtStage *stage = &plan->stages[k];
 
-		for (int s = 0; piece->queue != NULL && piece->dev != plan->dev && s < piece->queue->nsteps;
+		for (int s = 0; stage->queue != NULL && stage->dev != plan->dev && s < stage->queue->nsteps;
 			 s++)
 			if (i-- == 0)
-				return pt_step_name(&piece->queue->steps[s]);
+				return pt_step_name(&stage->queue->steps[s]);
 	}
 	return NULL;
 }
@@ -239,24 +239,24 @@ print_step(char *text, size_t size, const PtStep *s, bool host)
 char *
 pt_plan_print(const PtPlan *plan)
 {
-	size_t size = 256 + (size_t) (plan->nsteps + plan->npieces) * 256;
+	size_t size = 256 + (size_t) (plan->nsteps + plan->nstages) * 256;
 	char *text = malloc(size);
 	size_t used = 0;
 
 	if (text == NULL)
 		return NULL;
 	text[0] = '\0';
-	for (int i = 0; i < plan->npieces; i++)
+	for (int i = 0; i < plan->nstages; i++)
 	{
-		const PtPiece *piece = &plan->pieces[i];
+		const PtStage *stage = &plan->stages[i];
 
-		if (piece->queue == NULL)
+		if (stage->queue == NULL)
 			used += (size_t) snprintf(text + used, size - used, "%s %zu bytes\n",
-									  piece->up ? "upload" : "download", piece->bytes);
+									  stage->up ? "upload" : "download", stage->bytes);
 		else
-			for (int s = 0; s < piece->queue->nsteps && used + 256 < size; s++)
-				used += print_step(text + used, size - used, &piece->queue->steps[s],
-								   piece->dev != plan->dev);
+			for (int s = 0; s < stage->queue->nsteps && used + 256 < size; s++)
+				used += print_step(text + used, size - used, &stage->queue->steps[s],
+								   stage->dev != plan->dev);
 	}
 	return text;
 }

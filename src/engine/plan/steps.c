@@ -169,8 +169,8 @@ fix_steps(PtPlan *plan, const PtPlanning *p)
 static bool
 prepare(PtPlan *plan, PtError *err)
 {
-	for (int i = 0; i < plan->npieces; i++)
-		if (!plan->pieces[i].dev->type->prepare(plan->pieces[i].dev, plan->pieces[i].queue, err))
+	for (int i = 0; i < plan->nstages; i++)
+		if (!plan->stages[i].dev->type->prepare(plan->stages[i].dev, plan->stages[i].queue, err))
 			return false;
 	return true;
 }
