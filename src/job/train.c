@@ -210,7 +210,8 @@ void
 pgt_train(const PgtTrainArgs *args, PgtTrainResult *result)
 {
 	TimestampTz started = GetCurrentTimestamp();
-	const char *device = pgt_device_resolve(args->device ? args->device : pgt_device);
+	/* a copy: functions that the dataset query calls may change the setting */
+	const char *device = pgt_device_resolve(pstrdup(args->device ? args->device : pgt_device));
 	Training t = {0};
 	PgtDataset *data;
 	PgtTrainerFile *file;

@@ -61,6 +61,13 @@ SELECT abs(t.loss - one.loss) <= 1e-5 * one.loss AS close FROM one, pgtorch_trai
 	nn.CrossEntropyLoss(), epochs => 20, batch_size => 250, deploy => false) t;
 RESET pgtorch.threads;
 
+-- The device is what the setting was at the beginning, whatever a function in the query does to it.
+BEGIN;
+SET LOCAL pgtorch.device = 'cpu';
+SELECT status FROM pgtorch_train('value', $$SELECT x, y FROM points WHERE i > 1 OR set_config('pgtorch.device', 'auto', true) = 'auto'$$, nn.MSELoss(), deploy => false);
+SELECT device FROM pgtorch.runs ORDER BY id DESC LIMIT 1;
+ROLLBACK;
+
 -- The result row, and what the history keeps.
 SELECT run > 0 AS run, status, epochs, steps, loss > 0 AS loss, version, seconds > 0 AS seconds
 FROM pgtorch_train('class', 'SELECT x, class FROM points', nn.CrossEntropyLoss(), epochs => 3, batch_size => 100, deploy => false);
