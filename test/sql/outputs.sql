@@ -37,7 +37,7 @@ SELECT pg_temp.apply(nn.Graph('x -> f(input=x)', 'f', nn.Sequential(nn.ReLU())),
 -- mistakes are named
 SELECT pg_temp.fails(format($$SELECT pg_temp.apply(nn.Graph(%L, 'f', nn.Graph('(x, scale) -> (x * scale, x)'), 'g', nn.ReLU()), '[1, 2]')$$, e)) FROM (VALUES
 	('x -> f(x)'), ('x -> f(x, x, x)'), ('x -> f(x, scal=x)'), ('x -> f(x, x=x)'), ('x -> f(scale=x)'), ('x -> f(x, scale=3)'), ('x -> f(x, None)'),
-	('x -> g(f(x, x))'), ('x -> f(x, x) + 1'), ('x -> a, b, c = f(x, x); a'), ('x -> (x, sum(x))'), ('x -> transpose(x, 0, 1)'), ('x -> (x, ''word'')'), ('x -> (None, None)'), ('x -> ()')) v(e);
+	('x -> g(f(x, x))'), ('x -> f(x, x) + 1'), ('x -> a, b, c = f(x, x); a'), ('x -> (x, sum(x))'), ('x -> transpose(x, 0, 1)'), ('x -> (x, ''word'')'), ('x -> (None, None)'), ('x -> ()'), ('x -> max(x, 1).value')) v(e);
 SELECT pg_temp.fails(format('SELECT pg_temp.apply(nn.Graph(%L), ''[1]'')', (SELECT 'x -> (' || string_agg('x', ', ') || ')' FROM generate_series(1, 65))));
 SELECT cardinality(pg_temp.apply(nn.Graph((SELECT 'x -> (' || string_agg('x + ' || i, ', ') || ')' FROM generate_series(1, 64) i)), '[1]'));
 

@@ -57,15 +57,22 @@ take_field(PtBuilder *b, const char *field, PtValue *out)
 {
 	const PtTuple *t = out->kind == PT_VALUE_TUPLE ? out->tuple : NULL;
 	const PtOp *op = pt_op_find(field);
+	PtBuffer names = {.arena = b->arena};
 
 	if (t != NULL && t->names != NULL)
 	{
 		for (int i = 0; i < t->count; i++)
+		{
 			if (strcmp(t->names[i], field) == 0)
 				return pt_value_element(out, i, out);
+			pt_buffer_addf(&names, "%s\"%s\"",
+						   i == 0			  ? ""
+						   : i + 1 < t->count ? ", "
+											  : " and ",
+						   t->names[i]);
+		}
 		pt_fail(b->err, PT_ENAME, "%s has no result \"%.64s\"", t->of, field);
-		return pt_hint(b->err, "Its results are \"%s\" and \"%s\".", t->names[0],
-					   t->names[t->count - 1]);
+		return !names.failed && pt_hint(b->err, "Its results are %s.", names.text);
 	}
 	pt_fail(b->err, PT_ENAME, "%s has no field \"%.64s\"", pt_value_kind(out), field);
 	if (op != NULL && pt_op_is_public(op))
