@@ -522,6 +522,14 @@ pt_mean(PtGraph *g, PtRef x)
 }
 
 PtRef
+pt_arange(PtGraph *g, int64_t n)
+{
+	PtGiven given[] = {pt_given_int("start", 0), pt_given_int("end", n)};
+
+	return pt_apply_name(g, "arange", NULL, 0, given, 2);
+}
+
+PtRef
 pt_mm(PtGraph *g, PtRef a, PtRef b, bool ta, bool tb)
 {
 	PtGiven given[] = {pt_given_bool("ta", ta), pt_given_bool("tb", tb)};

@@ -167,8 +167,9 @@ extern PtRef pt_reshape(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_expand(PtGraph *g, PtRef x, const PtShape *shape);
 extern PtRef pt_cast(PtGraph *g, PtRef x, PtDtype dtype);
 extern PtRef pt_sum(PtGraph *g, PtRef x, const int64_t *dims, int ndims,
-					bool keepdim);		   /* ndims 0: all */
-extern PtRef pt_mean(PtGraph *g, PtRef x); /* of all elements */
+					bool keepdim);			   /* ndims 0: all */
+extern PtRef pt_mean(PtGraph *g, PtRef x);	   /* of all elements */
+extern PtRef pt_arange(PtGraph *g, int64_t n); /* 0, 1, ..., n - 1 as int64 */
 /* 2-D or batched 3-D product op(a) op(b), ta/tb: the last two dimensions transposed */
 extern PtRef pt_mm(PtGraph *g, PtRef a, PtRef b, bool ta, bool tb);
 extern PtRef pt_linear(PtGraph *g, PtRef x, PtRef weight, PtRef bias); /* bias may be PT_NO_REF */

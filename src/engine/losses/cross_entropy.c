@@ -54,7 +54,7 @@ static PtRef
 one_hot(Loss *l, PtRef target)
 {
 	return pt_eq(l->g, pt_reshape(l->g, target, &(PtShape){2, {l->rows, 1}}),
-				 pt_loss_range(l->g, l->classes));
+				 pt_arange(l->g, l->classes));
 }
 
 /* The rows' negative log-probabilities of the target. */

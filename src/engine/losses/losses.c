@@ -9,14 +9,6 @@
 
 #include <string.h>
 
-PtRef
-pt_loss_range(PtGraph *g, int64_t n)
-{
-	PtGiven end = pt_given_int("end", n);
-
-	return pt_apply_name(g, "arange.end", NULL, 0, &end, 1);
-}
-
 bool
 pt_loss_same_shape(PtGraph *g, const PtModule *m, PtRef output, PtRef target)
 {
@@ -99,7 +91,7 @@ pt_loss_parts(PtGraph *g, const PtModule *m, PtRef output, int n, const char *ho
 	}
 	for (int i = 1; i < column.ndim; i++)
 		column.dim[i] = 1;
-	number = pt_reshape(g, pt_loss_range(g, n), &column);
+	number = pt_reshape(g, pt_arange(g, n), &column);
 	for (int i = 0; i < n; i++)
 	{
 		PtRef mine = pt_eq(g, number, pt_integer(g, i));

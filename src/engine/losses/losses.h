@@ -28,9 +28,6 @@ extern const char *const pt_reductions[];
  */
 extern PtRef pt_reduce_loss(PtBuild *b, const PtModule *m, PtRef loss);
 
-/* One-hot tests and the like compare with 0, 1, ..., n - 1. */
-extern PtRef pt_loss_range(PtGraph *g, int64_t n);
-
 /*
  * Output and target must have one shape.  PyTorch broadcasts them and warns that this is likely a mistake:
  * here it is one.

@@ -51,7 +51,7 @@ build_multi_margin(PtBuild *b, const PtModule *m, const PtRef *in)
 		return PT_NO_REF;
 	weight = pt_loss_list(g, m, "weight", s.dim[1], "classes", pt_value(g, in[0])->dtype);
 	target = pt_loss_checked(g, pt_cast(g, in[1], PT_INT64), s.dim[1]);
-	hot = pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), pt_loss_range(g, s.dim[1]));
+	hot = pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), pt_arange(g, s.dim[1]));
 	loss = pt_loss_run(g, m,
 					   pt_args_int(m->args, "p") == 1
 						   ? "z = margin - sum(where(hot, x, 0), 1, True) + x;"
@@ -85,7 +85,7 @@ build_multi_label(PtBuild *b, const PtModule *m, const PtRef *in)
 	int64_t rows = s.dim[0];
 	int64_t classes = s.dim[1];
 	const PtShape row_column = {3, {rows, classes, 1}};
-	PtRef range = pt_loss_range(g, s.ndim == 2 ? classes : 1);
+	PtRef range = pt_arange(g, s.ndim == 2 ? classes : 1);
 	PtRef target, safe, fine, count;
 	PtVar vars[8];
 	int n = 0;

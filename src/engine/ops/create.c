@@ -80,15 +80,6 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 	return true;
 }
 
-/* 0, 1, ... */
-static PtRef
-indices(PtGraph *g, int64_t n)
-{
-	PtGiven given[] = {pt_given_int("start", 0), pt_given_int("end", n)};
-
-	return pt_apply_name(g, "arange", NULL, 0, given, 2);
-}
-
 static bool
 decompose_arange_end(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
@@ -180,7 +171,7 @@ decompose_eye(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 	int64_t m = pt_args_is_none(attrs, "m") ? n : pt_args_int(attrs, "m");
 	PtRef same;
 
-	same = pt_eq(g, pt_reshape(g, indices(g, n), &(PtShape){2, {n, 1}}), indices(g, m));
+	same = pt_eq(g, pt_reshape(g, pt_arange(g, n), &(PtShape){2, {n, 1}}), pt_arange(g, m));
 	return pt_op_give(out, pt_cast(g, same, dtype_of(attrs, PT_FLOAT32)));
 }
 
@@ -203,7 +194,7 @@ decompose_linspace(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, Pt
 		return pt_graph_fail(g, PT_ETYPE, "linspace does not support dtype bool");
 	if (!check_fits(g, dtype, first) || !check_fits(g, dtype, last))
 		return false;
-	vars[0] = (PtVar){"i", pt_cast(g, indices(g, steps), inner)};
+	vars[0] = (PtVar){"i", pt_cast(g, pt_arange(g, steps), inner)};
 	vars[1] = (PtVar){"start", number(g, first, &unused)};
 	vars[2] = (PtVar){"end", number(g, last, &unused)};
 	vars[3] = (PtVar){"step", pt_real(g, steps > 1 ? (end - start) / (double) (steps - 1) : 0)};

@@ -63,11 +63,11 @@ static PtRef
 move_dim(PtGraph *g, PtRef x, int64_t dim, bool back)
 {
 	PtShape shape = pt_value(g, x)->shape;
-	int64_t *dims = pt_arena_alloc(g->arena, PT_MAX_DIM * sizeof(int64_t));
+	int64_t *dims = pt_op_new_dims(g);
 	PtGiven given = pt_given_ints("dims", dims, shape.ndim);
 
 	if (dims == NULL)
-		return pt_graph_fail(g, PT_ENOMEM, "out of memory");
+		return PT_NO_REF;
 	for (int d = 0; d < shape.ndim; d++)
 	{
 		int64_t from = d == 0 ? dim : d <= dim ? d - 1 : d;

@@ -84,15 +84,13 @@ check_bool(PtGraph *g, const PtNode *node, PtDtype dtype)
 static bool
 numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
 {
-	int bits = (int) pt_dtype_size(dtype) * 8;
-	int64_t most = (int64_t) (UINT64_MAX >> (dtype == PT_UINT8 ? 64 - bits : 65 - bits));
-
 	for (int i = first_promoted(node->op); i < node->nin; i++)
 	{
 		const PtGraphValue *v = pt_value(g, node->in[i]);
 
+		/* of a negative one those that uint8 wraps, too */
 		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL ||
-			(v->integer <= most && v->integer >= -most - 1))
+			pt_dtype_holds(dtype, v->integer < 0 ? ~v->integer : v->integer))
 			continue;
 		return pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s",
 							 node->op->name, (long long) v->integer, pt_dtype_name(dtype));

@@ -125,10 +125,8 @@ static PtRef
 one_hot(PtGraph *g, PtRef logits, PtRef target)
 {
 	const PtShape s = pt_value(g, logits)->shape;
-	PtGiven given = pt_given_int("end", s.dim[1]);
-	PtRef classes = pt_apply_name(g, "arange.end", NULL, 0, &given, 1);
 
-	return pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), classes);
+	return pt_eq(g, pt_reshape(g, target, &(PtShape){2, {s.dim[0], 1}}), pt_arange(g, s.dim[1]));
 }
 
 static bool

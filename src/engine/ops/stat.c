@@ -21,10 +21,8 @@ static bool
 clamp_bound(PtGraph *g, PtRef x, const PtValue *v, bool low, PtRef *out)
 {
 	PtDtype dtype = pt_value(g, x)->dtype;
-	int bits = (int) pt_dtype_size(dtype) * 8;
 	int64_t n = v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
-	int64_t most = (int64_t) (UINT64_MAX >> (dtype == PT_UINT8 ? 64 - bits : 65 - bits));
-	int64_t least = dtype == PT_UINT8 ? 0 : -most - 1;
+	bool fits = !pt_dtype_is_int(dtype) || pt_dtype_holds(dtype, n);
 	char element[8], text[PT_REAL_TEXT];
 
 	*out = PT_NO_REF;
@@ -39,10 +37,10 @@ clamp_bound(PtGraph *g, PtRef x, const PtValue *v, bool low, PtRef *out)
 			   pt_graph_fail(g, PT_ERANGE, "clamp: value %s is out of range for dtype %s",
 							 pt_real_print(v->real, text), pt_dtype_name(dtype));
 	}
-	if (pt_dtype_is_int(dtype) && (low ? n > most : n < least))
+	if (!fits && low == (n > 0))
 		return pt_graph_fail(g, PT_ERANGE, "clamp: value %lld is out of range for dtype %s",
 							 (long long) n, pt_dtype_name(dtype));
-	if (v->kind != PT_VALUE_NONE && !(pt_dtype_is_int(dtype) && (low ? n < least : n > most)))
+	if (v->kind != PT_VALUE_NONE && fits)
 		*out = pt_integer(g, n);
 	return true;
 }
@@ -265,7 +263,7 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 	PtShape along = {0};
 	PtShape kept, result;
 	int64_t dim;
-	PtGiven given[2], range[] = {pt_given_int("end", 0)};
+	PtGiven given[2];
 	/* truth values are ordered as numbers */
 	PtRef numbers = dtype == PT_BOOL ? pt_cast(g, in[0], PT_UINT8) : in[0];
 	PtRef at, mask, x;
@@ -288,12 +286,10 @@ decompose_extreme(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtR
 		return true;
 	}
 	/* the chosen element, once: its gradient goes to it alone */
-	range[0].value.integer = shape.dim[dim];
-	x = pt_apply_name(g, "arange.end", NULL, 0, range, 1);
 	along.ndim = kept.ndim;
 	for (int d = 0; d < kept.ndim; d++)
 		along.dim[d] = d == dim ? shape.dim[dim] : 1;
-	mask = pt_eq(g, pt_reshape(g, x, &along), at);
+	mask = pt_eq(g, pt_reshape(g, pt_arange(g, shape.dim[dim]), &along), at);
 	x = pt_where(g, mask, in[0], pt_cast(g, pt_integer(g, 0), dtype));
 	x = pt_cast(g, pt_sum(g, x, &dim, 1, true), dtype);
 	out[0] = pt_reshape(g, x, &result);
