@@ -8,8 +8,8 @@
 
 #include <math.h>
 
+#include "common/shortest_dec.h"
 #include "engine/graph/graph.h"
-#include "utils/float.h"
 #include "utils/json.h"
 
 /* Members, in the order of pt_options. */
@@ -61,6 +61,7 @@ print_names(const PtNames *names, StringInfo json)
 static void
 print_value(const PtOption *o, const void *value, StringInfo json)
 {
+	char number[DOUBLE_SHORTEST_DECIMAL_LEN];
 	double real;
 
 	switch (o->kind)
@@ -71,8 +72,9 @@ print_value(const PtOption *o, const void *value, StringInfo json)
 			break;
 		case PT_OPTION_REAL:
 			real = *(const double *) value;
-			/* JSON has no numbers for what is not finite */
-			appendStringInfo(json, isfinite(real) ? "%s" : "\"%s\"", float8out_internal(real));
+			/* exactly, whatever extra_float_digits says; JSON has no numbers for what is not finite */
+			double_to_shortest_decimal_buf(real, number);
+			appendStringInfo(json, isfinite(real) ? "%s" : "\"%s\"", number);
 			break;
 		case PT_OPTION_BOOL:
 			appendStringInfoString(json, *(const bool *) value ? "true" : "false");
