@@ -21,16 +21,13 @@
 
 #include "bridge/bridge.h"
 #include "bridge/clock.h"
-#include "executor/spi.h"
+#include "dataset/query.h"
 #include "executor/tuptable.h"
 #include "miscadmin.h"
-#include "nodes/nodeFuncs.h"
 #include "pgstat.h"
-#include "tcop/cmdtag.h"
 #include "tcop/dest.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 
 #define BLOCK_BYTES (1024 * 1024)
 
@@ -47,57 +44,6 @@ typedef struct Reading
 	Size block_bytes; /* a multiple of the stride */
 	Size used;
 } Reading;
-
-/* ---- the query ---- */
-
-/* Finds row locks at any depth, below views too. */
-static bool
-has_row_marks(Node *node, void *context)
-{
-	if (node == NULL)
-		return false;
-	if (IsA(node, Query))
-	{
-		Query *query = (Query *) node;
-
-		if (query->rowMarks != NIL)
-			return true;
-		return query_tree_walker(query, has_row_marks, context, 0);
-	}
-	return expression_tree_walker(node, has_row_marks, context);
-}
-
-static void
-check_query(SPIPlanPtr plan)
-{
-	List *sources = SPI_plan_get_plan_sources(plan);
-	CachedPlanSource *source;
-	Query *query;
-
-	if (sources == NIL)
-		ereport(ERROR, (errcode(ERRCODE_SYNTAX_ERROR), errmsg("the dataset query is empty")));
-	if (list_length(sources) != 1)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a dataset must be one query, not %d", list_length(sources))));
-	source = linitial(sources);
-	query = list_length(source->query_list) == 1 ? linitial_node(Query, source->query_list) : NULL;
-	if (query == NULL || query->commandType != CMD_SELECT || query->utilityStmt != NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a dataset cannot be %s",
-						source->commandTag == CMDTAG_SELECT ? "SELECT INTO"
-															: GetCommandTagName(source->commandTag)),
-				 errhint("It must be one SELECT, VALUES, TABLE or WITH.")));
-	if (query->hasModifyingCTE)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a dataset must not modify data in WITH")));
-	if (has_row_marks((Node *) query, NULL))
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("a dataset must not lock rows"), errhint("Leave out FOR UPDATE or FOR SHARE.")));
-}
 
 /* ---- columns ---- */
 
@@ -311,7 +257,6 @@ PgtDataset *
 pgt_dataset_read(const char *query, const PgtDatasetSpec *spec)
 {
 	Reading r = {0};
-	SPIPrepareOptions prepare = {0};
 	SPIExecuteOptions execute = {0};
 	SPIPlanPtr plan;
 	instr_time start;
@@ -330,16 +275,7 @@ pgt_dataset_read(const char *query, const PgtDatasetSpec *spec)
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	prepare.cursorOptions = CURSOR_OPT_PARALLEL_OK;
-	plan = SPI_prepare_extended(query, &prepare);
-	if (plan == NULL)
-	{
-		if (SPI_result == SPI_ERROR_COPY || SPI_result == SPI_ERROR_TRANSACTION)
-			ereport(ERROR,
-					(errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a dataset must be one query")));
-		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));
-	}
-	check_query(plan);
+	plan = pgt_query_prepare(query, "dataset", CURSOR_OPT_PARALLEL_OK);
 
 	/* before the query runs: the file belongs to the caller's resource owner */
 	r.dataset->file = OpenTemporaryFile(false);

@@ -10,16 +10,14 @@
 #include "job/state_dict.h"
 
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "dataset/query.h"
 #include "job/module.h"
 #include "miscadmin.h"
-#include "nodes/parsenodes.h"
 #include "store/checkpoint.h"
 #include "tensor/datum.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
-#include "utils/plancache.h"
 #include "utils/portal.h"
 
 #include "compat.h"
@@ -57,31 +55,6 @@ pgt_state_dict(const char *reference, Tuplestorestate *rows, TupleDesc desc)
 }
 
 /* ---------- loading ---------- */
-
-/* A query that only reads, and gives (name, value). */
-static SPIPlanPtr
-prepare_source(const char *source)
-{
-	SPIPlanPtr plan = SPI_prepare(source, 0, NULL);
-	List *sources;
-	List *queries;
-	Query *query;
-
-	if (plan == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source must be one query: %s", SPI_result_code_string(SPI_result))));
-	sources = SPI_plan_get_plan_sources(plan);
-	queries =
-		list_length(sources) == 1 ? ((CachedPlanSource *) linitial(sources))->query_list : NIL;
-	query = list_length(queries) == 1 ? linitial_node(Query, queries) : NULL;
-	if (query == NULL || query->commandType != CMD_SELECT || query->hasModifyingCTE ||
-		query->rowMarks != NIL)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("source must be one SELECT, VALUES, TABLE or WITH query that changes and locks no rows")));
-	return plan;
-}
 
 static void
 check_columns(TupleDesc desc)
@@ -167,7 +140,7 @@ read_source(const char *source, PgtCheckpoint *to, bool *seen, StringInfo unexpe
 
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	plan = prepare_source(source);
+	plan = pgt_query_prepare(source, "source", 0);
 	portal = SPI_cursor_open(NULL, plan, NULL, NULL, true);
 	check_columns(portal->tupDesc);
 	row_context =
