@@ -170,6 +170,64 @@ key_of(const Rows *r, int64_t i)
 /* elements that are compared by their bytes first */
 #define CHUNK 64
 
+#define DIFFER(type, bits)                                    \
+	for (int64_t i = 0; i < n; i++)                           \
+	any |= (((const type *) a)[i] != ((const type *) b)[i]) & \
+		   (((((const type *) a)[i] | ((const type *) b)[i]) & (bits)) != 0)
+
+/* Do any of n elements differ, but for the sign of zero? */
+static bool
+differ(PtDtype dtype, const char *a, const char *b, int64_t n)
+{
+	bool real = pt_dtype_is_float(dtype), any = false;
+
+	switch (pt_dtype_size(dtype))
+	{
+		case 1:
+			DIFFER(uint8_t, UINT8_MAX);
+			break;
+		case 2:
+			DIFFER(uint16_t, real ? INT16_MAX : UINT16_MAX);
+			break;
+		case 4:
+			DIFFER(uint32_t, real ? INT32_MAX : UINT32_MAX);
+			break;
+		default:
+			DIFFER(uint64_t, real ? INT64_MAX : UINT64_MAX);
+	}
+	return any;
+}
+
+#define NAN_IN(type, infinity)      \
+	for (int64_t i = 0; i < n; i++) \
+	any |= (type) (((const type *) x)[i] << 1) > (type) ((infinity) << 1)
+
+/* Is any of n elements NaN: without its sign more than infinity? */
+static bool
+any_nan(PtDtype dtype, const char *x, int64_t n)
+{
+	bool any = false;
+
+	switch (dtype)
+	{
+		case PT_FLOAT16:
+			NAN_IN(uint16_t, 0x7c00);
+			break;
+		case PT_BFLOAT16:
+			NAN_IN(uint16_t, 0x7f80);
+			break;
+		case PT_FLOAT32:
+			NAN_IN(uint32_t, UINT32_C(0x7f800000));
+			break;
+		case PT_FLOAT64:
+			NAN_IN(uint64_t, UINT64_C(0x7ff0000000000000));
+			break;
+		default:
+			break;
+	}
+	return any;
+}
+
 /* Order of the elements of two rows from the second on. */
 static int
 compare_rest(const Rows *r, int64_t a, int64_t b)
@@ -179,16 +237,16 @@ compare_rest(const Rows *r, int64_t a, int64_t b)
 	for (int64_t j = 1; j < r->m; j += CHUNK)
 	{
 		int64_t n = r->m - j < CHUNK ? r->m - j : CHUNK;
+		const char *x = r->x + (a * r->m + j) * size, *y = r->x + (b * r->m + j) * size;
 
-		if (memcmp(r->x + (a * r->m + j) * size, r->x + (b * r->m + j) * size,
-				   (size_t) (n * size)) == 0)
+		if (memcmp(x, y, (size_t) (n * size)) == 0 || !differ(r->dtype, x, y, n))
 			continue;
 		for (int64_t i = j; i < j + n; i++)
 		{
-			uint64_t x = key_of(r, a * r->m + i), y = key_of(r, b * r->m + i);
+			uint64_t p = key_of(r, a * r->m + i), q = key_of(r, b * r->m + i);
 
-			if (x != y)
-				return x < y ? -1 : 1;
+			if (p != q)
+				return p < q ? -1 : 1;
 		}
 	}
 	return 0;
@@ -203,12 +261,9 @@ less(const Rows *r, const Item *a, const Item *b)
 static bool
 equal(const Rows *r, const Item *a, const Item *b)
 {
-	if (a->key != b->key || a->key == NAN_KEY || compare_rest(r, a->row, b->row) != 0)
-		return false;
-	for (int64_t j = 1; pt_dtype_is_float(r->dtype) && j < r->m; j++)
-		if (key_of(r, a->row * r->m + j) == NAN_KEY)
-			return false;
-	return true;
+	return a->key == b->key && a->key != NAN_KEY && compare_rest(r, a->row, b->row) == 0 &&
+		   !any_nan(r->dtype, r->x + (a->row * r->m + 1) * (int64_t) pt_dtype_size(r->dtype),
+					r->m - 1);
 }
 
 /* Rows of one tile: fewer the longer they are, so that it takes some milliseconds at most. */

@@ -312,6 +312,49 @@ test_budget(void)
 	case_end(&r.c);
 }
 
+/* How many of the rows [x, y, 0] and [x, z, 0] there are; each of one element. */
+static void
+check_rows(PtDtype dtype, double x, const void *y, const void *z, int64_t count, const char *what)
+{
+	size_t size = pt_dtype_size(dtype);
+	char a[6 * 8] = {0};
+	Run r = {.text = "unique(a, dim=0)", .in = {{dtype, {2, {2, 3}}, a}}, .nin = 1};
+
+	pt_element_set_double(dtype, a, 0, x);
+	pt_element_set_double(dtype, a, 3, x);
+	memcpy(a + size, y, size);
+	memcpy(a + 4 * size, z, size);
+	if (!CHECK(run(&r), "%s", r.err.message))
+		return;
+	CHECK(case_numel(&r.c, r.out[0]) == 3 * count, "%s, %s: %lld rows", pt_dtype_name(dtype), what,
+		  (long long) case_numel(&r.c, r.out[0]) / 3);
+	case_end(&r.c);
+}
+
+/* Every bit tells rows apart but the sign of zero; with NaN, wherever it is, none is like another. */
+static void
+test_rows(void)
+{
+	for (int d = 0; d < PT_NDTYPE; d++)
+	{
+		bool real = pt_dtype_is_float((PtDtype) d);
+		char sign[8] = {0}, zero[8] = {0}, number[8];
+
+		sign[pt_dtype_size((PtDtype) d) - 1] = d == PT_BOOL ? 1 : (char) 0x80;
+		check_rows((PtDtype) d, 1, sign, zero, real ? 1 : 2, "the highest bit");
+		check_rows((PtDtype) d, 1, sign, sign, 1, "the same");
+		if (!real)
+			continue;
+		pt_element_set_double((PtDtype) d, number, 0, NAN);
+		check_rows((PtDtype) d, 1, number, number, 2, "NaN");
+		check_rows((PtDtype) d, NAN, zero, zero, 2, "NaN first");
+		pt_element_set_double((PtDtype) d, number, 0, INFINITY);
+		check_rows((PtDtype) d, 1, number, number, 1, "infinity");
+		pt_element_set_double((PtDtype) d, number, 0, -INFINITY);
+		check_rows((PtDtype) d, 1, number, number, 1, "minus infinity");
+	}
+}
+
 /* ---------- against PyTorch ---------- */
 
 /* Of what is computed rather than chosen. */
@@ -401,6 +444,7 @@ main(void)
 	test_messages();
 	test_limits();
 	test_budget();
+	test_rows();
 	if (golden_open(&f, "test/golden/results.txt"))
 	{
 		while (golden_case(&f))
