@@ -72,7 +72,7 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 							 x[0], x[2]);
 	count = exact ? (double) count_ints(n[0], n[1], n[2]) : ceil((x[1] - x[0]) / x[2]);
 	if (count > (double) PT_MAX_TENSOR_BYTES)
-		return pt_graph_fail(g, PT_ELIMIT, "arange: %.0f elements are too many", count);
+		return pt_graph_fail(g, PT_ELIMIT, "arange: %.16g elements are too many", count);
 	out->shape = (PtShape){1, {(int64_t) count}};
 	for (int i = 0; i < 3; i++)
 		if (!pt_op_set(g, node, names[i], real ? pt_value_real(x[i]) : pt_value_int(n[i])))

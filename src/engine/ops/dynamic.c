@@ -104,7 +104,8 @@ rows_of(PtGraph *g, PtRef x, const PtArgs *attrs, int64_t *dim, PtRef *rows)
 							 "unique: dim %lld cannot be chosen where another has size 0",
 							 (long long) *dim);
 	flat.dim[0] = shape.dim[*dim];
-	for (int d = 0; d < shape.ndim; d++)
+	/* of no rows the length does not matter, and might be more than an integer holds */
+	for (int d = 0; d < shape.ndim && flat.dim[0] > 0; d++)
 		flat.dim[1] *= d == *dim ? 1 : shape.dim[d];
 	*rows = pt_reshape(g, move_dim(g, x, *dim, false), &flat);
 	return *rows != PT_NO_REF;
