@@ -85,10 +85,8 @@ keep_values(PtPieces *p, PtGraph *g, PtRead *read, PtRef *externals, PtError *er
 		if (in_memory(g, read->kept[i]) || pt_shape_numel(&t.shape) == 0)
 			continue;
 		p->options.held += pt_tensor_bytes(&t);
-		if (p->options.max_bytes > 0 && p->options.held > p->options.max_bytes)
-			return pt_fail(err, PT_ELIMIT,
-						   "intermediate results of %zu MB exceed the limit of %zu MB",
-						   p->options.held >> 20, p->options.max_bytes >> 20);
+		if (!pt_plan_fits(&p->options, p->options.held, err))
+			return false;
 		read->memory[i] = p->dev->type->alloc(p->dev, pt_tensor_bytes(&t), err);
 		if (read->memory[i] == NULL)
 			return false;

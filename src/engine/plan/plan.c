@@ -189,19 +189,22 @@ free_host(const PtPlan *plan)
 		host->type->free(host, plan->host_memory);
 }
 
+bool
+pt_plan_fits(const PtPlanOptions *options, size_t bytes, PtError *err)
+{
+	if (options->max_bytes == 0 || bytes <= options->max_bytes)
+		return true;
+	pt_fail(err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB", bytes >> 20,
+			options->max_bytes >> 20);
+	return pt_hint(err, "Use smaller batches, or raise \"pgtorch.max_memory\".");
+}
+
 static bool
 allocate(PtPlan *plan, PtPlanning *p)
 {
-	size_t bytes;
-
 	plan->bytes = p->arena_bytes;
-	bytes = pt_plan_bytes(plan) + p->options->held;
-	if (p->options->max_bytes > 0 && bytes > p->options->max_bytes)
-	{
-		pt_fail(p->err, PT_ELIMIT, "a plan of %zu MB exceeds the limit of %zu MB", bytes >> 20,
-				p->options->max_bytes >> 20);
-		return pt_hint(p->err, "Use smaller batches, or raise \"pgtorch.max_memory\".");
-	}
+	if (!pt_plan_fits(p->options, pt_plan_bytes(plan) + p->options->held, p->err))
+		return false;
 	if (plan->bytes > 0 &&
 		(plan->memory = plan->dev->type->alloc(plan->dev, plan->bytes, p->err)) == NULL)
 		return false;

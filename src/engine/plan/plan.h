@@ -33,6 +33,8 @@ typedef struct PtPlan PtPlan;
 extern PtPlan *pt_plan_compile(PtGraph *g, PtDevice *dev, const PtPlanOptions *options,
 							   PtError *err);
 extern void pt_plan_free(PtPlan *plan); /* NULL is fine */
+/* Fails if so many bytes are more than max_bytes. */
+extern bool pt_plan_fits(const PtPlanOptions *options, size_t bytes, PtError *err);
 
 extern size_t pt_plan_bytes(const PtPlan *plan); /* arenas, with workspaces; also on the host */
 extern int pt_plan_steps(const PtPlan *plan);
