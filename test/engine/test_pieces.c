@@ -142,6 +142,10 @@ test_expressions(void)
 
 	/* nothing to read: one piece */
 	check_values("a[1:2] + 1", SHAPE(6), a, 0, SHAPE(1), (double[]){3});
+	check_values("linspace(False, True, 3)", SHAPE(6), a, 0, SHAPE(3), (double[]){0, 0.5, 1});
+	/* the ends of integers are integers first, as in PyTorch */
+	check_values("linspace(0.9, 10.9, 5, dtype=int64)", SHAPE(6), a, 0, SHAPE(5),
+				 (double[]){0, 2, 5, 7, 10});
 	/* at the end, in the middle, of a computed value */
 	check_values("nonzero(a)", SHAPE(6), a, 1, SHAPE(4, 1), (double[]){1, 3, 4, 5});
 	check_values("nonzero(a)", SHAPE(2, 3), a, 1, SHAPE(4, 2), (double[]){0, 1, 1, 0, 1, 1, 1, 2});

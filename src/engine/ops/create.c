@@ -48,12 +48,11 @@ infer_arange(PtGraph *g, PtNode *node, PtTensorType *out)
 
 	for (int i = 0; i < 3; i++)
 	{
-		const PtValue *v = pt_args_get(node->attrs, names[i]);
-		bool is_real = v->kind == PT_VALUE_REAL;
+		bool is_real = pt_args_get(node->attrs, names[i])->kind == PT_VALUE_REAL;
 
 		real = real || is_real;
-		x[i] = is_real ? v->real : v->kind == PT_VALUE_BOOL ? v->boolean : (double) v->integer;
-		n[i] = v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
+		x[i] = pt_args_real(node->attrs, names[i]);
+		n[i] = pt_args_int(node->attrs, names[i]);
 		ints = (is_real ? truncate_real(x[i], &n[i]) : true) && ints;
 	}
 	out->dtype = dtype->kind == PT_VALUE_DTYPE ? dtype->dtype : real ? PT_FLOAT32 : PT_INT64;
@@ -123,27 +122,21 @@ decompose_ones(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef 
 	return fill(g, pt_integer(g, 1), dtype_of(attrs, PT_FLOAT32), attrs, out);
 }
 
-/* A number of a call, as a value of the graph; its dtype is that of torch.tensor(number). */
-static PtRef
-number(PtGraph *g, const PtValue *v, PtDtype *dtype)
-{
-	*dtype = v->kind == PT_VALUE_REAL ? PT_FLOAT32 : v->kind == PT_VALUE_INT ? PT_INT64 : PT_BOOL;
-	return pt_number(g, v);
-}
-
-/* Refuses what a dtype cannot hold, infinity for a finite number included; fractions are cut off. */
+/*
+ * *element: a number of a call as an element of a dtype, which cuts off fractions, or rounds.  Refuses what the dtype cannot
+ * hold, infinity for a finite number included.
+ */
 static bool
-check_fits(PtGraph *g, PtDtype dtype, const PtValue *v)
+as_element(PtGraph *g, PtDtype dtype, const PtValue *v, double *element)
 {
 	PtDtype from = v->kind == PT_VALUE_REAL ? PT_FLOAT64 : PT_INT64;
 	int64_t integer = v->kind == PT_VALUE_BOOL ? v->boolean : v->integer;
 	const void *value = v->kind == PT_VALUE_REAL ? (const void *) &v->real : &integer;
-	double element;
 	char bytes[8], text[PT_ELEMENT_TEXT];
 
 	pt_convert(dtype, bytes, from, value, 1);
-	element = pt_element_get_double(dtype, bytes, 0);
-	if (pt_dtype_is_float(dtype) ? !isinf(element) || (v->kind == PT_VALUE_REAL && isinf(v->real))
+	*element = pt_element_get_double(dtype, bytes, 0);
+	if (pt_dtype_is_float(dtype) ? !isinf(*element) || (v->kind == PT_VALUE_REAL && isinf(v->real))
 								 : pt_dtype_first_misfit(dtype, from, value, 1) == 1)
 		return true;
 	pt_element_print(from, value, 0, text);
@@ -155,11 +148,12 @@ static bool
 decompose_full(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
 	const PtValue *v = pt_args_get(attrs, "fill_value");
-	PtDtype dtype;
-	PtRef ref = number(g, v, &dtype);
+	/* that of torch.tensor(fill_value), which a number of the graph has */
+	PtRef number = pt_number(g, v);
+	PtDtype dtype = dtype_of(attrs, pt_value(g, number)->dtype);
+	double element;
 
-	dtype = dtype_of(attrs, dtype);
-	return check_fits(g, dtype, v) && fill(g, ref, dtype, attrs, out);
+	return as_element(g, dtype, v, &element) && fill(g, number, dtype, attrs, out);
 }
 
 /* ---------- functions of the index ---------- */
@@ -176,27 +170,26 @@ decompose_eye(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *
 }
 
 /*
- * PyTorch counts from both ends, so that both are exact; integers are computed as float64 and cut off, halves as
- * float32.
+ * PyTorch counts from both ends, which are elements, so that both are exact; integers are computed as float64 and cut off,
+ * halves as float32.
  */
 static bool
 decompose_linspace(PtGraph *g, const PtRef *in, int nin, const PtArgs *attrs, PtRef *out)
 {
-	const PtValue *first = pt_args_get(attrs, "start"), *last = pt_args_get(attrs, "end");
 	int64_t steps = pt_args_int(attrs, "steps");
-	PtDtype dtype = dtype_of(attrs, PT_FLOAT32), unused;
+	PtDtype dtype = dtype_of(attrs, PT_FLOAT32);
 	PtDtype inner = dtype == PT_FLOAT64 || pt_dtype_is_int(dtype) ? PT_FLOAT64 : PT_FLOAT32;
-	double start = first->kind == PT_VALUE_REAL ? first->real : (double) first->integer;
-	double end = last->kind == PT_VALUE_REAL ? last->real : (double) last->integer;
+	double start, end;
 	PtVar vars[6];
 
 	if (dtype == PT_BOOL)
 		return pt_graph_fail(g, PT_ETYPE, "linspace does not support dtype bool");
-	if (!check_fits(g, dtype, first) || !check_fits(g, dtype, last))
+	if (!as_element(g, dtype, pt_args_get(attrs, "start"), &start) ||
+		!as_element(g, dtype, pt_args_get(attrs, "end"), &end))
 		return false;
 	vars[0] = (PtVar){"i", pt_cast(g, pt_arange(g, steps), inner)};
-	vars[1] = (PtVar){"start", number(g, first, &unused)};
-	vars[2] = (PtVar){"end", number(g, last, &unused)};
+	vars[1] = (PtVar){"start", pt_real(g, start)};
+	vars[2] = (PtVar){"end", pt_real(g, end)};
 	vars[3] = (PtVar){"step", pt_real(g, steps > 1 ? (end - start) / (double) (steps - 1) : 0)};
 	vars[4] = (PtVar){"half", pt_integer(g, steps / 2)};
 	vars[5] = (PtVar){"top", pt_integer(g, steps - 1)};
