@@ -143,6 +143,8 @@ test_expressions(void)
 	/* nothing to read: one piece */
 	check_values("a[1:2] + 1", SHAPE(6), a, 0, SHAPE(1), (double[]){3});
 	check_values("linspace(False, True, 3)", SHAPE(6), a, 0, SHAPE(3), (double[]){0, 0.5, 1});
+	check_values("where(a > 0, zeros([1], dtype=uint8), -255)", SHAPE(2), a, 0, SHAPE(2),
+				 (double[]){1, 0});
 	/* the ends of integers are integers first, as in PyTorch */
 	check_values("linspace(0.9, 10.9, 5, dtype=int64)", SHAPE(6), a, 0, SHAPE(5),
 				 (double[]){0, 2, 5, 7, 10});
@@ -246,6 +248,8 @@ test_messages(void)
 		 "argument \"size\" of zeros must be integers or one list, not a list of integers too", ""},
 		{"zeros(2.5)",
 		 "argument \"size\" of zeros must be integers or a list of integers, not a float", ""},
+		{"where(a > 0, zeros([1], dtype=uint8), -256)",
+		 "where: value -256 is out of range for dtype uint8", ""},
 		{"rand(2)", "rand cannot be part of an expression: it is random", ""},
 	};
 

@@ -87,10 +87,10 @@ numbers_fit(PtGraph *g, const PtNode *node, PtDtype dtype)
 	for (int i = first_promoted(node->op); i < node->nin; i++)
 	{
 		const PtGraphValue *v = pt_value(g, node->in[i]);
+		/* as in PyTorch -255 to -1 wrap in uint8 */
+		int64_t n = dtype == PT_UINT8 && v->integer < 0 ? -v->integer : v->integer;
 
-		/* of a negative one those that uint8 wraps, too */
-		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL ||
-			pt_dtype_holds(dtype, v->integer < 0 ? ~v->integer : v->integer))
+		if (v->role != PT_ROLE_NUMBER || v->dtype == PT_BOOL || pt_dtype_holds(dtype, n))
 			continue;
 		return pt_graph_fail(g, PT_ERANGE, "%s: value %lld is out of range for dtype %s",
 							 node->op->name, (long long) v->integer, pt_dtype_name(dtype));
