@@ -34,7 +34,7 @@ typedef struct Compiled
 struct PgtSite
 {
 	MemoryContext cxt;
-	Compiled *compiled; /* of the last call, NULL if that failed to make one */
+	Compiled *compiled; /* of the last call, NULL if there is none that can run again */
 };
 
 PgtSite *
@@ -192,9 +192,8 @@ compile(PgtSite *site, PtDevice *dev, const StringInfoData *key, PgtBuild build,
 static bool
 fits(const Compiled *c, const PtDevice *dev, const StringInfoData *key, const PtTensor *in, int nin)
 {
-	/* sizes that were read are those of other data */
-	if (c == NULL || pt_pieces_reads(c->pieces) > 0 || c->dev != dev || c->nin != nin ||
-		c->key_bytes != key->len || memcmp(c->key, key->data, key->len) != 0)
+	if (c == NULL || c->dev != dev || c->nin != nin || c->key_bytes != key->len ||
+		memcmp(c->key, key->data, key->len) != 0)
 		return false;
 	for (int i = 0; i < nin; i++)
 		if (c->types[i].dtype != in[i].dtype || !pt_shape_equal(&c->types[i].shape, &in[i].shape))
@@ -230,5 +229,11 @@ pgt_compute(PgtSite *site, const StringInfoData *key, PgtBuild build, void *arg,
 		if (c->copies[nin + i] != NULL)
 			pgt_device_download(dev, views[i].data, c->copies[nin + i], pt_tensor_bytes(&views[i]));
 	*nout = c->nout;
+	/* sizes that were read are those of this data: the plan is of no more use, nor what its pieces kept */
+	if (pt_pieces_reads(c->pieces) > 0)
+	{
+		site->compiled = NULL;
+		MemoryContextReset(site->cxt);
+	}
 	return results;
 }

@@ -214,6 +214,20 @@ for my $workers (8, 0)
 	$s->quit;
 }
 
+# ---- what an op with a data-dependent shape kept goes with its call, not with PL/pgSQL's transaction ----
+
+{
+	my ($s, $pid) = session(q{pgtorch.device = 'cpu'}, 'pgtorch.threads = 1');
+	$s->query_safe(q{CREATE FUNCTION distinct_of(n integer) RETURNS bigint LANGUAGE plpgsql AS
+		$$BEGIN RETURN torch.numel((torch.unique(torch.arange(n))).output); END$$});
+	$s->query_safe('BEGIN; SELECT distinct_of(10)');
+	my $before = memory($pid, 'RssAnon');
+	is($s->query_safe('SELECT distinct_of(5000000)'), '5000000', 'unique of 5,000,000 elements');
+	my $left = memory($pid, 'RssAnon') - $before;
+	cmp_ok($left, '<', 20 * 1024, sprintf('leaves %.1f MB of memory', $left / 1024));
+	$s->quit;
+}
+
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pg_ls_tmpdir()'), '0', 'no temporary file is left');
 
 # ---- preloaded: the postmaster loads the library, and nothing else ----
